@@ -1,0 +1,132 @@
+//! Avro and the Confluent frame: `00`, the schema's id as four bytes big-endian, the datum.
+
+use std::sync::LazyLock;
+
+use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
+
+use crate::{Record, RecordKind};
+
+/// Largest frame taken: an event is some hundred bytes, a reject carries at most a body of 1 MiB.
+pub const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+/// Why bytes are not a record, or a record not bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum AvroError {
+    /// No `00` in front, or shorter than a frame.
+    #[error("{len} bytes without a Confluent frame (00 and four bytes of schema id)")]
+    NoFrame {
+        /// Of the value.
+        len: usize,
+    },
+    /// Larger than [`MAX_FRAME_BYTES`].
+    #[error("{len} bytes: at most {MAX_FRAME_BYTES} are taken")]
+    TooLarge {
+        /// Of the value.
+        len: usize,
+    },
+    /// Another record's id, or a later version's.
+    #[error("schema id {id} is not one of {expected}")]
+    UnknownId {
+        /// In the frame.
+        id: u32,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// Not a datum of the schema.
+    #[error("{record} cannot be read")]
+    Read {
+        /// Which record.
+        record: &'static str,
+        /// Why.
+        source: Box<apache_avro::Error>,
+    },
+    /// Bytes after the datum.
+    #[error("{record} is followed by {bytes} bytes")]
+    Trailing {
+        /// Which record.
+        record: &'static str,
+        /// How many.
+        bytes: usize,
+    },
+    /// The type and its schema disagree.
+    #[error("{record} cannot be written")]
+    Write {
+        /// Which record.
+        record: &'static str,
+        /// Why.
+        source: Box<apache_avro::Error>,
+    },
+    /// Not a schema.
+    #[error("schema cannot be parsed")]
+    Schema {
+        /// Why.
+        source: Box<apache_avro::Error>,
+    },
+}
+
+static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
+    // A length bomb must not cost memory: five bytes can claim gigabytes.
+    apache_avro::util::max_allocation_bytes(MAX_FRAME_BYTES);
+    #[allow(clippy::expect_used, reason = "the files are compiled in; a test parses each")]
+    RecordKind::ALL.map(|kind| Schema::parse_str(kind.avsc()).expect("a built-in schema parses")).into()
+});
+
+/// The parsed schema of version 1.
+pub fn schema(kind: RecordKind) -> &'static Schema {
+    &SCHEMAS[kind as usize]
+}
+
+/// A datum without frame. Equal records give equal bytes (C-2).
+pub fn datum_from<R: Record>(record: &R) -> Result<Vec<u8>, AvroError> {
+    let write = |source| AvroError::Write { record: R::KIND.name(), source: Box::new(source) };
+    let mut bytes = Vec::with_capacity(256);
+    let writer = GenericDatumWriter::builder(schema(R::KIND)).human_readable(false).build().map_err(write)?;
+    writer.write_ser(&mut bytes, record).map_err(write)?;
+    Ok(bytes)
+}
+
+/// Reads a datum written with `writer`, which may be a later 1.x: fields unknown here are skipped, fields unknown there
+/// have their default (C-1).
+pub fn record_from_datum<R: Record>(writer: &Schema, mut datum: &[u8]) -> Result<R, AvroError> {
+    let read = |source| AvroError::Read { record: R::KIND.name(), source: Box::new(source) };
+    let reader = GenericDatumReader::builder(writer).human_readable(false).build().map_err(read)?;
+    let record = reader.read_deser(&mut datum).map_err(read)?;
+    match datum.len() {
+        0 => Ok(record),
+        bytes => Err(AvroError::Trailing { record: R::KIND.name(), bytes }),
+    }
+}
+
+/// A framed record under a given id.
+pub fn frame_from<R: Record>(id: u32, record: &R) -> Result<Vec<u8>, AvroError> {
+    let datum = datum_from(record)?;
+    let mut frame = Vec::with_capacity(datum.len() + 5);
+    frame.push(0);
+    frame.extend_from_slice(&id.to_be_bytes());
+    frame.extend_from_slice(&datum);
+    if frame.len() > MAX_FRAME_BYTES { Err(AvroError::TooLarge { len: frame.len() }) } else { Ok(frame) }
+}
+
+/// A framed record under its built-in id.
+pub fn built_in_frame_from<R: Record>(record: &R) -> Result<Vec<u8>, AvroError> {
+    frame_from(R::KIND.built_in_id(), record)
+}
+
+/// The id and the datum of a frame.
+pub fn split_frame(frame: &[u8]) -> Result<(u32, &[u8]), AvroError> {
+    match frame {
+        _ if frame.len() > MAX_FRAME_BYTES => Err(AvroError::TooLarge { len: frame.len() }),
+        [0, a, b, c, d, datum @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), datum)),
+        _ => Err(AvroError::NoFrame { len: frame.len() }),
+    }
+}
+
+/// A record from a frame with its built-in id.
+pub fn record_from_built_in_frame<R: Record>(frame: &[u8]) -> Result<R, AvroError> {
+    let (id, datum) = split_frame(frame)?;
+    if id == R::KIND.built_in_id() {
+        record_from_datum(schema(R::KIND), datum)
+    } else {
+        Err(AvroError::UnknownId { id, expected: R::KIND.name() })
+    }
+}

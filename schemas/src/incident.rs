@@ -1,0 +1,156 @@
+//! An incident: one cause with its life cycle. Every change of it is a revision; the id stays (S-2).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EventTime, Scope, Text};
+
+/// Where an incident stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Evidence gathers; nobody is called.
+    Watch,
+    /// The evidence passed the threshold of the false-alarm budget.
+    Open,
+    /// The cause is named.
+    Localised,
+    /// Quality is back; watched for a while longer.
+    Recovering,
+    /// Over.
+    Closed,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Few calls, or a small effect.
+    Minor,
+    /// Many calls, or a large effect.
+    Major,
+    /// Most calls of the scope, or none at all get through.
+    Critical,
+}
+
+/// The layer of a call's path that a cause lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// One device, a model, its firmware.
+    Device,
+    /// Headset or driver.
+    Peripheral,
+    /// Segment, building, kind of connection.
+    AccessNetwork,
+    /// The site as a whole.
+    Site,
+    /// Internet provider, VPN.
+    Wan,
+    /// Carrier or trunk.
+    Carrier,
+    /// Relay or region.
+    Relay,
+    /// Client version, codec, policy, the service.
+    Service,
+    /// Nothing of the above.
+    Unknown,
+}
+
+/// From when to when an onset may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Onset {
+    /// Earliest.
+    pub from: EventTime,
+    /// Latest.
+    pub to: EventTime,
+}
+
+/// Another scope that could explain the same calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// The scope.
+    pub scope: Scope,
+    /// Its share of the evidence of all candidates, 0 to 1.
+    pub score: f64,
+}
+
+/// A change that may have caused it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SuspectedChange {
+    /// The change.
+    pub change_id: Text,
+    /// Posterior probability that it is the cause, 0 to 1.
+    pub score: f64,
+}
+
+/// One line of the evidence table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// `inside`, `outside`, `before`.
+    pub group: Text,
+    /// Call-ends at risk.
+    pub at_risk: i64,
+    /// Call-ends poor.
+    pub poor: i64,
+    /// Poor call-ends expected from the baseline.
+    pub expected: f64,
+}
+
+/// One cause, as seen now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// From tenant, first scope and onset; it stays.
+    pub id: Text,
+    /// Whose.
+    pub tenant: Text,
+    /// From 0, one more at each change.
+    pub revision: i64,
+    /// Where it stands.
+    pub state: State,
+    /// The smallest cause.
+    pub scope: Scope,
+    /// Scopes that cover the same calls (Jaccard ≥ 0.95).
+    pub aliases: Vec<Scope>,
+    /// One individual device, when the cause is just that.
+    pub device_id: Option<Text>,
+    /// The layer of the cause.
+    pub layer: Layer,
+    /// The one team that owns it.
+    pub owner: Text,
+    /// When it began.
+    pub onset: Onset,
+    /// When the evidence passed the threshold.
+    pub opened: Option<EventTime>,
+    /// When the cause was named.
+    pub localised: Option<EventTime>,
+    /// When it was over.
+    pub closed: Option<EventTime>,
+    /// The time of this revision: the tick it was decided at.
+    pub updated: EventTime,
+    /// How bad.
+    pub severity: Severity,
+    /// The channel that shows it most: `loss`, `jitter`, `delay`, `mos`, `setup`, `drop`, or `volume` for missing calls.
+    pub metric: Text,
+    /// Odds of being poor inside over outside, against the baseline.
+    pub effect: f64,
+    /// Poor minutes beyond what the baseline expects.
+    pub excess_poor_minutes: f64,
+    /// The evidence table.
+    pub evidence: Vec<Evidence>,
+    /// What else could explain it.
+    pub alternatives: Vec<Alternative>,
+    /// What changed just before.
+    pub suspected_changes: Vec<SuspectedChange>,
+    /// Matched complaints.
+    pub complaints: i64,
+    /// The first matched complaint.
+    pub first_complaint: Option<EventTime>,
+    /// The third matched complaint.
+    pub third_complaint: Option<EventTime>,
+    /// Calls to listen to or look up.
+    pub exemplar_calls: Vec<Text>,
+    /// Somebody works on it.
+    pub acknowledged: Option<EventTime>,
+    /// No alerts until then.
+    pub silenced_until: Option<EventTime>,
+}

@@ -1,0 +1,178 @@
+//! The contract of version 1: what is written is read back, the bytes are frozen, every field is documented.
+
+use apache_avro::Schema;
+use dialtone_schemas::{
+    Alert, Change, Complaint, Control, Event, Incident, Record, RecordKind, Reject, Summary, arrow, avro,
+    summary::{ChannelSums, Sums},
+};
+
+const EVENT: &str = r#"{
+  "kind": "interval", "call_id": "call-1", "leg_id": "a",
+  "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T09:01:00Z",
+  "near": {"site": "berlin", "connection": "wifi", "headset": "Aural 20"},
+  "far": {"site": "lyon"},
+  "near_endpoint": {"address": "10.1.2.3", "user": "alice@example.com", "wifi_signal_ratio": 0.8},
+  "packets": {"expected": 3000, "lost": 30, "loss_ratio": 0.01},
+  "delay": {"rtt_ms": 40, "jitter_ms": 3.5},
+  "score": {"r": 89.5, "mos": 4.3, "method": "g107-2015/g711-plc", "assumed": ["burst"]}
+}"#;
+
+fn event() -> Event {
+    serde_json::from_str(EVENT).expect("an event as the HTTP door takes it")
+}
+
+fn summary() -> Summary {
+    let mut sums = Sums { events: 3, ends: 2, ..Sums::default() };
+    sums.quality = ChannelSums { at_risk: 2, poor: 1, media_ms: 120_000, poor_ms: 60_000 };
+    sums.loss_histogram.add(18, 2);
+    let mut summary = Summary::marker(7, dialtone_schemas::Tick::floor(event().end));
+    summary.kind = dialtone_schemas::SummaryKind::Leaf;
+    summary.near = Some(event().near);
+    summary.sums = Some(sums);
+    summary.exemplars = vec![event().call_id];
+    summary
+}
+
+fn change() -> Change {
+    serde_json::from_str(
+        r#"{"change_id": "CHG-1", "kind": "firmware", "started_at": "2026-03-02T08:55:00Z",
+            "scope": {"device": ["Vox 300"], "site": ["berlin", "lyon"]}, "to_version": "3.2"}"#,
+    )
+    .expect("a change as the HTTP door takes it")
+}
+
+fn complaint() -> Complaint {
+    serde_json::from_str(
+        r#"{"complaint_id": "INC-9", "complained_at": "2026-03-02T09:12:00Z", "near": {"site": "berlin"}}"#,
+    )
+    .expect("a complaint as the HTTP door takes it")
+}
+
+fn incident() -> Incident {
+    serde_json::from_str(
+        r#"{"id": "i-1", "tenant": "acme", "revision": 2, "state": "localised", "scope": {"site": "berlin"},
+            "aliases": [{"building": "berlin-1"}], "device_id": null, "layer": "site", "owner": "network-emea",
+            "onset": {"from": "2026-03-02T09:00:00Z", "to": "2026-03-02T09:02:00Z"},
+            "opened": "2026-03-02T09:05:00Z", "localised": "2026-03-02T09:06:00Z", "closed": null,
+            "updated": "2026-03-02T09:06:00Z", "severity": "major", "metric": "loss", "effect": 5.5,
+            "excess_poor_minutes": 41.5, "evidence": [{"group": "inside", "at_risk": 90, "poor": 30, "expected": 2.5}],
+            "alternatives": [{"scope": {"isp": "Nordnet"}, "score": 0.1}],
+            "suspected_changes": [{"change_id": "CHG-1", "score": 0.8}], "complaints": 0, "first_complaint": null,
+            "third_complaint": null, "exemplar_calls": ["call-1"], "acknowledged": null, "silenced_until": null}"#,
+    )
+    .expect("an incident as replay prints it")
+}
+
+fn alert() -> Alert {
+    Alert {
+        alert_id: dialtone_schemas::Text::new("i-1/2").expect("text"),
+        reason: dialtone_schemas::alert::AlertReason::Opened,
+        page: true,
+        at: incident().updated,
+        title: "loss at site=berlin".into(),
+        incident: incident(),
+    }
+}
+
+fn reject() -> Reject {
+    serde_json::from_str(
+        r#"{"reject_id": "r", "door": "http", "reason": "not_json", "detail": "line 1",
+            "rejected_at": "2026-03-02T09:12:00Z", "encryption": "none", "original": [104, 105]}"#,
+    )
+    .expect("a reject")
+}
+
+fn control() -> Control {
+    serde_json::from_str(r#"{"control_id": "c", "kind": "acknowledge", "at": "2026-03-02T09:12:00Z"}"#).expect("control")
+}
+
+/// C-1, C-2: through Avro and back nothing changes; the bytes are those frozen with version 1.
+fn keeps<R: Record + PartialEq + std::fmt::Debug>(record: &R) {
+    let frame = avro::built_in_frame_from(record).expect("written");
+    assert_eq!(&avro::record_from_built_in_frame::<R>(&frame).expect("read"), record);
+    let batch = arrow::batch_from_records(std::slice::from_ref(record)).expect("columns");
+    assert_eq!(&arrow::records_from_batch::<R>(&batch).expect("rows")[0], record);
+
+    let file = format!("{}/golden/v1/{}.avro.hex", env!("CARGO_MANIFEST_DIR"), R::KIND.name());
+    let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+    let golden = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}; today's bytes: {hex}"));
+    assert_eq!(hex, golden.trim(), "the bytes of {} differ from those frozen in {file}", R::KIND.name());
+}
+
+#[test]
+fn every_record_survives_avro_and_arrow_and_has_its_frozen_bytes() {
+    keeps(&event());
+    keeps(&change());
+    keeps(&complaint());
+    keeps(&summary());
+    keeps(&incident());
+    keeps(&alert());
+    keeps(&reject());
+    keeps(&control());
+}
+
+#[test]
+fn every_schema_documents_every_field() {
+    fn walk(path: &str, schema: &Schema) {
+        match schema {
+            Schema::Record(record) => {
+                assert!(record.doc.is_some(), "{path} has no doc");
+                for field in &record.fields {
+                    let path = format!("{path}.{}", field.name);
+                    assert!(field.doc.as_ref().is_some_and(|doc| doc.len() > 3), "{path} has no doc");
+                    walk(&path, &field.schema);
+                }
+            }
+            Schema::Union(union) => union.variants().iter().for_each(|v| walk(path, v)),
+            Schema::Array(array) => walk(path, &array.items),
+            _ => {}
+        }
+    }
+    for kind in RecordKind::ALL {
+        walk(kind.name(), avro::schema(kind));
+    }
+}
+
+#[test]
+fn a_later_minor_version_with_one_more_field_is_still_read() {
+    let wider = RecordKind::Complaint.avsc().replacen(
+        "\"fields\": [",
+        "\"fields\": [ {\"name\": \"mood\", \"type\": [\"null\", \"string\"], \"default\": null, \"doc\": \"later\"},",
+        1,
+    );
+    let wider = Schema::parse_str(&wider).expect("schema");
+    let mut datum = vec![2, 6]; // union branch 1, three bytes
+    datum.extend_from_slice(b"bad");
+    datum.extend_from_slice(&avro::datum_from(&complaint()).expect("datum"));
+    assert_eq!(avro::record_from_datum::<Complaint>(&wider, &datum).expect("read"), complaint());
+}
+
+#[test]
+fn broken_frames_are_refused_with_their_reason() {
+    let frame = avro::built_in_frame_from(&event()).expect("frame");
+    let refused = |bytes: &[u8]| avro::record_from_built_in_frame::<Event>(bytes).expect_err("refused").to_string();
+    assert_eq!(refused(b""), "0 bytes without a Confluent frame (00 and four bytes of schema id)");
+    assert_eq!(refused(&avro::built_in_frame_from(&change()).expect("frame")), "schema id 2 is not one of event");
+    assert_eq!(refused(&frame[..frame.len() - 1]), "event cannot be read");
+    assert_eq!(refused(&[&frame[..], &[1]].concat()), "event is followed by 1 bytes");
+}
+
+#[test]
+fn the_lake_has_only_types_that_every_reader_accepts() {
+    use arrow_schema::{DataType, TimeUnit};
+    fn check(path: &str, data_type: &DataType) {
+        match data_type {
+            DataType::Utf8 | DataType::Int32 | DataType::Int64 | DataType::Float64 | DataType::Boolean => {}
+            DataType::Binary => {}
+            DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => assert_eq!(&**zone, "UTC"),
+            DataType::List(element) => check(path, element.data_type()),
+            DataType::Struct(fields) => {
+                fields.iter().for_each(|f| check(&format!("{path}.{}", f.name()), f.data_type()));
+            }
+            other => panic!("{path}: {other}"),
+        }
+    }
+    for kind in RecordKind::ALL {
+        arrow::schema(kind).fields().iter().for_each(|f| check(f.name(), f.data_type()));
+    }
+}
