@@ -24,17 +24,20 @@ impl<'de> Deserialize<'de> for Scope {
     }
 }
 
-/// A map from the dimension's name to a value; a null value is an absent one.
+/// A map from the dimension's name to a value. In JSON and Arrow a null value is an absent one; Avro has no such values.
 pub(crate) fn by_dimension<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<Dimension, T>, D::Error> {
-    let named = BTreeMap::<String, Option<T>>::deserialize(deserializer)?;
-    let mut map = BTreeMap::new();
-    for (name, value) in named {
-        let dimension = name.parse::<Dimension>().map_err(de::Error::custom)?;
-        map.extend(value.map(|value| (dimension, value)));
-    }
-    Ok(map)
+    let named: Vec<(String, T)> = if deserializer.is_human_readable() {
+        let nullable = BTreeMap::<String, Option<T>>::deserialize(deserializer)?;
+        nullable.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    } else {
+        BTreeMap::<String, T>::deserialize(deserializer)?.into_iter().collect()
+    };
+    named
+        .into_iter()
+        .map(|(name, value)| Ok((name.parse::<Dimension>().map_err(de::Error::custom)?, value)))
+        .collect()
 }
 
 impl Scope {
