@@ -1,7 +1,7 @@
 //! Topics, keys, headers and the partitioner: what a client in any language needs to know.
 
 /// One of dialtone's topics; the name ends in the major version of its records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Topic {
     /// Events, keyed `tenant|call_id`.
     Events,
