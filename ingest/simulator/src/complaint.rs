@@ -1,0 +1,102 @@
+//! Who complains, and when: some of those whose call was poor, later; and a few whose call was not.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{Complaint, EventTime, Leaf, Text, time};
+
+use crate::{
+    call::{Call, End},
+    random::{Dice, Stream, name, whole},
+    world::World,
+};
+
+/// Poor calls of each caller on the day they were counted.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    poor_calls: BTreeMap<usize, (i32, u32)>,
+}
+
+impl Patience {
+    /// The user's call was poor; perhaps that is a complaint.
+    pub(crate) fn tried(&mut self, world: &World, call: &Call, end: &End, dice: &mut Dice) -> Option<Complaint> {
+        let rules = &world.scenario.complaints;
+        let over = call.start.plus(call.span);
+        let count = self.poor_calls.entry(end.caller).or_default();
+        if count.0 != over.day() {
+            *count = (over.day(), 0);
+        }
+        count.1 += 1;
+        let readiness = if count.1 == 1 { rules.first } else { rules.later };
+        let complains = dice.chance(readiness);
+        let delay = dice
+            .lognormal(rules.delay_median_min, rules.delay_sigma)
+            .min(24.0 * 60.0);
+        let knows_call = dice.chance(0.3);
+        let near = where_it_was(&end.leaf, dice.chance(rules.without_site), dice.chance(0.3));
+        let number = dice.bits();
+        complains.then(|| Complaint {
+            complaint_id: ticket(number),
+            tenant: None,
+            complained_at: over.plus(whole(delay * 60.0) * time::SECOND),
+            about: Some(call.start.floor(time::MINUTE)),
+            call_id: knows_call.then(|| call.id.clone()),
+            user: Some(end.user.clone()),
+            near,
+            category: Some(name(["distorted", "interruptions", "no_sound"][dice.below(3)])),
+            system: Some(name("service-desk")),
+        })
+    }
+}
+
+/// Complaints that no poor call stands behind, over the whole run.
+pub(crate) fn background(world: &World) -> Vec<Complaint> {
+    let mut dice = Dice::new(world.seed, Stream::Background, 0);
+    let rules = &world.scenario.complaints;
+    #[allow(clippy::cast_precision_loss, reason = "at most 200,000 users")]
+    let per_day = rules.background_per_1000 * world.scenario.enterprise.users as f64 / 1000.0;
+    let (start, end) = (world.scenario.start, world.scenario.end());
+    let mut complaints = Vec::new();
+    let mut day = start.floor(time::DAY);
+    while day < end {
+        for _ in 0..dice.poisson(per_day.min(500.0)) {
+            let caller = &world.population.callers[dice.below(world.population.callers.len())];
+            let utc_minutes = world.estate.sites[caller.site].place.utc_minutes;
+            let at = day
+                .plus(dice.between(8 * 3600, 18 * 3600) * time::SECOND)
+                .plus(-utc_minutes * time::MINUTE);
+            let leaf = caller.desk(at, utc_minutes).leaf.clone();
+            complaints.push(Complaint {
+                complaint_id: ticket(dice.bits()),
+                tenant: None,
+                complained_at: at,
+                about: None,
+                call_id: None,
+                user: Some(caller.user.clone()),
+                near: where_it_was(&leaf, dice.chance(rules.without_site), false),
+                category: None,
+                system: Some(name("service-desk")),
+            });
+        }
+        day = day.plus(time::DAY);
+    }
+    complaints.retain(|c| (start..end).contains(&c.complained_at));
+    complaints
+}
+
+/// What the service desk writes down: mostly the site, sometimes the headset, sometimes nothing.
+fn where_it_was(leaf: &Leaf, without_site: bool, with_headset: bool) -> Leaf {
+    Leaf {
+        site: leaf.site.clone().filter(|_| !without_site),
+        headset: leaf.headset.clone().filter(|_| with_headset),
+        ..Leaf::default()
+    }
+}
+
+fn ticket(number: u64) -> Text {
+    name(format!("INC{:012}", number % 1_000_000_000_000))
+}
+
+/// When the delivery of a complaint is due: at once.
+pub(crate) fn due(complaint: &Complaint) -> EventTime {
+    complaint.complained_at
+}

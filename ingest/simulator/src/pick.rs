@@ -1,0 +1,142 @@
+//! Where a fault lies when the scenario leaves it open: somewhere with enough calls, and not where another fault lies.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{Dimension, EventTime, Leaf, Scope, Text, time};
+
+use crate::{
+    call::{End, calls_of_minute},
+    catalogue::{PHONES, POLICIES},
+    fault::{Fault, FaultKind},
+    population::Kind,
+    random::{Dice, Stream, name},
+    scenario::FaultSpec,
+    world::World,
+};
+
+/// The call-ends of half an hour in a world, every other minute of the hour that begins at `from`.
+pub(crate) fn sample(world: &World, from: EventTime) -> Vec<End> {
+    let minutes = (0..60).step_by(2).map(|i| from.plus(i * time::MINUTE));
+    minutes
+        .flat_map(|minute| calls_of_minute(world, minute))
+        .flat_map(|call| call.ends)
+        .collect()
+}
+
+/// Decides the scopes of all faults, one after the other.
+pub(crate) fn resolve(world: &mut World) {
+    let specs = world.scenario.faults.clone();
+    for (i, spec) in (0..).zip(&specs) {
+        let from = world.scenario.judged_from();
+        let ends = sample(world, from.plus(spec.at.0));
+        let mut dice = Dice::new(world.seed, Stream::Pick, i);
+        let (scope, device_id) = match &spec.scope {
+            Some(scope) if spec.kind != FaultKind::RoomDevice => (scope.clone(), None),
+            _ => pick(spec, &ends, &world.faults, &mut dice),
+        };
+        world.faults.push(Fault::new(spec, from, scope, device_id));
+    }
+}
+
+/// Smallest and largest share of the call-ends that a scope of this kind should have.
+fn share_wanted(kind: FaultKind) -> (f64, f64) {
+    match kind {
+        FaultKind::SiteUplink => (0.05, 0.25),
+        FaultKind::TotalOutage => (0.03, 0.2),
+        FaultKind::WifiSegment => (0.015, 0.1),
+        FaultKind::HeadsetDriver => (0.04, 0.2),
+        FaultKind::FirmwareRollout => (0.04, 0.3),
+        FaultKind::CarrierRoute => (0.05, 0.3),
+        FaultKind::PolicyQos => (0.08, 0.4),
+        FaultKind::IspAtSite => (0.05, 0.25),
+        FaultKind::RelayRegion => (0.1, 0.6),
+        FaultKind::RoomDevice => (0.0, 1.0),
+    }
+}
+
+fn pick(spec: &FaultSpec, ends: &[End], taken: &[Fault], dice: &mut Dice) -> (Scope, Option<Text>) {
+    let mut sizes: BTreeMap<(Scope, Option<Text>), f64> = BTreeMap::new();
+    for end in ends {
+        if let Some(candidate) = candidate(spec, end) {
+            *sizes.entry(candidate).or_default() += 1.0;
+        }
+    }
+    #[allow(clippy::cast_precision_loss, reason = "some thousand ends")]
+    let all = ends.len().max(1) as f64;
+    let (low, high) = share_wanted(spec.kind);
+    let free: Vec<_> = sizes
+        .into_iter()
+        .filter(|((scope, _), _)| taken.iter().all(|f| is_apart(scope, f, ends)))
+        .collect();
+    let wanted: Vec<_> = free.iter().filter(|(_, n)| (low..=high).contains(&(n / all))).collect();
+    if wanted.is_empty() {
+        let largest = free.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        return largest.map_or_else(|| (nowhere(), None), |(candidate, _)| candidate.clone());
+    }
+    wanted[dice.below(wanted.len())].0.clone()
+}
+
+/// Without any call nothing can be broken that anybody would see.
+fn nowhere() -> Scope {
+    Scope::new([(Dimension::Site, name("nowhere"))])
+}
+
+/// Do the two share less than a seventh of the smaller one's ends?
+fn is_apart(scope: &Scope, fault: &Fault, ends: &[End]) -> bool {
+    let (mut ours, mut theirs, mut both) = (0, 0, 0);
+    for end in ends {
+        let (a, b) = (scope.covers(&end.leaf), covers_before(fault, &end.leaf));
+        ours += i32::from(a);
+        theirs += i32::from(b);
+        both += i32::from(a && b);
+    }
+    7 * both < ours.min(theirs)
+}
+
+/// The scope of a rollout names a firmware that nobody has yet: its device stands for it.
+fn covers_before(fault: &Fault, leaf: &Leaf) -> bool {
+    match (fault.kind, fault.scope.get(Dimension::Device)) {
+        (FaultKind::FirmwareRollout, Some(device)) => leaf.device.as_ref() == Some(device),
+        _ => fault.scope.covers(leaf),
+    }
+}
+
+/// The scope that this end would lie in, if it were the one.
+fn candidate(spec: &FaultSpec, end: &End) -> Option<(Scope, Option<Text>)> {
+    let leaf = &end.leaf;
+    let at_office = leaf.connection.as_ref().is_some_and(|c| c.as_str() != "vpn");
+    let dimensions: &[Dimension] = match spec.kind {
+        FaultKind::SiteUplink | FaultKind::TotalOutage if at_office => &[Dimension::Site],
+        FaultKind::WifiSegment if leaf.connection.as_ref().is_some_and(|c| c.as_str() == "wifi") => {
+            &[Dimension::Segment]
+        }
+        FaultKind::IspAtSite if at_office => &[Dimension::Site, Dimension::Isp],
+        FaultKind::HeadsetDriver => &[Dimension::Headset, Dimension::Driver],
+        FaultKind::CarrierRoute => &[Dimension::Carrier],
+        FaultKind::RelayRegion => &[Dimension::Relay],
+        FaultKind::PolicyQos if leaf.policy.as_ref().is_some_and(|p| p.as_str() != POLICIES[0].0) => {
+            &[Dimension::Policy]
+        }
+        FaultKind::FirmwareRollout => return rollout(leaf).map(|scope| (scope, None)),
+        FaultKind::RoomDevice if end.kind == Kind::Room => &[Dimension::Segment, Dimension::Device],
+        _ => return None,
+    };
+    if spec.device_id.as_ref().is_some_and(|id| *id != end.device_id) {
+        return None;
+    }
+    let conditions: Option<Vec<_>> = dimensions
+        .iter()
+        .map(|d| leaf.get(*d).map(|value| (*d, value.clone())))
+        .collect();
+    let device_id = (spec.kind == FaultKind::RoomDevice).then(|| end.device_id.clone());
+    conditions.map(|conditions| (Scope::new(conditions), device_id))
+}
+
+fn rollout(leaf: &Leaf) -> Option<Scope> {
+    let device = leaf.device.as_ref()?;
+    let phone = PHONES.iter().find(|phone| phone.model == device.as_str())?;
+    Some(Scope::new([
+        (Dimension::Device, device.clone()),
+        (Dimension::Firmware, name(phone.next_firmware)),
+    ]))
+}

@@ -1,0 +1,176 @@
+//! A simulation as it goes on: time is advanced from outside, and what would have arrived by then comes out.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{Change, Complaint, Event, EventTime, time};
+
+use crate::{
+    call::{Call, Outcome, calls_of_minute},
+    change, complaint,
+    complaint::Patience,
+    fault::{Fault, FaultKind},
+    owner, pick,
+    random::{Dice, Stream},
+    report::{Account, reports},
+    scenario::Scenario,
+    truth::{self, Truth},
+    world::World,
+};
+
+/// What arrived in one step, each list in order of arrival.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Deliveries {
+    /// Reports of call quality.
+    pub events: Vec<Event>,
+    /// Changes.
+    pub changes: Vec<Change>,
+    /// Complaints.
+    pub complaints: Vec<Complaint>,
+}
+
+/// Things under way, by the time they arrive and the order they were sent in.
+type Underway<T> = BTreeMap<(EventTime, u64), T>;
+
+/// One run of a scenario. The same scenario and seed deliver the same, whatever the steps.
+#[derive(Debug)]
+pub struct Simulation {
+    world: World,
+    truth: Truth,
+    /// The next minute whose calls have not been drawn yet.
+    minute: EventTime,
+    sent: u64,
+    events: Underway<Box<Event>>,
+    changes: Underway<Change>,
+    complaints: Underway<Complaint>,
+    patience: Patience,
+}
+
+impl Simulation {
+    /// Draws the enterprise, its people, and where the faults lie.
+    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        let mut world = World::healthy(scenario, seed);
+        pick::resolve(&mut world);
+        let (changes, guilty) = change::changes(&world);
+        let truth = truth::truth(&world, &guilty);
+        let changes = (0..).zip(changes).map(|(n, c)| ((c.time_reported(), n), c)).collect();
+        let complaints: Underway<Complaint> = (0..)
+            .zip(complaint::background(&world))
+            .map(|(n, c)| ((c.complained_at, n), c))
+            .collect();
+        Self {
+            minute: scenario.start,
+            sent: 1 << 32,
+            world,
+            truth,
+            events: Underway::new(),
+            changes,
+            complaints,
+            patience: Patience::default(),
+        }
+    }
+
+    /// What was planted.
+    pub fn truth(&self) -> &Truth {
+        &self.truth
+    }
+
+    /// The networks with their places, as a building file.
+    pub fn sites_csv(&self) -> String {
+        self.world.estate.sites_csv()
+    }
+
+    /// The teams with what they own.
+    pub fn owners_toml(&self) -> String {
+        owner::owners_toml(&self.world.estate)
+    }
+
+    /// First instant after everything: advancing further delivers nothing more.
+    pub fn end(&self) -> EventTime {
+        self.world.scenario.end()
+    }
+
+    /// Lets time pass. Delivers what arrives up to and including `until`, but nothing after the scenario's end.
+    pub fn advance(&mut self, until: EventTime) -> Deliveries {
+        let until = until.min(self.end());
+        while self.minute <= until && self.minute < self.end() {
+            for call in calls_of_minute(&self.world, self.minute) {
+                self.happen(call);
+            }
+            self.minute = self.minute.plus(time::MINUTE);
+        }
+        Deliveries {
+            events: arrived(&mut self.events, until).map(|event| *event).collect(),
+            changes: arrived(&mut self.changes, until).collect(),
+            complaints: arrived(&mut self.complaints, until).collect(),
+        }
+    }
+
+    /// A call takes place, is reported, and perhaps complained about.
+    fn happen(&mut self, mut call: Call) {
+        let mut dice = Dice::new(self.world.seed, Stream::Complaints, call.number);
+        self.fail(&mut call);
+        let silent = self.cut_off(&mut call);
+        if call.span <= 0 {
+            return;
+        }
+        let accounts = reports(&self.world, &call, &mut dice);
+        for (i, Account { sent, was_poor }) in accounts.into_iter().enumerate() {
+            for report in sent {
+                let is_cut_off = silent.get(i).copied().flatten().is_some_and(|from| report.at >= from);
+                if !is_cut_off {
+                    self.sent += 1;
+                    self.events.insert((report.at, self.sent), report.event);
+                }
+            }
+            if was_poor && let Some(complaint) = self.patience.tried(&self.world, &call, &call.ends[i], &mut dice) {
+                self.sent += 1;
+                self.complaints
+                    .insert((complaint::due(&complaint), self.sent), complaint);
+            }
+        }
+    }
+
+    /// A fault may keep a call from being set up, or drop it.
+    fn fail(&self, call: &mut Call) {
+        let mut dice = Dice::new(self.world.seed, Stream::Damage, call.number | 1 << 55);
+        for fault in &self.world.faults {
+            let fate = dice.unit();
+            let strength = fault.strength(call.start);
+            if strength > 0.0 && call.ends.iter().any(|end| fault.covers(&end.leaf, &end.device_id)) {
+                if fate < fault.setup_failed * strength {
+                    call.outcome = Outcome::NeverSetUp;
+                } else if fate < (fault.setup_failed + fault.dropped) * strength {
+                    call.outcome = Outcome::Dropped;
+                }
+            }
+        }
+    }
+
+    /// A site that is cut off ends its calls, starts none, and its reports do not get out. Says per end from when on.
+    fn cut_off(&self, call: &mut Call) -> Vec<Option<EventTime>> {
+        let mut silent = vec![None; call.ends.len()];
+        for fault in self.world.faults.iter().filter(|f| f.kind == FaultKind::TotalOutage) {
+            for (i, end) in call.ends.iter().enumerate() {
+                if fault.covers(&end.leaf, &end.device_id) {
+                    shorten(fault, call.start, &mut call.span, &mut call.outcome, &mut silent[i]);
+                }
+            }
+        }
+        silent
+    }
+}
+
+fn shorten(fault: &Fault, start: EventTime, span: &mut i64, outcome: &mut Outcome, silent: &mut Option<EventTime>) {
+    let before_the_end = fault.until.is_none_or(|until| start < until);
+    if before_the_end && start.plus(*span) > fault.onset {
+        *span = fault.onset.since(start).max(0);
+        *outcome = Outcome::Dropped;
+        *silent = Some(fault.onset);
+    }
+}
+
+/// Takes out what arrives up to and including `until`.
+fn arrived<T>(underway: &mut Underway<T>, until: EventTime) -> impl Iterator<Item = T> + use<T> {
+    let later = underway.split_off(&(until.plus(1), 0));
+    std::mem::replace(underway, later).into_values()
+}

@@ -1,0 +1,410 @@
+//! A scenario: what a person writes down about the enterprise, its day and its faults.
+
+use std::{collections::BTreeMap, fmt};
+
+use dialtone_schemas::{Dimension, EventTime, Scope, Text, time};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::{fault::FaultKind, noise::Noise};
+
+/// What is to be simulated. Every key is explained in `scenarios/demo.toml`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The name that `truth.json` carries.
+    pub name: Text,
+    /// First instant.
+    pub start: EventTime,
+    /// What lies before the part that is judged.
+    pub history: Span,
+    /// The part that is judged.
+    pub evaluate: Span,
+    /// Who calls from where.
+    #[serde(default)]
+    pub enterprise: Enterprise,
+    /// What varies without being a fault.
+    #[serde(default)]
+    pub noise: Noise,
+    /// What people do to the systems.
+    #[serde(default)]
+    pub changes: Changes,
+    /// Who complains.
+    #[serde(default)]
+    pub complaints: Complaints,
+    /// What breaks.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<FaultSpec>,
+}
+
+/// Sizes of the enterprise.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Enterprise {
+    /// Sites, the large ones first.
+    pub sites: usize,
+    /// People with a phone or a laptop.
+    pub users: usize,
+    /// Meeting rooms in each building.
+    pub rooms_per_building: usize,
+    /// Calls that a user starts in the busiest hour.
+    pub calls_per_user_busy_hour: f64,
+    /// Load on Saturday and Sunday, relative to a weekday.
+    pub weekend: f64,
+    /// Share of laptop days spent at home, behind the VPN.
+    pub home: f64,
+    /// How many of the sites, counted from the smallest, have phones that report only at the end of a call.
+    pub sites_with_final_reports_only: usize,
+}
+
+impl Default for Enterprise {
+    fn default() -> Self {
+        Self {
+            sites: 12,
+            users: 4000,
+            rooms_per_building: 4,
+            calls_per_user_busy_hour: 1.3,
+            weekend: 0.08,
+            home: 0.25,
+            sites_with_final_reports_only: 2,
+        }
+    }
+}
+
+/// How many changes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Changes {
+    /// Innocent changes a day.
+    pub per_day: u32,
+    /// Share of the innocent changes of a fault's day that lie within an hour of its onset.
+    pub near_onset: f64,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self {
+            per_day: 15,
+            near_onset: 0.5,
+        }
+    }
+}
+
+/// How readily users complain.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Complaints {
+    /// Probability after a user's first poor call of a day.
+    pub first: f64,
+    /// Probability after every further one.
+    pub later: f64,
+    /// Median of the delay, in minutes.
+    pub delay_median_min: f64,
+    /// Standard deviation of the delay's logarithm.
+    pub delay_sigma: f64,
+    /// Complaints without a bad call, per 1,000 users and day.
+    pub background_per_1000: f64,
+    /// Share that does not say where.
+    pub without_site: f64,
+}
+
+impl Default for Complaints {
+    fn default() -> Self {
+        Self {
+            first: 0.02,
+            later: 0.06,
+            delay_median_min: 12.0,
+            delay_sigma: 1.0,
+            background_per_1000: 1.0,
+            without_site: 0.15,
+        }
+    }
+}
+
+/// One fault, as written.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSpec {
+    /// What breaks.
+    pub kind: FaultKind,
+    /// Onset, from the beginning of the judged part.
+    pub at: Span,
+    /// How long; without it, to the end.
+    #[serde(default)]
+    pub lasts: Option<Span>,
+    /// Where; without it, the seed picks a scope with enough calls.
+    #[serde(default)]
+    pub scope: Option<Scope>,
+    /// The one device (`room_device` only); without it, the seed picks.
+    #[serde(default)]
+    pub device_id: Option<Text>,
+    /// The effect grows from nothing to its full size over this time.
+    #[serde(default)]
+    pub ramp: Option<Span>,
+    /// A rollout's stages (`firmware_rollout` only).
+    #[serde(default)]
+    pub stages: Vec<Stage>,
+    /// Is it caused by a change that somebody made and reported?
+    #[serde(default)]
+    pub change: bool,
+    /// Intervals that the fault hits, and how hard; without it, what is usual for the kind.
+    #[serde(default)]
+    pub hit: Option<Hit>,
+    /// What the fault does to every interval; without it, what is usual for the kind.
+    #[serde(default)]
+    pub steady: Option<Strain>,
+    /// Share of the effect that the other end of the call feels.
+    #[serde(default)]
+    pub far: Option<f64>,
+    /// Added probability that a call cannot be set up.
+    #[serde(default)]
+    pub setup_failed: f64,
+    /// Added probability that a call drops.
+    #[serde(default)]
+    pub dropped: f64,
+}
+
+/// From `after` the onset on, `share` of the devices have it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// From the onset.
+    pub after: Span,
+    /// 0 to 1.
+    pub share: f64,
+}
+
+/// Physical strain on a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Strain {
+    /// Added share of packets lost.
+    pub loss: f64,
+    /// Added share of packets discarded by the jitter buffer.
+    pub discard: f64,
+    /// Added jitter.
+    pub jitter_ms: f64,
+    /// Added delay, one way.
+    pub delay_ms: f64,
+}
+
+/// What the intervals suffer that a fault hits: medians of a spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hit {
+    /// Share of the intervals hit.
+    pub share: f64,
+    /// Added share of packets lost.
+    pub loss: f64,
+    /// Added share of packets discarded by the jitter buffer.
+    pub discard: f64,
+    /// Added jitter.
+    pub jitter_ms: f64,
+    /// Added delay, one way.
+    pub delay_ms: f64,
+}
+
+impl Hit {
+    /// The strain of a hit interval.
+    pub fn strain(&self) -> Strain {
+        Strain {
+            loss: self.loss,
+            discard: self.discard,
+            jitter_ms: self.jitter_ms,
+            delay_ms: self.delay_ms,
+        }
+    }
+}
+
+/// A length of time: `"24h"`, `"1h10m"`, `"90s"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub i64);
+
+impl Span {
+    /// Reads digits each followed by one of `d`, `h`, `m`, `s`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (mut total, mut number, mut empty) = (0_i64, None::<i64>, true);
+        for c in text.chars() {
+            if let Some(digit) = c.to_digit(10) {
+                number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(i64::from(digit))?);
+                continue;
+            }
+            let unit = match c {
+                'd' => time::DAY,
+                'h' => time::HOUR,
+                'm' => time::MINUTE,
+                's' => time::SECOND,
+                _ => return None,
+            };
+            total = total.checked_add(number.take()?.checked_mul(unit)?)?;
+            empty = false;
+        }
+        (number.is_none() && !empty).then_some(Self(total))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text)
+            .ok_or_else(|| de::Error::custom(format!("{text:?} is not a length of time such as \"1h10m\"")))
+    }
+}
+
+/// Why a scenario cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScenarioError {
+    /// Not the TOML that is expected; the text shows line and column.
+    #[error("scenario cannot be read: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// Readable, but it makes no sense: all the problems.
+    #[error("scenario {name} cannot be run: {}", problems.join("; "))]
+    Problems {
+        /// The scenario's name.
+        name: Text,
+        /// Each with its key.
+        problems: Vec<String>,
+    },
+}
+
+impl Scenario {
+    /// Longest time simulated in one go.
+    pub const MAX_DAYS: i64 = 62;
+
+    /// Reads and checks a scenario.
+    pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self = toml::from_str(text)?;
+        let problems = scenario.problems();
+        match problems.is_empty() {
+            true => Ok(scenario),
+            false => Err(ScenarioError::Problems {
+                name: scenario.name,
+                problems,
+            }),
+        }
+    }
+
+    /// First instant of the judged part: until then, a detector may warm up.
+    pub fn judged_from(&self) -> EventTime {
+        self.start.plus(self.history.0)
+    }
+
+    /// First instant after everything.
+    pub fn end(&self) -> EventTime {
+        self.judged_from().plus(self.evaluate.0)
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut demand = |holds: bool, problem: &dyn fmt::Display| {
+            if !holds {
+                problems.push(problem.to_string());
+            }
+        };
+        let e = &self.enterprise;
+        demand(
+            self.start.floor(time::MINUTE) == self.start,
+            &"start: expected a whole minute",
+        );
+        demand(self.evaluate.0 > 0, &"evaluate: expected more than nothing");
+        demand(
+            self.history.0 + self.evaluate.0 <= Self::MAX_DAYS * time::DAY,
+            &"history + evaluate: at most 62 days",
+        );
+        demand((1..=60).contains(&e.sites), &"enterprise.sites: expected 1 to 60");
+        demand(
+            (20..=200_000).contains(&e.users),
+            &"enterprise.users: expected 20 to 200000",
+        );
+        demand(e.rooms_per_building <= 50, &"enterprise.rooms_per_building: at most 50");
+        demand(
+            (0.0..=20.0).contains(&e.calls_per_user_busy_hour),
+            &"enterprise.calls_per_user_busy_hour: expected 0 to 20",
+        );
+        let ratios = BTreeMap::from([
+            ("enterprise.weekend", e.weekend),
+            ("enterprise.home", e.home),
+            ("changes.near_onset", self.changes.near_onset),
+            ("complaints.first", self.complaints.first),
+            ("complaints.later", self.complaints.later),
+            ("complaints.without_site", self.complaints.without_site),
+        ]);
+        for (key, value) in ratios {
+            demand(
+                (0.0..=1.0).contains(&value),
+                &format_args!("{key} of {value}: expected 0 to 1"),
+            );
+        }
+        drop(demand);
+        for (i, fault) in self.faults.iter().enumerate() {
+            problems.extend(
+                fault
+                    .problems(self.evaluate)
+                    .into_iter()
+                    .map(|p| format!("fault {}: {p}", i + 1)),
+            );
+        }
+        problems
+    }
+}
+
+impl FaultSpec {
+    fn problems(&self, evaluate: Span) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.at.0 < 0 || self.at >= evaluate {
+            problems.push("at: lies outside the judged part".to_owned());
+        }
+        if !self.stages.is_empty() && self.kind != FaultKind::FirmwareRollout {
+            problems.push("stages: only a firmware_rollout has them".to_owned());
+        }
+        if self.device_id.is_some() && self.kind != FaultKind::RoomDevice {
+            problems.push("device_id: only a room_device has one".to_owned());
+        }
+        if let (FaultKind::FirmwareRollout, Some(scope)) = (self.kind, &self.scope)
+            && (scope.get(Dimension::Device).is_none() || scope.get(Dimension::Firmware).is_none())
+        {
+            problems.push("scope: a firmware_rollout needs device (who gets it) and firmware (what is new)".to_owned());
+        }
+        let hit = self.hit.unwrap_or_default();
+        let shares = [
+            hit.share,
+            hit.loss,
+            hit.discard,
+            self.far.unwrap_or(0.0),
+            self.setup_failed,
+            self.dropped,
+        ];
+        if shares
+            .iter()
+            .chain(self.stages.iter().map(|s| &s.share))
+            .any(|v| !(0.0..=1.0).contains(v))
+        {
+            problems.push("shares, loss, discard, far, setup_failed, dropped: expected 0 to 1".to_owned());
+        }
+        problems
+    }
+}
+
+/// The scenarios that come with dialtone: name and text.
+pub fn built_in() -> &'static [(&'static str, &'static str)] {
+    macro_rules! files {
+        ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../scenarios/", $name, ".toml")))),*] };
+    }
+    files![
+        "demo",
+        "none",
+        "site_uplink",
+        "wifi_segment",
+        "headset_driver",
+        "firmware_rollout",
+        "carrier_route",
+        "policy_qos",
+        "isp_at_site",
+        "relay_region",
+        "two_at_once",
+        "three_at_once",
+        "slow_ramp",
+        "total_outage",
+        "room_device",
+    ]
+}

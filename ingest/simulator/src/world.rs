@@ -1,0 +1,58 @@
+//! Everything that is fixed before the first call: the estate, the people, the noise, the faults.
+
+use dialtone_schemas::EventTime;
+
+use crate::{
+    catalogue::{CLIENTS, HEADSETS},
+    estate::Estate,
+    fault::Fault,
+    load,
+    noise::{Draws, Extent},
+    population::Population,
+    scenario::Scenario,
+};
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) seed: u64,
+    pub(crate) estate: Estate,
+    pub(crate) population: Population,
+    pub(crate) noise: Draws,
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl World {
+    /// A world in which nothing is broken.
+    pub(crate) fn healthy(scenario: &Scenario, seed: u64) -> Self {
+        let estate = Estate::new(&scenario.enterprise);
+        let population = Population::new(&scenario.enterprise, &estate, seed);
+        let extent = Extent {
+            start: scenario.start,
+            end: scenario.end(),
+            users: population.callers.len(),
+            segments: estate.segments.len(),
+            sites: estate.sites.len(),
+            headsets: HEADSETS.len(),
+            clients: CLIENTS.len(),
+        };
+        let noise = Draws::new(&scenario.noise, seed, extent);
+        Self {
+            scenario: scenario.clone(),
+            seed,
+            estate,
+            population,
+            noise,
+            faults: Vec::new(),
+        }
+    }
+
+    /// The load of a site at that time, relative to its busiest hour.
+    pub(crate) fn intensity(&self, site: usize, at: EventTime) -> f64 {
+        load::intensity(
+            at,
+            self.estate.sites[site].place.utc_minutes,
+            self.scenario.enterprise.weekend,
+        )
+    }
+}
