@@ -1,0 +1,2 @@
+//! Watch.
+#[derive(Debug)] pub struct Watch;
