@@ -34,8 +34,6 @@ pub(crate) struct Segment {
     pub(crate) name: Text,
     pub(crate) building: Text,
     pub(crate) site: Text,
-    /// Number of the site; of a VPN pool, one that no site has.
-    pub(crate) site_number: usize,
     pub(crate) connection: Connection,
     network: [u8; 3],
     prefix: u8,
@@ -92,7 +90,7 @@ impl Estate {
         }
         for (region, pool) in (0_u8..).zip(0..REGIONS.len()) {
             estate.vpn[pool] = estate.segments.len();
-            estate.segments.push(vpn_pool(region, pool, sizes.sites));
+            estate.segments.push(vpn_pool(region, pool));
         }
         estate
     }
@@ -122,7 +120,6 @@ impl Estate {
                 name: name(format!("{building}-{label}")),
                 building: building.clone(),
                 site: site.clone(),
-                site_number,
                 connection,
                 network: [10, second, third],
                 prefix,
@@ -140,7 +137,7 @@ impl Estate {
             )
         });
         let wired = wired.collect();
-        let access_points = if place.weight > 11.5 { 2 } else { 1 };
+        let access_points = if place.weight > 15.0 { 2 } else { 1 };
         let wifi = (0..access_points)
             .map(|w| segment(Connection::Wifi, format!("wifi-{}", w + 1), b * 32 + 16 + w * 4, 22))
             .collect();
@@ -167,13 +164,12 @@ impl Estate {
 }
 
 /// Home users of a region share one pool. It is a place of its own: a site's trouble is not theirs.
-fn vpn_pool(number: u8, region: usize, site_number: usize) -> Segment {
+fn vpn_pool(number: u8, region: usize) -> Segment {
     let region = REGIONS[region];
     Segment {
         name: name(format!("vpn-{region}")),
         building: name(format!("vpn-{region}")),
         site: name(format!("remote-{region}")),
-        site_number,
         connection: Connection::Vpn,
         network: [10, 200 + number, 0],
         prefix: 16,

@@ -48,12 +48,12 @@ impl FaultKind {
             delay_ms,
         };
         match self {
-            Self::SiteUplink => (hit(0.10, 0.10, 10.0, 20.0), steady(0.003, 2.0, 6.0), 0.35),
-            Self::WifiSegment => (hit(0.35, 0.09, 25.0, 10.0), steady(0.004, 4.0, 3.0), 0.3),
+            Self::SiteUplink => (hit(0.05, 0.10, 10.0, 20.0), steady(0.003, 2.0, 6.0), 0.35),
+            Self::WifiSegment => (hit(0.30, 0.09, 25.0, 10.0), steady(0.004, 4.0, 3.0), 0.3),
             Self::HeadsetDriver => (
                 Hit {
                     discard: 0.06,
-                    ..hit(0.14, 0.0, 38.0, 0.0)
+                    ..hit(0.12, 0.0, 38.0, 0.0)
                 },
                 steady(0.0, 3.0, 0.0),
                 0.0,
@@ -61,15 +61,15 @@ impl FaultKind {
             Self::FirmwareRollout => (
                 Hit {
                     discard: 0.03,
-                    ..hit(0.25, 0.06, 32.0, 0.0)
+                    ..hit(0.15, 0.06, 32.0, 0.0)
                 },
                 steady(0.001, 3.0, 0.0),
                 0.15,
             ),
-            Self::CarrierRoute => (hit(0.09, 0.09, 12.0, 60.0), steady(0.002, 1.0, 25.0), 0.0),
-            Self::PolicyQos => (hit(0.08, 0.08, 30.0, 10.0), steady(0.002, 3.0, 2.0), 0.3),
-            Self::IspAtSite => (hit(0.13, 0.10, 14.0, 30.0), steady(0.003, 2.0, 8.0), 0.35),
-            Self::RelayRegion => (hit(0.07, 0.08, 14.0, 80.0), steady(0.001, 2.0, 20.0), 0.0),
+            Self::CarrierRoute => (hit(0.055, 0.09, 12.0, 60.0), steady(0.002, 1.0, 25.0), 0.0),
+            Self::PolicyQos => (hit(0.03, 0.08, 28.0, 10.0), steady(0.002, 3.0, 2.0), 0.3),
+            Self::IspAtSite => (hit(0.06, 0.10, 14.0, 30.0), steady(0.003, 2.0, 8.0), 0.35),
+            Self::RelayRegion => (hit(0.03, 0.08, 14.0, 80.0), steady(0.001, 2.0, 20.0), 0.0),
             Self::TotalOutage => (Hit::default(), Strain::default(), 0.0),
             Self::RoomDevice => (
                 Hit {

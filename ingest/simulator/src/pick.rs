@@ -6,7 +6,7 @@ use dialtone_schemas::{Dimension, EventTime, Leaf, Scope, Text, time};
 
 use crate::{
     call::{End, calls_of_minute},
-    catalogue::{PHONES, POLICIES},
+    catalogue::{PHONES, PLACES, POLICIES},
     fault::{Fault, FaultKind},
     population::Kind,
     random::{Dice, Stream, name},
@@ -41,16 +41,16 @@ pub(crate) fn resolve(world: &mut World) {
 /// Smallest and largest share of the call-ends that a scope of this kind should have.
 fn share_wanted(kind: FaultKind) -> (f64, f64) {
     match kind {
-        FaultKind::SiteUplink => (0.05, 0.25),
+        FaultKind::SiteUplink => (0.09, 0.25),
         FaultKind::TotalOutage => (0.03, 0.2),
-        FaultKind::WifiSegment => (0.015, 0.1),
-        FaultKind::HeadsetDriver => (0.04, 0.2),
-        FaultKind::FirmwareRollout => (0.04, 0.3),
-        FaultKind::CarrierRoute => (0.05, 0.3),
+        FaultKind::WifiSegment => (0.02, 0.1),
+        FaultKind::HeadsetDriver => (0.055, 0.2),
+        FaultKind::FirmwareRollout => (0.06, 0.3),
+        FaultKind::CarrierRoute => (0.09, 0.3),
         FaultKind::PolicyQos => (0.08, 0.4),
-        FaultKind::IspAtSite => (0.05, 0.25),
+        FaultKind::IspAtSite => (0.07, 0.25),
         FaultKind::RelayRegion => (0.1, 0.6),
-        FaultKind::RoomDevice => (0.0, 1.0),
+        FaultKind::RoomDevice => (0.002, 1.0),
     }
 }
 
@@ -110,7 +110,7 @@ fn candidate(spec: &FaultSpec, end: &End) -> Option<(Scope, Option<Text>)> {
         FaultKind::WifiSegment if leaf.connection.as_ref().is_some_and(|c| c.as_str() == "wifi") => {
             &[Dimension::Segment]
         }
-        FaultKind::IspAtSite if at_office => &[Dimension::Site, Dimension::Isp],
+        FaultKind::IspAtSite if at_office && is_shared(leaf) => &[Dimension::Site, Dimension::Isp],
         FaultKind::HeadsetDriver => &[Dimension::Headset, Dimension::Driver],
         FaultKind::CarrierRoute => &[Dimension::Carrier],
         FaultKind::RelayRegion => &[Dimension::Relay],
@@ -130,6 +130,12 @@ fn candidate(spec: &FaultSpec, end: &End) -> Option<(Scope, Option<Text>)> {
         .collect();
     let device_id = (spec.kind == FaultKind::RoomDevice).then(|| end.device_id.clone());
     conditions.map(|conditions| (Scope::new(conditions), device_id))
+}
+
+/// Is the end's provider found at more than one site?
+fn is_shared(leaf: &Leaf) -> bool {
+    let isp = leaf.isp.as_ref().map_or("", Text::as_str);
+    PLACES.iter().filter(|place| place.isps.contains(&isp)).count() > 1
 }
 
 fn rollout(leaf: &Leaf) -> Option<Scope> {

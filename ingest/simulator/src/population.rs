@@ -120,7 +120,7 @@ impl Population {
 }
 
 /// A room starts as many calls as this many people.
-const ROOM_WEIGHT: f64 = 5.0;
+const ROOM_WEIGHT: f64 = 8.0;
 
 struct Hiring<'a> {
     dice: Dice,
@@ -240,7 +240,7 @@ impl Hiring<'_> {
             .map(|((_, share), skew)| share * skew)
             .collect();
         let mut leaf = Leaf {
-            isp: Some(name(isps[self.dice.weighted(&[0.85, 0.15])])),
+            isp: Some(name(isps[self.dice.weighted(&[0.82, 0.18])])),
             policy: Some(name(POLICIES[self.dice.weighted(&policies)].0)),
             ..Leaf::default()
         };

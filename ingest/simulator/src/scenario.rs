@@ -61,8 +61,8 @@ impl Default for Enterprise {
         Self {
             sites: 12,
             users: 4000,
-            rooms_per_building: 4,
-            calls_per_user_busy_hour: 1.3,
+            rooms_per_building: 3,
+            calls_per_user_busy_hour: 1.0,
             weekend: 0.08,
             home: 0.25,
             sites_with_final_reports_only: 2,

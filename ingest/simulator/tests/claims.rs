@@ -1,0 +1,391 @@
+//! What a run promises: the same bytes for the same seed, a quiet day that is quiet, faults that show where they lie.
+
+mod audit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use audit::{CallEnd, Share, call_ends, covers, inside_outside, short};
+use dialtone_schemas::{Event, EventId, ReportKind, Text, time};
+use dialtone_simulator::{Deliveries, FaultKind, Scenario, Simulation, Truth, json_line, scenario};
+
+/// Everything a run delivers, in steps of that many seconds.
+fn run(name: &str, seed: u64, step_seconds: i64) -> Deliveries {
+    let mut simulation = Simulation::new(&short(name), seed);
+    let mut now = simulation.truth().warm_up_until.plus(-time::HOUR);
+    let mut all = Deliveries::default();
+    while now < simulation.end() {
+        now = now.plus(step_seconds * time::SECOND);
+        let mut arrived = simulation.advance(now);
+        all.events.append(&mut arrived.events);
+        all.changes.append(&mut arrived.changes);
+        all.complaints.append(&mut arrived.complaints);
+    }
+    all
+}
+
+fn audited(name: &str, seed: u64) -> (Truth, Vec<CallEnd>) {
+    let mut simulation = Simulation::new(&short(name), seed);
+    let ends = call_ends(&mut simulation);
+    (simulation.truth().clone(), ends)
+}
+
+#[test]
+fn the_same_seed_writes_the_same_bytes_and_another_seed_others() {
+    let write = |seed: u64| {
+        let dir = tempfile::tempdir().expect("a folder");
+        let files = dialtone_simulator::write_run(&short("two_at_once"), seed, dir.path()).expect("written");
+        let paths = [
+            files.events,
+            files.changes,
+            files.complaints,
+            files.sites,
+            files.owners,
+            files.truth,
+        ];
+        paths.map(|path| std::fs::read(path).expect("a file"))
+    };
+    let first = write(11);
+    assert!(first == write(11), "equal seeds");
+    let other = write(12);
+    assert!(
+        (0..3).all(|i| first[i] != other[i]),
+        "other events, changes and complaints"
+    );
+}
+
+#[test]
+fn the_size_of_the_steps_changes_nothing() {
+    assert!(run("demo", 5, 7) == run("demo", 5, 3600));
+}
+
+#[test]
+fn a_fault_changes_only_what_it_touches() {
+    let by_id = |name: &str| -> BTreeMap<EventId, Event> {
+        run(name, 5, 600)
+            .events
+            .into_iter()
+            .map(|e| (e.event_id.expect("an id"), e))
+            .collect()
+    };
+    let (quiet, broken) = (by_id("none"), by_id("carrier_route"));
+    assert_eq!(quiet.len(), broken.len());
+    let carrier = Simulation::new(&short("carrier_route"), 5).truth().causes[0]
+        .scope
+        .clone();
+    for (id, event) in &quiet {
+        assert!(
+            carrier.covers(&event.near) || broken[id] == *event,
+            "{} is not in {carrier}",
+            event.call_id
+        );
+    }
+    assert!(quiet != broken);
+}
+
+#[test]
+fn ids_are_unique_and_lines_read_back_as_they_were() {
+    let all = run("demo", 3, 600);
+    let ids: BTreeSet<EventId> = all.events.iter().map(|e| e.event_id.expect("an id")).collect();
+    assert_eq!(ids.len(), all.events.len());
+    let changes: BTreeSet<&Text> = all.changes.iter().map(|c| &c.change_id).collect();
+    assert_eq!(changes.len(), all.changes.len());
+    let complaints: BTreeSet<&Text> = all.complaints.iter().map(|c| &c.complaint_id).collect();
+    assert_eq!(complaints.len(), all.complaints.len());
+    for event in all.events.iter().step_by(97) {
+        event.check().expect("an event that can be");
+        let line = json_line(event).expect("a line");
+        assert_eq!(serde_json::from_str::<Event>(&line).expect("an event"), *event);
+    }
+}
+
+#[test]
+fn reports_arrive_within_their_bounds_and_in_order() {
+    let mut simulation = Simulation::new(&short("none"), 2);
+    let mut now = simulation.truth().warm_up_until.plus(-time::HOUR);
+    while now < simulation.end() {
+        now = now.plus(10 * time::SECOND);
+        for event in simulation.advance(now).events {
+            let late = now.since(event.end);
+            assert!(
+                (0..40 * time::SECOND).contains(&late),
+                "{} arrives {late} µs after its end",
+                event.call_id
+            );
+            assert!(
+                event.near.site.is_none() && event.near.segment.is_none(),
+                "placing is not the phone's business"
+            );
+        }
+    }
+}
+
+#[test]
+fn phones_of_the_smallest_sites_report_only_at_the_end() {
+    let all = run("none", 2, 600);
+    let of_dublin = |e: &&Event| {
+        let address = e.near_endpoint.address.as_ref().expect("an address").as_str();
+        address.starts_with("10.21.") && e.near.firmware.is_some() && e.near.client.is_none()
+    };
+    let kinds: BTreeSet<ReportKind> = all.events.iter().filter(of_dublin).map(|e| e.kind).collect();
+    assert_eq!(kinds, BTreeSet::from([ReportKind::Final]));
+}
+
+#[test]
+fn a_quiet_day_has_one_and_a_half_to_three_per_cent_poor_call_ends() {
+    for seed in [1, 2] {
+        let (_, ends) = audited("none", seed);
+        let poor: f64 = ends.iter().map(|e| f64::from(u8::from(e.is_poor))).sum();
+        let share = Share {
+            poor,
+            all: f64::from(u32::try_from(ends.len()).expect("few")),
+        };
+        assert!(
+            (0.015..0.03).contains(&share.rate()),
+            "seed {seed}: {:.4} of {}",
+            share.rate(),
+            share.all
+        );
+    }
+}
+
+#[test]
+fn the_busiest_hour_of_a_weekday_has_15_to_25_thousand_interval_reports() {
+    let all = run("none", 4, 600);
+    let mut hours = BTreeMap::<_, u32>::new();
+    for event in all.events.iter().filter(|e| e.kind == ReportKind::Interval) {
+        *hours.entry(event.end.floor(time::HOUR)).or_default() += 1;
+    }
+    let busiest = hours.values().max().copied().unwrap_or_default();
+    assert!((15_000..25_000).contains(&busiest), "{hours:?}");
+}
+
+/// Per scenario: the range of the odds ratio inside against outside, and the smallest excess of poor call-ends a minute.
+const EXPECTED: [(&str, (f64, f64), f64); 11] = [
+    ("demo", (4.0, 25.0), 0.6),
+    ("site_uplink", (4.0, 14.0), 0.8),
+    ("wifi_segment", (20.0, 120.0), 0.7),
+    ("headset_driver", (8.0, 25.0), 0.7),
+    ("firmware_rollout", (8.0, 25.0), 0.6),
+    ("carrier_route", (5.0, 14.0), 0.7),
+    ("policy_qos", (4.0, 12.0), 0.8),
+    ("isp_at_site", (5.0, 16.0), 0.7),
+    ("relay_region", (3.5, 12.0), 0.8),
+    ("two_at_once", (4.0, 120.0), 0.6),
+    ("three_at_once", (4.0, 25.0), 0.6),
+];
+
+#[test]
+fn each_fault_is_poor_inside_and_not_outside() {
+    for (name, (low, high), least_excess) in EXPECTED {
+        let (seed, (truth, ends)) = (1, audited(name, 1));
+        for cause in &truth.causes {
+            let (inside, outside) = inside_outside(cause, &truth.causes, &ends, truth.end);
+            let ratio = inside.odds() / outside.odds();
+            let minutes = f64::from(i32::try_from(truth.end.since(cause.onset) / time::MINUTE).expect("hours"));
+            let excess = (inside.poor - inside.all * outside.rate()) / minutes;
+            assert!(
+                (low..high).contains(&ratio),
+                "{name} {seed} {}: odds ratio {ratio:.1}",
+                cause.scope
+            );
+            assert!(
+                excess >= least_excess,
+                "{name} {seed} {}: {excess:.2} a minute",
+                cause.scope
+            );
+            assert!(outside.rate() < 0.035, "{name} {seed}: {:.4} outside", outside.rate());
+        }
+    }
+}
+
+#[test]
+fn a_slow_ramp_is_worse_at_its_end_than_at_its_beginning() {
+    let (truth, ends) = audited("slow_ramp", 1);
+    let cause = &truth.causes[0];
+    let rate = |from: i64, to: i64| {
+        let (from, to) = (
+            cause.onset.plus(from * time::MINUTE),
+            cause.onset.plus(to * time::MINUTE),
+        );
+        let there = ends
+            .iter()
+            .filter(|e| covers(&cause.scope, None, e) && e.over > from && e.over <= to);
+        there
+            .fold(Share::default(), |s, e| Share {
+                poor: s.poor + f64::from(u8::from(e.is_poor)),
+                all: s.all + 1.0,
+            })
+            .rate()
+    };
+    let (early, late) = (rate(0, 25), rate(90, 150));
+    assert!(
+        early < 0.12 && late > 0.15 && late > 2.0 * early,
+        "{early:.3} to {late:.3}"
+    );
+}
+
+#[test]
+fn a_site_that_is_cut_off_reports_nothing_until_it_is_back() {
+    let (truth, ends) = audited("total_outage", 1);
+    let cause = &truth.causes[0];
+    let until = cause.until.expect("it ends");
+    assert_eq!((cause.kind, cause.channel.as_str()), (FaultKind::TotalOutage, "volume"));
+    let at = |from, to| {
+        ends.iter()
+            .filter(|e| covers(&cause.scope, None, e) && e.over > from && e.over <= to)
+            .count()
+    };
+    assert_eq!(at(cause.onset, until), 0);
+    assert!(at(cause.onset.plus(-time::HOUR), cause.onset) > 100);
+    assert!(at(until, until.plus(time::HOUR)) > 100);
+}
+
+#[test]
+fn a_misconfigured_room_is_bad_and_its_neighbours_are_not() {
+    let (truth, ends) = audited("room_device", 2);
+    let cause = &truth.causes[0];
+    let room = cause.device_id.as_ref().expect("one device");
+    let (inside, outside) = inside_outside(cause, &truth.causes, &ends, truth.end);
+    assert!(inside.all >= 10.0 && inside.rate() > 0.9, "{room}: {inside:?}");
+    assert!(outside.rate() < 0.035);
+    assert!(
+        ends.iter().any(|e| e.device_id == *room && cause.scope.covers(&e.leaf)),
+        "its scope is where it stands"
+    );
+}
+
+#[test]
+fn a_rollout_reaches_the_devices_in_stages() {
+    let (truth, ends) = audited("firmware_rollout", 1);
+    let cause = &truth.causes[0];
+    let model = cause
+        .aliases
+        .iter()
+        .find_map(|a| a.get(dialtone_schemas::Dimension::Device))
+        .expect("device and firmware");
+    let share = |from: i64, to: i64| {
+        let (from, to) = (
+            cause.onset.plus(from * time::MINUTE),
+            cause.onset.plus(to * time::MINUTE),
+        );
+        let phones = ends
+            .iter()
+            .filter(|e| e.leaf.device.as_ref() == Some(model) && e.over > from && e.over <= to);
+        phones
+            .fold(Share::default(), |s, e| Share {
+                poor: s.poor + f64::from(u8::from(cause.scope.covers(&e.leaf))),
+                all: s.all + 1.0,
+            })
+            .rate()
+    };
+    assert!(share(-40, 0) == 0.0 && (0.03..0.2).contains(&share(5, 30)) && (0.3..0.7).contains(&share(40, 70)));
+    assert!(share(80, 180) > 0.97);
+}
+
+#[test]
+fn complaints_come_after_a_delay_and_more_of_them_when_something_is_broken() {
+    let (quiet, broken) = (run("none", 6, 600), run("three_at_once", 6, 600));
+    assert!(broken.complaints.len() > quiet.complaints.len() + 5);
+    let mut delays: Vec<i64> = broken
+        .complaints
+        .iter()
+        .filter_map(|c| {
+            let call = c.call_id.as_ref()?;
+            let over = broken
+                .events
+                .iter()
+                .filter(|e| e.call_id == *call)
+                .map(|e| e.end)
+                .max()?;
+            Some(c.complained_at.since(over) / time::SECOND)
+        })
+        .collect();
+    delays.sort_unstable();
+    assert!(delays.first().is_some_and(|d| *d >= 0));
+    let median = delays[delays.len() / 2];
+    assert!((4 * 60..30 * 60).contains(&median), "{median} s of {}", delays.len());
+}
+
+#[test]
+fn a_guilty_change_lies_up_to_ten_minutes_before_the_onset_and_is_reported() {
+    for seed in 1..4 {
+        let mut simulation = Simulation::new(&short("demo"), seed);
+        let truth = simulation.truth().clone();
+        let changes = simulation.advance(simulation.end()).changes;
+        assert!(changes.len() >= 7, "most are innocent: {}", changes.len());
+        for cause in &truth.causes {
+            let id = cause.change_id.as_ref().expect("caused by a change");
+            let change = changes.iter().find(|c| c.change_id == *id).expect("delivered");
+            assert!((0..600 * time::SECOND).contains(&cause.onset.since(change.started_at)));
+            assert!((0..120 * time::SECOND).contains(&change.time_reported().since(change.started_at)));
+        }
+    }
+}
+
+#[test]
+fn every_built_in_scenario_can_be_run_and_tells_its_truth() {
+    for (name, toml) in scenario::built_in() {
+        let scenario = Scenario::from_toml(toml).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(scenario.name.as_str(), *name);
+        let simulation = Simulation::new(&short(name), 9);
+        let truth = simulation.truth();
+        assert_eq!(truth.causes.len(), scenario.faults.len(), "{name}");
+        for (cause, fault) in truth.causes.iter().zip(&scenario.faults) {
+            assert_eq!(
+                (cause.kind, cause.change_id.is_some()),
+                (fault.kind, fault.change),
+                "{name}"
+            );
+            assert!(!cause.scope.to_string().contains("nowhere"), "{name}: {}", cause.scope);
+            assert!(
+                simulation
+                    .owners_toml()
+                    .contains(&format!("team = \"{}\"", cause.owner)),
+                "{name}: {}",
+                cause.owner
+            );
+        }
+    }
+}
+
+#[test]
+fn causes_at_the_same_time_lie_apart() {
+    for seed in 1..4 {
+        let (truth, ends) = audited("three_at_once", seed);
+        for (i, a) in truth.causes.iter().enumerate() {
+            for b in &truth.causes[..i] {
+                let both = ends
+                    .iter()
+                    .filter(|e| covers(&a.scope, None, e) && covers(&b.scope, None, e))
+                    .count();
+                let least = [a, b]
+                    .map(|c| ends.iter().filter(|e| covers(&c.scope, None, e)).count())
+                    .into_iter()
+                    .min();
+                assert!(
+                    5 * both < least.unwrap_or_default(),
+                    "{seed}: {} and {}",
+                    a.scope,
+                    b.scope
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_scenario_that_makes_no_sense_is_refused_with_every_reason() {
+    let toml = short_text("[enterprise]\nsites = 0\nweekend = 2.0\n[[fault]]\nkind = \"site_uplink\"\nat = \"9h\"\n");
+    let error = Scenario::from_toml(&toml).expect_err("no sense").to_string();
+    for part in ["enterprise.sites", "enterprise.weekend of 2", "fault 1: at"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let typo = Scenario::from_toml(&short_text("[enterprise]\nsite = 3\n"))
+        .expect_err("unknown key")
+        .to_string();
+    assert!(typo.contains("unknown field `site`") && typo.contains("line"), "{typo}");
+}
+
+fn short_text(rest: &str) -> String {
+    format!("name = \"x\"\nstart = \"2026-03-03T06:00:00Z\"\nhistory = \"1h\"\nevaluate = \"1h\"\n{rest}")
+}
