@@ -1,7 +1,7 @@
 //! `odds [SEED...]`: what the faults of every built-in scenario do to the odds of a poor call-end.
 #![allow(clippy::print_stdout, reason = "an example talks to a person")]
 
-#[path = "../tests/audit/mod.rs"]
+#[path = "../tests/simulator/audit.rs"]
 mod audit;
 
 use dialtone_schemas::time;

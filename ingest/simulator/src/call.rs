@@ -58,6 +58,8 @@ pub(crate) struct Call {
 /// Probability that a call of ours is never set up, and that it drops.
 const NEVER_SET_UP: f64 = 0.003;
 const DROPPED: f64 = 0.005;
+/// Share of the calls between a room and a laptop that the meeting service's provider reports.
+const BY_PROVIDER: f64 = 0.3;
 /// Nobody talks longer.
 const LONGEST: i64 = 2 * time::HOUR;
 
@@ -115,9 +117,9 @@ impl<'a> Drawing<'a> {
             outcome: Outcome::Completed,
         };
         match self.dice.weighted(&kinds) {
-            0 => self.to_colleague(&mut call, caller, site, towards),
-            1 => self.to_telephone(&mut call, site),
-            _ => self.to_meeting(&mut call, site),
+            0 => self.ring_colleague(&mut call, caller, site, towards),
+            1 => self.ring_telephone(&mut call, site),
+            _ => self.join_meeting(&mut call, site),
         }
         let fate = self.dice.unit();
         if fate < NEVER_SET_UP {
@@ -128,7 +130,7 @@ impl<'a> Drawing<'a> {
         call
     }
 
-    fn to_colleague(&mut self, call: &mut Call, caller: usize, site: usize, towards: &[f64]) {
+    fn ring_colleague(&mut self, call: &mut Call, caller: usize, site: usize, towards: &[f64]) {
         let population = &self.world.population;
         let there = if self.dice.chance(0.3) {
             site
@@ -149,10 +151,21 @@ impl<'a> Drawing<'a> {
         let are_phones = call.ends.iter().any(|end| end.kind == Kind::Phone);
         let codec = self.codec(&call.ends[0], if are_phones { "g722" } else { "opus" });
         call.path_delay_ms = distance_ms(here, there);
+        self.perhaps_by_provider(call);
         set_path(call, relay, None, codec);
     }
 
-    fn to_telephone(&mut self, call: &mut Call, site: usize) {
+    /// Some calls between a room and a laptop are reported by the provider of the meeting service, after their end.
+    fn perhaps_by_provider(&mut self, call: &mut Call) {
+        let is_its_call = self.dice.chance(BY_PROVIDER);
+        let kinds = call.ends.iter().map(|end| end.kind);
+        if is_its_call && kinds.clone().any(|k| k == Kind::Room) && kinds.clone().any(|k| k == Kind::Laptop) {
+            call.id = provider_id(&call.id, self.dice.bits());
+            call.ends.iter_mut().for_each(|end| end.reports = Reports::AtTheEnd);
+        }
+    }
+
+    fn ring_telephone(&mut self, call: &mut Call, site: usize) {
         let place = &self.world.estate.sites[site].place;
         let carrier = place.carriers[self.dice.weighted(&[0.8, 0.2])];
         let codec = if place.region == 2 { "pcmu" } else { "pcma" };
@@ -162,7 +175,7 @@ impl<'a> Drawing<'a> {
         set_path(call, relay, Some(carrier), codec);
     }
 
-    fn to_meeting(&mut self, call: &mut Call, site: usize) {
+    fn join_meeting(&mut self, call: &mut Call, site: usize) {
         let codec = self.codec(&call.ends[0], "opus");
         call.path_delay_ms = 16.0;
         let relay = self.relay(site);
@@ -237,4 +250,17 @@ fn distance_ms(here: usize, there: usize) -> f64 {
 fn call_id(seed: u64, number: u64) -> Text {
     let id = EventId::derive(["simulated call", &seed.to_string(), &number.to_string()]).to_string();
     name(&id[..16])
+}
+
+/// The provider names its calls by GUIDs.
+fn provider_id(id: &Text, bits: u64) -> Text {
+    let (low, id) = (format!("{bits:016x}"), id.as_str());
+    name(format!(
+        "{}-{}-4{}-8{}-{}",
+        &id[..8],
+        &id[8..12],
+        &id[13..16],
+        &low[1..4],
+        &low[4..16]
+    ))
 }

@@ -138,10 +138,9 @@ impl Hiring<'_> {
         // How many still have a desk phone differs from site to site: 20 to 45 %.
         #[allow(clippy::cast_precision_loss, reason = "a remainder")]
         let phones = 0.2 + 0.05 * (site % 6) as f64;
-        if self.dice.chance(phones) {
-            self.phone(site, user)
-        } else {
-            self.laptop(site, user, number)
+        match self.dice.chance(phones) {
+            true => self.phone(site, user),
+            false => self.laptop(site, user, number),
         }
     }
 

@@ -1,10 +1,9 @@
 //! A scenario: what a person writes down about the enterprise, its day and its faults.
 
-use std::{collections::BTreeMap, fmt};
-
 use dialtone_schemas::{Dimension, EventTime, Scope, Text, time};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
+pub use crate::span::Span;
 use crate::{fault::FaultKind, noise::Noise};
 
 /// What is to be simulated. Every key is explained in `scenarios/demo.toml`.
@@ -215,41 +214,6 @@ impl Hit {
     }
 }
 
-/// A length of time: `"24h"`, `"1h10m"`, `"90s"`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(pub i64);
-
-impl Span {
-    /// Reads digits each followed by one of `d`, `h`, `m`, `s`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (mut total, mut number, mut empty) = (0_i64, None::<i64>, true);
-        for c in text.chars() {
-            if let Some(digit) = c.to_digit(10) {
-                number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(i64::from(digit))?);
-                continue;
-            }
-            let unit = match c {
-                'd' => time::DAY,
-                'h' => time::HOUR,
-                'm' => time::MINUTE,
-                's' => time::SECOND,
-                _ => return None,
-            };
-            total = total.checked_add(number.take()?.checked_mul(unit)?)?;
-            empty = false;
-        }
-        (number.is_none() && !empty).then_some(Self(total))
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| de::Error::custom(format!("{text:?} is not a length of time such as \"1h10m\"")))
-    }
-}
-
 /// Why a scenario cannot be run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -295,56 +259,56 @@ impl Scenario {
     }
 
     fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut demand = |holds: bool, problem: &dyn fmt::Display| {
-            if !holds {
-                problems.push(problem.to_string());
-            }
-        };
         let e = &self.enterprise;
-        demand(
-            self.start.floor(time::MINUTE) == self.start,
-            &"start: expected a whole minute",
-        );
-        demand(self.evaluate.0 > 0, &"evaluate: expected more than nothing");
-        demand(
-            self.history.0 + self.evaluate.0 <= Self::MAX_DAYS * time::DAY,
-            &"history + evaluate: at most 62 days",
-        );
-        demand((1..=60).contains(&e.sites), &"enterprise.sites: expected 1 to 60");
-        demand(
-            (20..=200_000).contains(&e.users),
-            &"enterprise.users: expected 20 to 200000",
-        );
-        demand(e.rooms_per_building <= 50, &"enterprise.rooms_per_building: at most 50");
-        demand(
-            (0.0..=20.0).contains(&e.calls_per_user_busy_hour),
-            &"enterprise.calls_per_user_busy_hour: expected 0 to 20",
-        );
-        let ratios = BTreeMap::from([
-            ("enterprise.weekend", e.weekend),
-            ("enterprise.home", e.home),
+        let calls = e.calls_per_user_busy_hour;
+        let demands = [
+            (
+                self.start.floor(time::MINUTE) == self.start,
+                "start: expected a whole minute",
+            ),
+            (self.evaluate.0 > 0, "evaluate: expected more than nothing"),
+            (
+                self.history.0 + self.evaluate.0 <= Self::MAX_DAYS * time::DAY,
+                "history + evaluate: at most 62 days",
+            ),
+            ((1..=60).contains(&e.sites), "enterprise.sites: expected 1 to 60"),
+            (
+                (20..=200_000).contains(&e.users),
+                "enterprise.users: expected 20 to 200000",
+            ),
+            (e.rooms_per_building <= 50, "enterprise.rooms_per_building: at most 50"),
+            (
+                (0.0..=20.0).contains(&calls),
+                "enterprise.calls_per_user_busy_hour: expected 0 to 20",
+            ),
+        ];
+        let unmet = demands
+            .into_iter()
+            .filter(|(holds, _)| !holds)
+            .map(|(_, problem)| problem.to_owned());
+        let shares = self
+            .shares()
+            .into_iter()
+            .filter(|(_, share)| !(0.0..=1.0).contains(share));
+        let shares = shares.map(|(key, share)| format!("{key} of {share}: expected 0 to 1"));
+        let faults = self.faults.iter().enumerate().flat_map(|(i, fault)| {
+            fault
+                .problems(self.evaluate)
+                .into_iter()
+                .map(move |problem| format!("fault {}: {problem}", i + 1))
+        });
+        unmet.chain(shares).chain(faults).collect()
+    }
+
+    fn shares(&self) -> [(&'static str, f64); 6] {
+        [
+            ("enterprise.weekend", self.enterprise.weekend),
+            ("enterprise.home", self.enterprise.home),
             ("changes.near_onset", self.changes.near_onset),
             ("complaints.first", self.complaints.first),
             ("complaints.later", self.complaints.later),
             ("complaints.without_site", self.complaints.without_site),
-        ]);
-        for (key, value) in ratios {
-            demand(
-                (0.0..=1.0).contains(&value),
-                &format_args!("{key} of {value}: expected 0 to 1"),
-            );
-        }
-        drop(demand);
-        for (i, fault) in self.faults.iter().enumerate() {
-            problems.extend(
-                fault
-                    .problems(self.evaluate)
-                    .into_iter()
-                    .map(|p| format!("fault {}: {p}", i + 1)),
-            );
-        }
-        problems
+        ]
     }
 }
 

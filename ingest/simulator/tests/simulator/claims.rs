@@ -1,10 +1,8 @@
 //! What a run promises: the same bytes for the same seed, a quiet day that is quiet, faults that show where they lie.
 
-mod audit;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use audit::{CallEnd, Share, call_ends, covers, inside_outside, short};
+use crate::audit::{CallEnd, Share, call_ends, covers, inside_outside, short};
 use dialtone_schemas::{Event, EventId, ReportKind, Text, time};
 use dialtone_simulator::{Deliveries, FaultKind, Scenario, Simulation, Truth, json_line, scenario};
 

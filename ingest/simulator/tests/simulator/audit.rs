@@ -50,14 +50,13 @@ impl Places {
 
     pub(crate) fn place(&self, leaf: &mut Leaf, address: &str) {
         let address = number(address);
-        for prefix in (8..=28).rev() {
-            if let Some([site, building, segment]) = self.0.get(&(prefix, address >> (32 - prefix))) {
-                (leaf.site, leaf.building, leaf.segment) =
-                    (Some(site.clone()), Some(building.clone()), Some(segment.clone()));
-                return;
-            }
-        }
-        panic!("{address:x} is in no network of the building file");
+        let names = (8..=28)
+            .rev()
+            .find_map(|prefix| self.0.get(&(prefix, address >> (32 - prefix))));
+        let [site, building, segment] = names
+            .expect("every address lies in a network of the building file")
+            .clone();
+        (leaf.site, leaf.building, leaf.segment) = (Some(site), Some(building), Some(segment));
     }
 }
 
