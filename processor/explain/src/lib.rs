@@ -1,1 +1,18 @@
-//! To come.
+//! Localisation: which scope explains that more calls are poor than expected. Pure arithmetic on a table, no I/O, no
+//! clock; equal tables give equal answers.
+//!
+//! A [`Table`] has a row for each leaf: codes of its attributes, call-ends at risk `n`, poor ones `k`, poor ones expected
+//! `e`. [`scan`] ranks scopes (conjunctions of up to three conditions); [`causes`] accepts them one after the other, each
+//! given those before it; [`onset`] says since when. `processor/DESIGN.md` has the formulas with worked numbers.
+
+mod causes;
+mod onset;
+mod scan;
+mod score;
+mod table;
+
+pub use causes::{Cause, causes};
+pub use onset::{Onset, onset};
+pub use scan::{Candidate, Settings, scan};
+pub use score::{inside_outside, poisson, price};
+pub use table::{Condition, Row, Table};

@@ -1,0 +1,125 @@
+//! Several causes at once: accept the best scope, expect what it does, look again.
+
+use crate::{
+    Settings,
+    scan::{Candidate, scan},
+    table::{Condition, Table},
+};
+
+/// Scopes that cover the same calls to this degree are one answer.
+const SAME: f64 = 0.95;
+/// A cause must be better than nothing by so many nats.
+const MARGIN: f64 = 3.0;
+/// A further cause must explain this share of what the first one explained.
+const SHARE_OF_FIRST: f64 = 0.12;
+/// Most causes named at once.
+const MAX_CAUSES: usize = 8;
+/// Most alternatives named beside a cause.
+const MAX_ALTERNATIVES: usize = 4;
+
+/// An accepted cause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cause {
+    /// The scope with its evidence, given the causes accepted before it.
+    pub best: Candidate,
+    /// Other scopes that cover the same calls.
+    pub aliases: Vec<Vec<Condition>>,
+    /// Other scopes, with their share of the evidence among all of these.
+    pub alternatives: Vec<(Candidate, f64)>,
+    /// The share of the evidence that the cause itself has.
+    pub share: f64,
+}
+
+/// The causes that together explain the excess, strongest first.
+pub fn causes(table: &Table, settings: &Settings) -> Vec<Cause> {
+    let mut table = table.clone();
+    let mut accepted: Vec<Cause> = Vec::new();
+    while accepted.len() < MAX_CAUSES {
+        let candidates = scan(&table, settings);
+        let Some(cause) = choose(&table, &candidates) else { break };
+        let enough = accepted.first().map_or(MARGIN, |first| MARGIN.max(SHARE_OF_FIRST * first.best.score));
+        if cause.best.score < enough {
+            break;
+        }
+        expect(&mut table, &cause.best);
+        accepted.push(cause);
+    }
+    accepted
+}
+
+/// The best candidate, in the form a person would give it, with what equals it and what rivals it.
+fn choose(table: &Table, candidates: &[Candidate]) -> Option<Cause> {
+    let top = candidates.first()?;
+    let (same, other): (Vec<&Candidate>, Vec<&Candidate>) =
+        candidates.iter().partition(|c| table.jaccard(&c.conditions, &top.conditions) >= SAME);
+    // Of equal scopes the one with the fewest conditions; of those the one first in the order of the attributes.
+    let best = same.iter().min_by_key(|c| (c.conditions.len(), c.conditions.clone())).copied()?;
+    let best = Candidate { score: top.score, ..best.clone() };
+    let weight = |c: &Candidate| (c.score - top.score).exp();
+    let total = 1.0 + other.iter().map(|c| weight(c)).sum::<f64>();
+    Some(Cause {
+        aliases: same
+            .iter()
+            .filter(|c| c.conditions != best.conditions && c.conditions.len() <= 2)
+            .map(|c| c.conditions.clone())
+            .collect(),
+        alternatives: other.iter().take(MAX_ALTERNATIVES).map(|c| ((*c).clone(), weight(c) / total)).collect(),
+        share: 1.0 / total,
+        best,
+    })
+}
+
+/// From now on the table expects what the cause does to its scope.
+fn expect(table: &mut Table, cause: &Candidate) {
+    let factor = (cause.k / cause.e.max(1e-9)).max(1.0);
+    let covered: Vec<usize> = table.covered(&cause.conditions).collect();
+    for row in covered {
+        table.rows_mut()[row].e *= factor;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Row;
+
+    /// 6 sites, each with its own building (an alias), × 4 headsets × 3 carriers.
+    fn estate(poor: impl Fn(u32, u32, u32) -> f64) -> Table {
+        let mut table = Table::new(4);
+        for site in 1..=6 {
+            for headset in 1..=4 {
+                for carrier in 1..=3 {
+                    let row = Row { n: 100.0, k: poor(site, headset, carrier), e: 3.0, weight: 100.0 };
+                    table.push(&[site, site, headset, carrier], row);
+                }
+            }
+        }
+        table
+    }
+
+    fn condition(attribute: usize, code: u32) -> Condition {
+        Condition { attribute, code }
+    }
+
+    #[test]
+    fn two_causes_are_both_named_and_nothing_else() {
+        let table = estate(|site, headset, _| match (site, headset) {
+            (2, 3) => 30.0,
+            (2, _) => 12.0,
+            (_, 3) => 9.0,
+            _ => 3.0,
+        });
+        let named: Vec<_> = causes(&table, &Settings::default()).into_iter().map(|c| c.best.conditions).collect();
+        assert_eq!(named.len(), 2, "{named:?}");
+        assert!(named.contains(&vec![condition(0, 2)]) && named.contains(&vec![condition(2, 3)]), "{named:?}");
+    }
+
+    #[test]
+    fn a_building_that_is_the_whole_site_is_an_alias_of_it() {
+        let found = causes(&estate(|site, _, _| if site == 5 { 12.0 } else { 3.0 }), &Settings::default());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].best.conditions, [condition(0, 5)]);
+        assert!(found[0].aliases.contains(&vec![condition(1, 5)]));
+        assert!(found[0].share > 0.9, "nothing else explains it");
+    }
+}

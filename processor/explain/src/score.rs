@@ -1,0 +1,70 @@
+//! The likelihood ratios and the price of a scope.
+
+/// Pseudo-counts that hold the rate outside a scope near the expected one where little lies outside.
+const OUTSIDE_PRIOR: f64 = 20.0;
+
+/// How much better "inside is worse than outside" explains the counts than "all alike", in nats (Kulldorff 1997, with the
+/// rate outside shrunk towards the expected one by 20 pseudo-counts). Zero where inside is not worse.
+///
+/// `k` poor of `e` expected inside, `total_k` of `total_e` in all.
+pub fn inside_outside(k: f64, e: f64, total_k: f64, total_e: f64) -> f64 {
+    let (out_k, out_e) = ((total_k - k).max(0.0) + OUTSIDE_PRIOR, (total_e - e).max(0.0) + OUTSIDE_PRIOR);
+    let (all_k, all_e) = (k + out_k, e + out_e);
+    if e <= 0.0 || k * out_e <= out_k * e {
+        return 0.0;
+    }
+    k * (k / e).ln() + out_k * (out_k / out_e).ln() - all_k * (all_k / all_e).ln()
+}
+
+/// Log-likelihood ratio of a rate `ratio` times the expected one against the expected one, for `k` seen of `e` expected.
+pub fn poisson(k: f64, e: f64, ratio: f64) -> f64 {
+    k.mul_add(ratio.ln(), -(ratio - 1.0) * e)
+}
+
+/// What a scope costs in nats (minimum description length): which attributes (one of `C(attributes, depth)` sets, and how
+/// many of them), which of the cuboid's cells, and its rate (`½ ln n`).
+pub fn price(attributes: usize, depth: usize, cells: f64, n: f64) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "some dozens of attributes")]
+    let (attributes, depth) = (attributes as f64, depth as f64);
+    let mut sets = 1.0;
+    let mut i = 0.0;
+    while i < depth {
+        sets *= (attributes - i) / (i + 1.0);
+        i += 1.0;
+    }
+    cells.max(1.0).ln() + sets.max(1.0).ln() + attributes.max(1.0).ln() + 0.5 * n.max(1.0).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-3
+    }
+
+    #[test]
+    fn a_scope_with_its_expected_share_explains_nothing() {
+        assert!(close(inside_outside(10.0, 10.0, 100.0, 100.0), 0.0));
+        assert!(close(inside_outside(5.0, 10.0, 100.0, 100.0), 0.0), "better than outside is no cause");
+    }
+
+    /// 40 poor where 10 were expected, 80 of 80 outside (+20 each): 40 ln 4 + 0 − 140 ln(140/110) = 55.452 − 33.763.
+    #[test]
+    fn the_ratio_can_be_checked_by_hand() {
+        assert!(close(inside_outside(40.0, 10.0, 120.0, 90.0), 21.689));
+    }
+
+    /// Two of three attributes: 3 sets; 50 cells; 100 call-ends: ln 50 + ln 3 + ln 3 + ½ ln 100 = 3.912 + 2.197 + 2.303.
+    #[test]
+    fn a_finer_scope_costs_more() {
+        assert!(close(price(3, 2, 50.0, 100.0), 8.412));
+        assert!(price(14, 3, 1000.0, 100.0) > price(14, 1, 10.0, 100.0));
+    }
+
+    /// Three seen where one was expected, at twice the rate: 3 ln 2 − 1 = 1.079.
+    #[test]
+    fn the_poisson_ratio_can_be_checked_by_hand() {
+        assert!(close(poisson(3.0, 1.0, 2.0), 1.0794));
+    }
+}
