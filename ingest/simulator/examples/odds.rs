@@ -15,7 +15,7 @@ fn main() {
     if seeds.is_empty() {
         seeds = vec![1, 2, 3];
     }
-    println!("scenario,seed,kind,scope,ends_per_min,inside,outside,odds_ratio,excess_per_min,aliases");
+    println!("scenario,seed,kind,scope,ends_per_min,inside,far,outside,odds_ratio,excess_per_min,aliases");
     for (name, _) in scenario::built_in() {
         for seed in &seeds {
             let mut simulation = Simulation::new(&audit::short(name), *seed);
@@ -27,7 +27,7 @@ fn main() {
                 let minutes = f64::from(i32::try_from(span / time::MINUTE).expect("hours"));
                 let aliases: Vec<String> = cause.aliases.iter().map(ToString::to_string).collect();
                 println!(
-                    "{name},{seed},{:?},{}{},{:.2},{:.3},{:.3},{:.1},{:.2},{}",
+                    "{name},{seed},{:?},{}{},{:.2},{:.3},{:.3},{:.3},{:.1},{:.2},{}",
                     cause.kind,
                     cause.scope,
                     cause
@@ -36,6 +36,7 @@ fn main() {
                         .map_or_else(String::new, |id| format!(" device_id={id}")),
                     inside.all / minutes,
                     inside.rate(),
+                    audit::near_far_neither(cause, &ends)[1].rate(),
                     outside.rate(),
                     inside.odds() / outside.odds(),
                     (inside.poor - inside.all * outside.rate()) / minutes,

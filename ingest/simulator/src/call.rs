@@ -74,7 +74,7 @@ pub(crate) fn calls_of_minute(world: &World, minute: EventTime) -> Vec<Call> {
     let mut calls = Vec::new();
     for site in 0..world.estate.sites.len() {
         let mean = per_user * world.population.weight(site) * world.intensity(site, minute);
-        for _ in 0..arrivals.poisson(mean.min(500.0)) {
+        for _ in 0..arrivals.poisson(mean) {
             let number = serial << 16 | calls.len() as u64;
             calls.push(Drawing::new(world, number, minute).call(site, &towards));
         }

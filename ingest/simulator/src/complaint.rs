@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_schemas::{Complaint, EventTime, Leaf, Text, time};
+use dialtone_schemas::{Complaint, Leaf, Text, time};
 
 use crate::{
     call::{Call, End},
@@ -20,7 +20,7 @@ impl Patience {
     /// The user's call was poor; perhaps that is a complaint.
     pub(crate) fn tried(&mut self, world: &World, call: &Call, end: &End, dice: &mut Dice) -> Option<Complaint> {
         let rules = &world.scenario.complaints;
-        let over = call.start.plus(call.span);
+        let over = call.start.plus(call.span.max(0));
         let count = self.poor_calls.entry(end.caller).or_default();
         if count.0 != over.day() {
             *count = (over.day(), 0);
@@ -31,7 +31,8 @@ impl Patience {
         let delay = dice
             .lognormal(rules.delay_median_min, rules.delay_sigma)
             .min(24.0 * 60.0);
-        let knows_call = dice.chance(0.3);
+        // A call that never was has no id to quote.
+        let knows_call = dice.chance(0.3) && call.span > 0;
         let near = where_it_was(&end.leaf, dice.chance(rules.without_site), dice.chance(0.3));
         let number = dice.bits();
         complains.then(|| Complaint {
@@ -58,7 +59,7 @@ pub(crate) fn background(world: &World) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let mut day = start.floor(time::DAY);
     while day < end {
-        for _ in 0..dice.poisson(per_day.min(500.0)) {
+        for _ in 0..dice.poisson(per_day) {
             let caller = &world.population.callers[dice.below(world.population.callers.len())];
             let utc_minutes = world.estate.sites[caller.site].place.utc_minutes;
             let at = day
@@ -94,9 +95,4 @@ fn where_it_was(leaf: &Leaf, without_site: bool, with_headset: bool) -> Leaf {
 
 fn ticket(number: u64) -> Text {
     name(format!("INC{:012}", number % 1_000_000_000_000))
-}
-
-/// When the delivery of a complaint is due: at once.
-pub(crate) fn due(complaint: &Complaint) -> EventTime {
-    complaint.complained_at
 }

@@ -14,9 +14,9 @@ use crate::{
     world::World,
 };
 
-/// The call-ends of half an hour in a world, every other minute of the hour that begins at `from`.
+/// The call-ends of half an hour in a world: every fourth minute of the two hours that begin at `from`.
 pub(crate) fn sample(world: &World, from: EventTime) -> Vec<End> {
-    let minutes = (0..60).step_by(2).map(|i| from.plus(i * time::MINUTE));
+    let minutes = (0..120).step_by(4).map(|i| from.plus(i * time::MINUTE));
     minutes
         .flat_map(|minute| calls_of_minute(world, minute))
         .flat_map(|call| call.ends)
@@ -50,7 +50,7 @@ fn share_wanted(kind: FaultKind) -> (f64, f64) {
         FaultKind::PolicyQos => (0.08, 0.4),
         FaultKind::IspAtSite => (0.07, 0.25),
         FaultKind::RelayRegion => (0.1, 0.6),
-        FaultKind::RoomDevice => (0.002, 1.0),
+        FaultKind::RoomDevice => (0.003, 1.0),
     }
 }
 

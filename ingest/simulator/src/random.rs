@@ -75,11 +75,21 @@ impl Dice {
         median * (sigma * self.normal()).exp()
     }
 
-    /// Poisson by multiplication (Knuth): the means here are below a hundred.
+    /// Poisson, in portions small enough to be drawn by multiplication (Knuth).
     pub(crate) fn poisson(&mut self, mean: f64) -> u32 {
-        let floor = (-mean.max(0.0)).exp();
+        const PORTION: f64 = 50.0;
+        let (mut count, mut rest) = (0, mean.max(0.0));
+        while rest > PORTION {
+            count += self.small_poisson(PORTION);
+            rest -= PORTION;
+        }
+        count + self.small_poisson(rest)
+    }
+
+    fn small_poisson(&mut self, mean: f64) -> u32 {
+        let floor = (-mean).exp();
         let (mut count, mut product) = (0, self.unit());
-        while product > floor && count < 10_000 {
+        while product > floor {
             count += 1;
             product *= self.unit();
         }
@@ -114,4 +124,29 @@ pub(crate) fn whole(value: f64) -> i64 {
 pub(crate) fn rounded(value: f64, places: i32) -> f64 {
     let scale = 10_f64.powi(places);
     (value * scale).round() / scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poisson_count_has_its_mean_and_its_variance() {
+        let mut dice = Dice::new(1, Stream::Noise, 0);
+        for mean in [0.3, 7.0, 130.0] {
+            let draws: Vec<f64> = (0..20_000).map(|_| f64::from(dice.poisson(mean))).collect();
+            let average = draws.iter().sum::<f64>() / 20_000.0;
+            let variance = draws.iter().map(|d| (d - average).powi(2)).sum::<f64>() / 20_000.0;
+            assert!((average / mean - 1.0).abs() < 0.03, "{average} for {mean}");
+            assert!((variance / mean - 1.0).abs() < 0.06, "{variance} for {mean}");
+        }
+    }
+
+    #[test]
+    fn streams_of_one_seed_have_nothing_in_common() {
+        let first = |stream, n| Dice::new(7, stream, n).bits();
+        assert_eq!(first(Stream::Call, 1), first(Stream::Call, 1));
+        assert_ne!(first(Stream::Call, 1), first(Stream::Call, 2));
+        assert_ne!(first(Stream::Call, 1), first(Stream::Damage, 1));
+    }
 }

@@ -84,12 +84,19 @@ impl Simulation {
         owner::owners_toml(&self.world.estate)
     }
 
+    /// The first instant.
+    pub fn start(&self) -> EventTime {
+        self.world.scenario.start
+    }
+
     /// First instant after everything: advancing further delivers nothing more.
     pub fn end(&self) -> EventTime {
         self.world.scenario.end()
     }
 
     /// Lets time pass. Delivers what arrives up to and including `until`, but nothing after the scenario's end.
+    ///
+    /// An hour holds some twenty thousand events: whoever wants a day takes it in steps of some minutes.
     pub fn advance(&mut self, until: EventTime) -> Deliveries {
         let until = until.min(self.end());
         while self.minute <= until && self.minute < self.end() {
@@ -111,7 +118,7 @@ impl Simulation {
         self.fail(&mut call);
         let silent = self.cut_off(&mut call);
         if call.span <= 0 {
-            return;
+            return self.try_in_vain(&call, &silent, &mut dice);
         }
         let accounts = reports(&self.world, &call, &mut dice);
         for (i, Account { sent, was_poor }) in accounts.into_iter().enumerate() {
@@ -122,11 +129,25 @@ impl Simulation {
                     self.events.insert((report.at, self.sent), report.event);
                 }
             }
-            if was_poor && let Some(complaint) = self.patience.tried(&self.world, &call, &call.ends[i], &mut dice) {
-                self.sent += 1;
-                self.complaints
-                    .insert((complaint::due(&complaint), self.sent), complaint);
+            if was_poor {
+                let complaint = self.patience.tried(&self.world, &call, &call.ends[i], &mut dice);
+                self.complain(complaint);
             }
+        }
+    }
+
+    /// Who is cut off cannot call, but can complain.
+    fn try_in_vain(&mut self, call: &Call, silent: &[Option<EventTime>], dice: &mut Dice) {
+        for (end, _) in call.ends.iter().zip(silent).filter(|(_, silent)| silent.is_some()) {
+            let complaint = self.patience.tried(&self.world, call, end, dice);
+            self.complain(complaint);
+        }
+    }
+
+    fn complain(&mut self, complaint: Option<Complaint>) {
+        if let Some(complaint) = complaint {
+            self.sent += 1;
+            self.complaints.insert((complaint.complained_at, self.sent), complaint);
         }
     }
 

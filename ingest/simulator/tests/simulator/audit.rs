@@ -9,6 +9,8 @@ use dialtone_simulator::{Cause, Scenario, Simulation};
 #[derive(Clone, Debug)]
 pub(crate) struct CallEnd {
     pub(crate) leaf: Leaf,
+    /// The other end, when it is ours.
+    pub(crate) far: Option<Leaf>,
     pub(crate) device_id: Text,
     pub(crate) over: EventTime,
     pub(crate) is_poor: bool,
@@ -90,9 +92,19 @@ pub(crate) fn call_ends(simulation: &mut Simulation) -> Vec<CallEnd> {
                     &mut leaf,
                     event.near_endpoint.address.as_ref().expect("an address").as_str(),
                 );
+                let far = event.far.clone().map(|mut far| {
+                    let there = event
+                        .far_endpoint
+                        .as_ref()
+                        .and_then(|end| end.address.as_ref())
+                        .expect("an address");
+                    places.place(&mut far, there.as_str());
+                    far
+                });
                 let device_id = event.near_endpoint.device_id.clone().expect("a device");
                 CallEnd {
                     leaf,
+                    far,
                     device_id,
                     over: event.end,
                     is_poor: false,
@@ -120,6 +132,22 @@ pub(crate) fn inside_outside(cause: &Cause, all: &[Cause], ends: &[CallEnd], end
         share.poor += f64::from(u8::from(e.is_poor));
     }
     (inside, outside)
+}
+
+/// Shares of poor call-ends from a cause's onset on: in its scope, talking to its scope, neither.
+pub(crate) fn near_far_neither(cause: &Cause, ends: &[CallEnd]) -> [Share; 3] {
+    let mut shares = [Share::default(); 3];
+    for end in ends.iter().filter(|e| e.over > cause.onset) {
+        let is_far = end.far.as_ref().is_some_and(|leaf| cause.scope.covers(leaf));
+        let place = if cause.scope.covers(&end.leaf) {
+            0
+        } else {
+            2 - usize::from(is_far)
+        };
+        shares[place].all += 1.0;
+        shares[place].poor += f64::from(u8::from(end.is_poor));
+    }
+    shares
 }
 
 pub(crate) fn covers(scope: &Scope, device_id: Option<&Text>, end: &CallEnd) -> bool {

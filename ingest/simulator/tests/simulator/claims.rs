@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{CallEnd, Share, call_ends, covers, inside_outside, short};
+use crate::audit::{CallEnd, Share, call_ends, covers, inside_outside, near_far_neither, short};
 use dialtone_schemas::{Event, EventId, ReportKind, Text, time};
 use dialtone_simulator::{Deliveries, FaultKind, Scenario, Simulation, Truth, json_line, scenario};
 
@@ -386,4 +386,42 @@ fn a_scenario_that_makes_no_sense_is_refused_with_every_reason() {
 
 fn short_text(rest: &str) -> String {
     format!("name = \"x\"\nstart = \"2026-03-03T06:00:00Z\"\nhistory = \"1h\"\nevaluate = \"1h\"\n{rest}")
+}
+
+#[test]
+fn the_far_ends_of_a_bad_site_suffer_too_but_less() {
+    let (truth, ends) = audited("site_uplink", 1);
+    let cause = &truth.causes[0];
+    let rates = near_far_neither(cause, &ends).map(Share::rate);
+    assert!(rates[0] > 1.5 * rates[1] && rates[1] > 1.4 * rates[2], "{rates:?}");
+}
+
+#[test]
+fn the_defaults_that_demo_toml_shows_are_the_defaults() {
+    let (_, demo) = scenario::built_in()
+        .iter()
+        .find(|(name, _)| *name == "demo")
+        .expect("built in");
+    let (tables, _) = demo.split_once("# What breaks.").expect("the part before the faults");
+    let shown: String = tables
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.split(' ').nth(1) == Some("=") => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    assert!(
+        shown
+            .lines()
+            .filter(|line| line.contains(" = ") && !line.starts_with('#'))
+            .count()
+            >= 25,
+        "{shown}"
+    );
+    let written = Scenario::from_toml(&shown).expect("a scenario");
+    let silent = Scenario::from_toml(&short_text("")).expect("a scenario");
+    assert_eq!(
+        (written.enterprise, written.noise, written.changes, written.complaints),
+        (silent.enterprise, silent.noise, silent.changes, silent.complaints)
+    );
 }
