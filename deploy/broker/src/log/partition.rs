@@ -105,6 +105,7 @@ impl PartitionLog {
         self.next_offset
     }
 
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
