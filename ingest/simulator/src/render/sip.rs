@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use dialtone_schemas::{Endpoint, Event, ReportKind, Text, measure::Ratio};
+use dialtone_schemas::{Endpoint, Event, EventId, ReportKind, Text, measure::Ratio};
 
 /// How the request travels: it enters the Via header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,6 @@ fn body(event: &Event, agent: &str) -> String {
     lines.push(format!("Timestamps:START={} STOP={}", event.start, event.end));
     lines.extend(description(event));
     lines.extend(measurements(event));
-    let tag = event.leg_id.as_ref().map_or("a", Text::as_str);
     lines.push(format!(
         "DialogID: {};to-tag=to-{tag};from-tag=from-{tag}",
         event.call_id
@@ -78,6 +77,7 @@ fn body(event: &Event, agent: &str) -> String {
 /// Who talks to whom, from where to where.
 fn session(event: &Event) -> Vec<String> {
     let near = &event.near_endpoint;
+    let (local, other) = legs(event);
     let mut lines = vec![format!("LocalID: <sip:{}>", user_of(near))];
     let remote = event.far_endpoint.as_ref();
     lines.push(remote.map_or_else(
@@ -88,14 +88,17 @@ fn session(event: &Event) -> Vec<String> {
     lines.extend(
         near.address
             .as_ref()
-            .map(|ip| format!("LocalAddr: IP={ip} PORT=11790 SSRC=0x{:08x}", ssrc(event, 0))),
+            .map(|ip| format!("LocalAddr: IP={ip} PORT=11790 SSRC=0x{:08x}", ssrc(event, local))),
     );
     lines.extend(mac(near).map(|mac| format!("LocalMAC: {mac}")));
     // A telephone is reached through a gateway, whose address says nothing about it.
     let ip = remote
         .and_then(|far| far.address.as_ref())
         .map_or("198.51.100.10", Text::as_str);
-    lines.push(format!("RemoteAddr: IP={ip} PORT=16384 SSRC=0x{:08x}", ssrc(event, 1)));
+    lines.push(format!(
+        "RemoteAddr: IP={ip} PORT=16384 SSRC=0x{:08x}",
+        ssrc(event, other)
+    ));
     lines
 }
 
@@ -155,8 +158,17 @@ fn mac(end: &Endpoint) -> Option<&str> {
     end.device_id.as_ref()?.as_str().strip_prefix("phone-")
 }
 
-/// One of the two synchronisation sources of a stream.
-fn ssrc(event: &Event, which: u128) -> u32 {
-    let id = event.event_id.map_or(0, |id| id.0);
-    u32::try_from((id >> (32 * which)) & 0xffff_ffff).unwrap_or(0)
+/// The synchronisation source of the stream that a leg of the call sends.
+fn ssrc(event: &Event, leg: &str) -> u32 {
+    let id = EventId::derive(["ssrc", event.call_id.as_str(), leg]);
+    u32::try_from(id.0 >> 96).unwrap_or(0)
+}
+
+/// This end's leg, and the other's.
+fn legs(event: &Event) -> (&'static str, &'static str) {
+    if event.leg_id.as_ref().is_some_and(|leg| leg.as_str() == "b") {
+        ("b", "a")
+    } else {
+        ("a", "b")
+    }
 }

@@ -112,3 +112,39 @@ fn a_call_record_holds_both_streams_of_a_finished_call() {
     );
     assert!(call_record(ends[0], ends[0]).is_none(), "one end is not a call");
 }
+
+#[test]
+fn both_phones_of_a_call_name_the_same_dialog_and_each_others_streams() {
+    let doors = by_door();
+    let mut calls = BTreeMap::<Text, BTreeMap<Text, &Event>>::new();
+    for event in &doors[&Door::Sip] {
+        calls
+            .entry(event.call_id.clone())
+            .or_default()
+            .insert(event.leg_id.clone().expect("a leg"), event);
+    }
+    let pair: Vec<&Event> = calls
+        .into_values()
+        .find(|legs| legs.len() == 2)
+        .expect("two phones")
+        .into_values()
+        .collect();
+    let field = |event: &Event, start: &str, key: &str| {
+        let request = publish(event, "127.0.0.1:5060", Transport::Udp).expect("a request");
+        let line = request
+            .lines()
+            .find(|line| line.starts_with(start))
+            .expect("a line")
+            .to_owned();
+        line.split(key).nth(1).expect("a value").to_owned()
+    };
+    assert_eq!(field(pair[0], "DialogID", ":"), field(pair[1], "DialogID", ":"));
+    assert_eq!(
+        field(pair[0], "LocalAddr", "SSRC="),
+        field(pair[1], "RemoteAddr", "SSRC=")
+    );
+    assert_eq!(
+        field(pair[0], "RemoteAddr", "SSRC="),
+        field(pair[1], "LocalAddr", "SSRC=")
+    );
+}
