@@ -63,10 +63,7 @@ fn body(event: &Event, agent: &str) -> String {
     lines.push(format!("Timestamps:START={} STOP={}", event.start, event.end));
     lines.extend(description(event));
     lines.extend(measurements(event));
-    lines.push(format!(
-        "DialogID: {};to-tag=to-{tag};from-tag=from-{tag}",
-        event.call_id
-    ));
+    lines.push(format!("DialogID: {};to-tag=b;from-tag=a", event.call_id));
     lines.into_iter().fold(String::new(), |mut body, line| {
         body.push_str(&line);
         body.push_str("\r\n");
