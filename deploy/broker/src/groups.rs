@@ -27,6 +27,8 @@ use crate::shape::Header;
 
 /// Since when a client joins a second time with the id it was given.
 const JOINS_TWICE: i16 = 4;
+/// A rebalance waits no longer than this for anybody.
+const LONGEST_REBALANCE_MS: i64 = 1_800_000;
 const PROTOCOL_TYPE_IN_JOIN: i16 = 7;
 const PROTOCOL_TYPE_IN_SYNC: i16 = 5;
 const MEMBERS_IN_LEAVE: i16 = 3;

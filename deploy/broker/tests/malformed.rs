@@ -87,7 +87,10 @@ fn well_framed_nonsense_closes_the_connection_and_nothing_else() {
 fn a_huge_announced_length_costs_nothing() {
     let broker = TestBroker::start();
     for length in [i32::MAX, i32::MIN, -1, 0, 1, 100 << 20, (100 << 20) + 1] {
-        assert!(send(&broker, &[&length.to_be_bytes()[..], &[0, 0, 0, 3]].concat()).is_empty(), "{length}");
+        assert!(
+            send(&broker, &[&length.to_be_bytes()[..], &[0, 0, 0, 3]].concat()).is_empty(),
+            "{length}"
+        );
     }
     serves(&broker);
 }
@@ -120,7 +123,7 @@ fn a_truncated_frame_is_dropped() {
 #[test]
 fn an_unknown_version_of_the_version_request_is_answered_in_version_0_with_code_35() {
     let broker = TestBroker::start();
-    let answer = send(&broker, &frame(18, 99, &[]));
+    let answer = send(&broker, &frame(18, 99, &[0, 1, 1, 0]));
     assert_eq!(answer.get(4..10), Some(&[0, 0, 0, 7, 0, 35][..]));
     // 23 kinds of requests, six bytes each.
     assert_eq!(answer.get(10..14), Some(&[0, 0, 0, 23][..]));

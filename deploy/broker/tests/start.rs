@@ -94,10 +94,7 @@ fn fill_up(dir: &std::path::Path) {
     let producer: BaseProducer<_> = config.create_with_context(Count::default()).unwrap();
     for at in 0..300 {
         let key = format!("key-{at}");
-        let record = BaseRecord::to("t")
-            .key(&key)
-            .payload(&[7_u8; 10_000][..])
-            .partition(0);
+        let record = BaseRecord::to("t").key(&key).payload(&[7_u8; 10_000][..]).partition(0);
         producer.send(record).unwrap();
     }
     producer.flush(DEADLINE).unwrap();
