@@ -85,14 +85,10 @@ impl Broker {
             shared.coordinator.groups().pass_time();
         }));
         if let FsyncPolicy::Every(period) = shared.config.fsync {
-            tasks.spawn(every(shared.stop.clone(), period, Arc::clone(&shared), |shared| {
-                flush(shared)
-            }));
+            tasks.spawn(every(shared.stop.clone(), period, Arc::clone(&shared), flush));
         }
         let period = shared.config.maintenance_interval;
-        tasks.spawn(every(shared.stop.clone(), period, Arc::clone(&shared), |shared| {
-            maintain(shared)
-        }));
+        tasks.spawn(every(shared.stop.clone(), period, Arc::clone(&shared), maintain));
         if !address.ip().is_loopback() {
             warn!(%address, "listening beyond loopback without authentication or encryption");
         }

@@ -72,7 +72,7 @@ pub(crate) async fn join(
         rebalance_timeout_ms: if header.version == 0 {
             session_ms
         } else {
-            i64::from(request.rebalance_timeout_ms)
+            i64::from(request.rebalance_timeout_ms).clamp(0, LONGEST_REBALANCE_MS)
         },
         protocol_type: request.protocol_type.to_string(),
         protocols: request

@@ -21,7 +21,7 @@ enum Kind {
     Blob,
     Array(&'static [Field]),
     /// An array of something that is not a structure.
-    Items(&'static Kind),
+    Items(&'static Self),
 }
 
 #[derive(Debug, Clone, Copy)]
