@@ -5,6 +5,8 @@
 
 pub mod fold;
 pub mod log;
+pub mod publish;
 
 pub use fold::{Fold, FoldError};
+pub use publish::{Delivered, Deliveries, Delivery, Publish, PublishError};
 pub use log::{LogRecord, OutRecord, Payload, Place};
