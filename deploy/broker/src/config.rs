@@ -14,7 +14,7 @@ pub enum FsyncPolicy {
     Always,
     /// When a segment is closed, and every so often in between.
     Every(Duration),
-    /// When the operating system pleases.
+    /// Only when a segment is closed; for the rest, when the operating system pleases.
     Never,
 }
 

@@ -120,7 +120,7 @@ fn offset(at: usize) -> i64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_reader_sees_exactly_what_was_appended_whatever_happens_in_between(
