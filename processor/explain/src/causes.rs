@@ -30,8 +30,13 @@ pub struct Cause {
     pub share: f64,
 }
 
-/// The causes that together explain the excess, strongest first.
-pub fn causes(table: &Table, settings: &Settings) -> Vec<Cause> {
+/// The causes that together explain the excess, strongest first. After each accepted cause `also_explains` may take from
+/// the table what the cause does beyond its own scope (at the far ends of its calls).
+pub fn causes(
+    table: &Table,
+    settings: &Settings,
+    mut also_explains: impl FnMut(&mut Table, &Candidate),
+) -> Vec<Cause> {
     let mut table = table.clone();
     let mut accepted: Vec<Cause> = Vec::new();
     while accepted.len() < MAX_CAUSES {
@@ -42,6 +47,7 @@ pub fn causes(table: &Table, settings: &Settings) -> Vec<Cause> {
             break;
         }
         expect(&mut table, &cause.best);
+        also_explains(&mut table, &cause.best);
         accepted.push(cause);
     }
     accepted
@@ -109,14 +115,14 @@ mod tests {
             (_, 3) => 9.0,
             _ => 3.0,
         });
-        let named: Vec<_> = causes(&table, &Settings::default()).into_iter().map(|c| c.best.conditions).collect();
+        let named: Vec<_> = causes(&table, &Settings::default(), |_, _| {}).into_iter().map(|c| c.best.conditions).collect();
         assert_eq!(named.len(), 2, "{named:?}");
         assert!(named.contains(&vec![condition(0, 2)]) && named.contains(&vec![condition(2, 3)]), "{named:?}");
     }
 
     #[test]
     fn a_building_that_is_the_whole_site_is_an_alias_of_it() {
-        let found = causes(&estate(|site, _, _| if site == 5 { 12.0 } else { 3.0 }), &Settings::default());
+        let found = causes(&estate(|site, _, _| if site == 5 { 12.0 } else { 3.0 }), &Settings::default(), |_, _| {});
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].best.conditions, [condition(0, 5)]);
         assert!(found[0].aliases.contains(&vec![condition(1, 5)]));

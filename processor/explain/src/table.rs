@@ -1,7 +1,7 @@
 //! The evidence: one row for each leaf.
 
 /// `attribute = value`, both as codes: the attribute's position, and its value's code (0 is "unknown" and never a value).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Condition {
     /// Position of the attribute.
     pub attribute: usize,

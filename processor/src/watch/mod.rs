@@ -1,2 +1,298 @@
-//! Watch.
-#[derive(Debug)] pub struct Watch;
+//! Watch: the sums of all partitions, changes, complaints and control in one order; out come incidents and alerts.
+
+pub mod baseline;
+pub mod book;
+pub mod detect;
+pub mod device;
+pub mod dictionary;
+pub mod evidence;
+pub mod locate;
+pub mod merge;
+pub mod owner;
+pub mod suspect;
+pub mod tenant;
+pub mod volume;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use dialtone_schemas::{
+    Alert, Change, Complaint, Control, EventTime, Record, Summary, SummaryKind, Text, Tick, avro,
+    control::ControlKind,
+    time,
+    topic::Topic,
+};
+use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::WatchConfig,
+    summarise::{reject_record, unreadable},
+};
+use merge::{Merge, Numbered, Rank};
+use tenant::Tenant;
+
+/// Items held before a place that is ahead is paused, whatever its clock says.
+const MAX_HELD: usize = 1_000_000;
+
+/// What is merged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Item {
+    Summary(Box<Summary>),
+    Change(Box<Change>),
+    Complaint(Box<Complaint>),
+    Control(Box<Control>),
+}
+
+/// What has become of the records read (F-1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records with a value, whatever became of them.
+    pub received: u64,
+    /// Folded at their tick.
+    pub folded: u64,
+    /// Could not be read.
+    pub rejected: u64,
+    /// Came behind the fold: summaries of a partition given up are dropped, all else is folded at the next tick.
+    pub late: u64,
+    /// Numbers seen before.
+    pub repeats: u64,
+    /// Numbers beyond a gap; they come again.
+    pub beyond: u64,
+}
+
+/// The fold over all partitions of summaries, changes, complaints and control.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    config: WatchConfig,
+    merge: Merge<Item>,
+    tenants: BTreeMap<Text, Tenant>,
+    counts: Counts,
+    #[serde(skip)]
+    outbox: Vec<OutRecord>,
+}
+
+impl Watch {
+    /// A fold that has read nothing yet of these places, each from its first offset.
+    pub fn new(config: WatchConfig, places: impl IntoIterator<Item = (Place, i64)>) -> Self {
+        Self {
+            config,
+            merge: Merge::new(places),
+            tenants: BTreeMap::new(),
+            counts: Counts::default(),
+            outbox: Vec::new(),
+        }
+    }
+
+    /// What has become of the records read (F-1).
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Items waiting for their tick.
+    pub fn held(&self) -> usize {
+        self.merge.held()
+    }
+
+    /// The next tick to be folded.
+    pub const fn next_tick(&self) -> Option<Tick> {
+        self.merge.next_tick()
+    }
+
+    /// The configuration in force.
+    pub const fn config(&self) -> &WatchConfig {
+        &self.config
+    }
+
+    /// Cells watched, over all tenants and channels.
+    pub fn cells(&self) -> usize {
+        self.tenants.values().map(Tenant::cells).sum()
+    }
+
+    /// Tenants that have not seen enough yet, with the time until which they warm up.
+    pub fn warming_up(&self) -> Vec<(Text, EventTime)> {
+        let Some(now) = self.next_tick().map(Tick::time) else { return Vec::new() };
+        let until = |(name, tenant): (&Text, &Tenant)| {
+            Some((name.clone(), tenant.warming_up_until(now, &self.config)?))
+        };
+        self.tenants.iter().filter_map(until).collect()
+    }
+
+    fn value(&mut self, record: &LogRecord, frame: &Bytes) -> Result<(), FoldError> {
+        self.counts.received += 1;
+        match record.place.0 {
+            Topic::Summaries => self.summary(record, frame),
+            Topic::Changes => self.report(record, frame, |c: &Change| (c.time_reported(), c.change_id.clone()), Item::Change),
+            Topic::Complaints => {
+                self.report(record, frame, |c: &Complaint| (c.complained_at, c.complaint_id.clone()), Item::Complaint)
+            }
+            Topic::Control => self.report(record, frame, |c: &Control| (c.at, c.control_id.clone()), Item::Control),
+            _ => Err(FoldError::UnknownPlace { place: record.place }),
+        }
+    }
+
+    fn summary(&mut self, record: &LogRecord, frame: &Bytes) -> Result<(), FoldError> {
+        let summary: Summary = match avro::record_from_built_in_frame(frame) {
+            Ok(summary) => summary,
+            Err(error) => return self.reject(record, frame, &error),
+        };
+        let partition = record.place.1;
+        let input = self.merge.input_again(record.place)?;
+        match input.number(partition, summary.number, frame)? {
+            Numbered::Repeat => self.counts.repeats += 1,
+            Numbered::Beyond => self.counts.beyond += 1,
+            Numbered::Next if summary.kind == SummaryKind::Marker => {
+                self.counts.folded += 1;
+                self.merge.clock(record.place, summary.tick.time());
+            }
+            Numbered::Next => {
+                let rank = Rank::of_summary(&summary, partition);
+                if !self.merge.hold(rank, Item::Summary(Box::new(summary))) {
+                    self.counts.late += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn report<R: Record>(
+        &mut self,
+        record: &LogRecord,
+        frame: &Bytes,
+        when: impl Fn(&R) -> (EventTime, Text),
+        item: impl Fn(Box<R>) -> Item,
+    ) -> Result<(), FoldError> {
+        let report: R = match avro::record_from_built_in_frame(frame) {
+            Ok(report) => report,
+            Err(error) => return self.reject(record, frame, &error),
+        };
+        let (time, id) = when(&report);
+        let (mut tick, late) = self.merge.tick_of_report(record.place, time);
+        if let Some(next) = self.merge.next_tick() {
+            tick = tick.max(next);
+        }
+        self.counts.late += u64::from(late);
+        let rank = Rank::of_id(tick, id, record.place, record.offset);
+        self.merge.hold(rank, item(Box::new(report)));
+        Ok(())
+    }
+
+    fn reject(&mut self, record: &LogRecord, frame: &Bytes, why: &dyn std::fmt::Display) -> Result<(), FoldError> {
+        self.counts.rejected += 1;
+        let now = self.next_tick().map(Tick::time);
+        self.outbox.push(reject_record(&unreadable(record, frame, why, now))?);
+        Ok(())
+    }
+
+    /// Folds every tick that all places have reached.
+    fn fold(&mut self) -> Result<(), FoldError> {
+        while let Some((tick, items)) = self.merge.release() {
+            for (_, item) in items {
+                self.counts.folded += 1;
+                self.item(item);
+            }
+            if tick.time().floor(time::MINUTE) == tick.time() {
+                self.minute(tick.time())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, item: Item) {
+        match item {
+            Item::Summary(summary) => {
+                if let Some(name) = summary.tenant.clone() {
+                    self.tenant(name).summary(&summary);
+                }
+            }
+            Item::Change(change) => {
+                if let Some(name) = change.tenant.clone() {
+                    self.tenant(name).change(*change);
+                }
+            }
+            Item::Complaint(complaint) => {
+                if let Some(name) = complaint.tenant.clone() {
+                    self.tenant(name).complaint(*complaint);
+                }
+            }
+            Item::Control(control) if control.kind == ControlKind::Configure => {
+                if let Some(config) = control.body.as_deref().and_then(|body| serde_json::from_str(body).ok()) {
+                    self.config = config;
+                }
+            }
+            Item::Control(control) => {
+                if let Some(name) = control.tenant.clone() {
+                    self.tenant(name).control(&control);
+                }
+            }
+        }
+    }
+
+    fn tenant(&mut self, name: Text) -> &mut Tenant {
+        self.tenants.entry(name.clone()).or_insert_with(|| Tenant::new(name))
+    }
+
+    fn minute(&mut self, now: EventTime) -> Result<(), FoldError> {
+        let mut alerts = Vec::new();
+        for tenant in self.tenants.values_mut() {
+            alerts.extend(tenant.minute(now, &self.config));
+        }
+        for alert in &alerts {
+            self.tell(alert)?;
+        }
+        Ok(())
+    }
+
+    /// The incident's last revision to the compacted topic, the alert to the log.
+    fn tell(&mut self, alert: &Alert) -> Result<(), FoldError> {
+        let key = Bytes::copy_from_slice(alert.incident.id.as_str().as_bytes());
+        let out = |topic, frame: Vec<u8>| OutRecord {
+            topic,
+            partition: None,
+            key: key.clone(),
+            payload: Payload::Value(frame.into()),
+            headers: Vec::new(),
+        };
+        self.outbox.push(out(Topic::Incidents, avro::built_in_frame_from(&alert.incident)?));
+        self.outbox.push(out(Topic::Alerts, avro::built_in_frame_from(alert)?));
+        Ok(())
+    }
+}
+
+impl Fold for Watch {
+    fn absorb(&mut self, record: &LogRecord) -> Result<(), FoldError> {
+        self.merge.input(record.place, record.offset)?;
+        match &record.payload {
+            Payload::Value(frame) => self.value(record, frame)?,
+            Payload::Clock(time) | Payload::Absent(time) => self.merge.clock(record.place, *time),
+            Payload::Config(_) | Payload::Empty => {}
+        }
+        self.fold()
+    }
+
+    /// The next tick; before the first one, the beginning of time.
+    fn mark(&self) -> i64 {
+        self.next_tick().map_or(EventTime::MIN, Tick::time).micros()
+    }
+
+    fn positions(&self) -> BTreeMap<Place, i64> {
+        self.merge.positions()
+    }
+
+    fn wants(&self, place: Place) -> bool {
+        self.merge.held() < MAX_HELD && !self.merge.is_ahead(place, self.config.max_ahead.micros())
+    }
+
+    fn take_outbox(&mut self) -> Vec<OutRecord> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    fn snapshot(&self) -> Result<Vec<u8>, FoldError> {
+        Ok(postcard::to_stdvec(self)?)
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), FoldError> {
+        *self = postcard::from_bytes(snapshot)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! One misconfigured room phone: individual devices among the worst of their windows.
+//!
+//! A device is reported once it was poor, and from then on whether it is or not; what made it known is no evidence, what
+//! comes after is. It has a detector of its own, with the rate of its leaf as the expected one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use dialtone_schemas::{EventTime, Text, Window, time};
+use serde::{Deserialize, Serialize};
+
+use super::{baseline::real, evidence::Counts};
+
+const ALTERNATIVES: [f64; 3] = [4.0, 10.0, 25.0];
+/// Calls of one device share a user's habits and a day's desk.
+const DISPERSION: f64 = 1.5;
+/// A device is forgotten when nothing was reported of it for so long.
+const MEMORY: i64 = 6 * time::HOUR;
+/// At least so many calls first poor before one device is a cause.
+const MIN_POOR: f64 = 4.0;
+
+/// What is known of one device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its leaf.
+    pub leaf: u32,
+    log_m: [f64; ALTERNATIVES.len()],
+    windows: VecDeque<(Window, i64, i64, f64)>,
+    exemplars: Vec<Text>,
+}
+
+impl Device {
+    /// At risk, poor and expected since a window.
+    pub fn since(&self, window: Window) -> (f64, f64, f64) {
+        let sums = self.windows.iter().filter(|(w, ..)| *w >= window);
+        sums.fold((0.0, 0.0, 0.0), |(n, k, e), (_, at_risk, poor, expected)| {
+            (n + real(*at_risk), k + real(*poor), e + expected)
+        })
+    }
+
+    /// The first window in which it was poor, of those remembered.
+    pub fn first_poor(&self) -> Option<Window> {
+        self.windows.iter().find(|(_, _, poor, _)| *poor > 0).map(|(window, ..)| *window)
+    }
+
+    /// Calls that were poor.
+    pub fn exemplars(&self) -> &[Text] {
+        &self.exemplars
+    }
+
+    fn log_mixture(&self) -> f64 {
+        self.log_m.iter().copied().fold(f64::NEG_INFINITY, f64::max) - real(3).ln()
+    }
+}
+
+/// The devices followed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Devices {
+    known: BTreeMap<Text, Device>,
+}
+
+impl Devices {
+    /// A device's record of one window; `expected` poor call-ends by the rate of its leaf.
+    pub fn add(&mut self, id: &Text, leaf: u32, window: Window, counts: &Counts, expected: f64, exemplars: &[Text]) {
+        let row = (window, counts.n[0], counts.k[0], expected);
+        let Some(device) = self.known.get_mut(id) else {
+            let windows = VecDeque::from([row]);
+            let device = Device { leaf, log_m: [0.0; 3], windows, exemplars: exemplars.to_vec() };
+            self.known.insert(id.clone(), device);
+            return;
+        };
+        device.leaf = leaf;
+        device.windows.push_back(row);
+        device.exemplars.extend(exemplars.iter().cloned());
+        let surplus = device.exemplars.len().saturating_sub(5);
+        device.exemplars.drain(..surplus);
+        for (log_m, ratio) in device.log_m.iter_mut().zip(ALTERNATIVES) {
+            let one_more = if *log_m > 30.0 { *log_m } else { log_m.exp().ln_1p() };
+            *log_m = dialtone_explain::poisson(real(counts.k[0]), expected, ratio) / DISPERSION + one_more;
+        }
+    }
+
+    /// The devices whose evidence passes `threshold`, by name.
+    pub fn alarms(&self, threshold: f64) -> Vec<(Text, Device)> {
+        let bad = |device: &Device| {
+            device.log_mixture() >= threshold && device.since(Window::of_end(EventTime::MIN)).1 >= MIN_POOR
+        };
+        self.known.iter().filter(|(_, device)| bad(device)).map(|(id, d)| (id.clone(), d.clone())).collect()
+    }
+
+    /// The devices of these leaves, by name.
+    pub fn of<'a>(&'a self, covers: impl Fn(u32) -> bool + 'a) -> impl Iterator<Item = (&'a Text, &'a Device)> + 'a {
+        self.known.iter().filter(move |(_, device)| covers(device.leaf))
+    }
+
+    /// Forgets the evidence of one device.
+    pub fn forget(&mut self, id: &Text) {
+        if let Some(device) = self.known.get_mut(id) {
+            device.log_m = [0.0; 3];
+        }
+    }
+
+    /// Forgets what is too old.
+    pub fn expire(&mut self, now: EventTime) {
+        for device in self.known.values_mut() {
+            while device.windows.front().is_some_and(|(window, ..)| now.since(window.end()) > MEMORY) {
+                device.windows.pop_front();
+            }
+        }
+        self.known.retain(|_, device| !device.windows.is_empty());
+    }
+}

@@ -1,0 +1,94 @@
+//! What the summaries say, by leaf and window: the ring that onsets and causes are read from.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{Channel, Summary, Text, Window};
+use serde::{Deserialize, Serialize};
+
+/// Channels on which rates are watched; the four quality channels show as one and are told apart afterwards.
+pub const WATCHED: [Channel; 3] = [Channel::Quality, Channel::Setup, Channel::Drop];
+/// The channels that tell what kind of poor it was.
+pub const KINDS: [Channel; 4] = [Channel::Loss, Channel::Jitter, Channel::Delay, Channel::Mos];
+
+/// Counts of one leaf in one window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// At risk, by watched channel.
+    pub n: [i64; 3],
+    /// First poor, by watched channel.
+    pub k: [i64; 3],
+    /// First poor, by kind.
+    pub kinds: [i64; 4],
+    /// Poor media, in ms.
+    pub poor_ms: i64,
+    /// Events of whatever kind: the volume.
+    pub events: i64,
+}
+
+impl Counts {
+    /// The counts of a summary, each standing for `weight`.
+    pub fn of(summary: &Summary) -> Self {
+        let Some(sums) = &summary.sums else { return Self::default() };
+        let w = summary.weight;
+        Self {
+            n: WATCHED.map(|c| sums.channel(c).at_risk * w),
+            k: WATCHED.map(|c| sums.channel(c).poor * w),
+            kinds: KINDS.map(|c| sums.channel(c).poor * w),
+            poor_ms: sums.quality.poor_ms * w,
+            events: sums.events * w,
+        }
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        for i in 0..3 {
+            self.n[i] += other.n[i];
+            self.k[i] += other.k[i];
+        }
+        for i in 0..4 {
+            self.kinds[i] += other.kinds[i];
+        }
+        self.poor_ms += other.poor_ms;
+        self.events += other.events;
+    }
+}
+
+/// One window of evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// By leaf.
+    pub leaves: BTreeMap<u32, Counts>,
+    /// By near and far leaf: all poor pairs.
+    pub pairs: BTreeMap<(u32, u32), Counts>,
+    /// Poor exemplars by leaf: (hash order is the summaries' own).
+    pub exemplars: BTreeMap<u32, Vec<Text>>,
+}
+
+/// Slices by window, as far back as the memory reaches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ring {
+    slices: BTreeMap<Window, Slice>,
+}
+
+impl Ring {
+    /// The slice of a window, made if need be.
+    pub fn slice(&mut self, window: Window) -> &mut Slice {
+        self.slices.entry(window).or_default()
+    }
+
+    /// Slices from a window on, oldest first.
+    pub fn since(&self, window: Window) -> impl DoubleEndedIterator<Item = (&Window, &Slice)> {
+        self.slices.range(window..)
+    }
+
+    /// All slices, oldest first.
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = (&Window, &Slice)> {
+        self.slices.iter()
+    }
+
+    /// Takes the slices that are older than `window`, oldest first.
+    pub fn take_before(&mut self, window: Window) -> Vec<(Window, Slice)> {
+        let kept = self.slices.split_off(&window);
+        std::mem::replace(&mut self.slices, kept).into_iter().collect()
+    }
+}

@@ -1,0 +1,226 @@
+//! From an alarm to its causes: the evidence since the onset as a table, with what is known already counted in.
+
+use std::collections::BTreeMap;
+
+use dialtone_explain::{Candidate, Cause, Condition, Row, Settings, Table, causes, onset};
+use dialtone_schemas::{Window, time};
+
+use super::{
+    baseline::{Baseline, real},
+    book::{Basis, Case},
+    dictionary::{Codes, D, Dictionary, covers},
+    evidence::{Ring, Slice},
+};
+
+/// The control: so long before the onset the same scopes are compared with themselves (same-day control).
+const CONTROL: i64 = 3 * time::HOUR;
+/// Expected poor call-ends that pull a control factor towards 1.
+const CONTROL_PRIOR: f64 = 11.0;
+/// Expected poor call-ends that pull a scope's own control ratio towards 1.
+const SCOPE_PRIOR: f64 = 6.0;
+
+/// What a localisation reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// By window.
+    pub ring: &'a Ring,
+    /// What is normal.
+    pub baseline: &'a Baseline,
+    /// Names and codes.
+    pub dictionary: &'a Dictionary,
+    /// Incidents that explain some of it already.
+    pub cases: &'a [Case],
+    /// Which watched channel.
+    pub channel: usize,
+    /// Residual dispersion.
+    pub dispersion: f64,
+}
+
+/// A cause with the time it began.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// The cause.
+    pub cause: Cause,
+    /// First bad window: earliest, most likely and latest.
+    pub onset: (Window, Window, Window),
+    /// The likelihood ratio against the scope's own control, over the dispersion.
+    pub evidence: f64,
+}
+
+impl Evidence<'_> {
+    /// Expected poor call-ends of a leaf with `n` at risk, with what open incidents explain.
+    pub fn expected(&self, leaf: u32, n: i64) -> f64 {
+        let codes = self.dictionary.codes(leaf);
+        real(n) * self.baseline.rate(self.channel, codes) * self.explained(codes)
+    }
+
+    fn explained(&self, codes: &Codes) -> f64 {
+        let explains = |case: &&Case| case.basis == Basis::Rate(self.channel) && case.is_open() && case.covers(codes);
+        self.cases.iter().filter(explains).map(|case| case.factor).fold(1.0, f64::max)
+    }
+
+    /// Poor and expected call-ends of a scope, window by window.
+    fn series(&self, conditions: &[Condition]) -> Vec<(Window, (f64, f64))> {
+        self.ring
+            .all()
+            .map(|(window, slice)| {
+                let inside = slice.leaves.iter().filter(|(leaf, _)| covers(conditions, self.dictionary.codes(**leaf)));
+                let sums = inside.fold((0.0, 0.0), |(k, e), (leaf, counts)| {
+                    (k + real(counts.k[self.channel]), e + self.expected(*leaf, counts.n[self.channel]))
+                });
+                (*window, sums)
+            })
+            .collect()
+    }
+
+    /// Since when a scope has been bad.
+    pub fn onset(&self, conditions: &[Condition]) -> Option<(Window, Window, Window)> {
+        let series = self.series(conditions);
+        let sums: Vec<(f64, f64)> = series.iter().map(|(_, sums)| *sums).collect();
+        let found = onset(&sums, self.dispersion)?;
+        Some((series[found.from].0, series[found.best].0, series[found.to].0))
+    }
+
+    /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause once.
+    pub fn locate(&self, alarm: &[Condition], settings: &Settings) -> Vec<Located> {
+        let Some((_, began, _)) = self.onset(alarm) else { return Vec::new() };
+        let mut found = self.causes_since(began, settings);
+        let again = found.first().and_then(|first| self.onset(&first.best.conditions)).map(|(_, best, _)| best);
+        let mut since = began;
+        if let Some(again) = again.filter(|again| *again != began) {
+            found = self.causes_since(again, settings);
+            since = again;
+        }
+        let control = self.control(since);
+        found
+            .into_iter()
+            .filter_map(|cause| {
+                let onset = self.onset(&cause.best.conditions)?;
+                let evidence = self.against_control(&cause.best.conditions, onset.1, &control);
+                Some(Located { cause, onset, evidence })
+            })
+            .collect()
+    }
+
+    fn causes_since(&self, since: Window, settings: &Settings) -> Vec<Cause> {
+        let control = self.control(since);
+        let (table, rows) = self.table(since, &control);
+        let pairs = self.pairs(since);
+        causes(&table, settings, |table, accepted| {
+            self.take_far_ends(table, &rows, &pairs, accepted);
+        })
+    }
+
+    /// Sums by leaf over some windows: at risk, poor.
+    fn sums<'s>(&self, slices: impl Iterator<Item = (&'s Window, &'s Slice)>) -> BTreeMap<u32, (i64, i64)> {
+        let mut sums: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
+        for (_, slice) in slices {
+            for (leaf, counts) in &slice.leaves {
+                let sum = sums.entry(*leaf).or_default();
+                sum.0 += counts.n[self.channel];
+                sum.1 += counts.k[self.channel];
+            }
+        }
+        sums
+    }
+
+    /// Factors by dimension and value that the hours before the onset ask for, on top of the baseline.
+    fn control(&self, onset: Window) -> [BTreeMap<u32, f64>; D] {
+        let from = Window::of_end(onset.start().plus(-CONTROL));
+        let before = self.ring.since(from).take_while(|(window, _)| **window < onset);
+        let rows: Vec<(&Codes, f64, f64)> = self
+            .sums(before)
+            .into_iter()
+            .map(|(leaf, (n, k))| (self.dictionary.codes(leaf), real(k), self.expected(leaf, n)))
+            .collect();
+        let mut factors: [BTreeMap<u32, f64>; D] = Default::default();
+        let prior = CONTROL_PRIOR * self.dispersion;
+        for _ in 0..2 {
+            for d in 0..D {
+                let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+                for (codes, k, e) in &rows {
+                    let others = factor_of(&factors, codes) / factors[d].get(&codes[d]).copied().unwrap_or(1.0);
+                    let sum = sums.entry(codes[d]).or_default();
+                    sum.0 += k;
+                    sum.1 += e * others;
+                }
+                factors[d] =
+                    sums.into_iter().map(|(code, (k, e))| (code, (k + prior) / (e + prior))).collect();
+            }
+        }
+        factors
+    }
+
+    fn table(&self, since: Window, control: &[BTreeMap<u32, f64>; D]) -> (Table, BTreeMap<u32, usize>) {
+        let mut table = Table::new(D);
+        let mut rows = BTreeMap::new();
+        for (leaf, (n, k)) in self.sums(self.ring.since(since)) {
+            let codes = self.dictionary.codes(leaf);
+            let e = self.expected(leaf, n) * factor_of(control, codes);
+            rows.insert(leaf, rows.len());
+            table.push(codes, Row { n: real(n), k: real(k), e, weight: self.baseline.weight(leaf).max(0.5) });
+        }
+        (table, rows)
+    }
+
+    /// Pairs since a window: near, far, at risk, poor.
+    fn pairs(&self, since: Window) -> BTreeMap<(u32, u32), (i64, i64)> {
+        let mut pairs: BTreeMap<(u32, u32), (i64, i64)> = BTreeMap::new();
+        for (_, slice) in self.ring.since(since) {
+            for (pair, counts) in &slice.pairs {
+                let sum = pairs.entry(*pair).or_default();
+                sum.0 += counts.n[self.channel];
+                sum.1 += counts.k[self.channel];
+            }
+        }
+        pairs
+    }
+
+    /// A cause also harms the far ends of its calls: what they suffer beyond the expected is its doing, not theirs.
+    fn take_far_ends(
+        &self,
+        table: &mut Table,
+        rows: &BTreeMap<u32, usize>,
+        pairs: &BTreeMap<(u32, u32), (i64, i64)>,
+        accepted: &Candidate,
+    ) {
+        let inside = |leaf: u32| covers(&accepted.conditions, self.dictionary.codes(leaf));
+        let touched: Vec<_> = pairs.iter().filter(|((near, far), _)| inside(*far) && !inside(*near)).collect();
+        let (k, e) = touched.iter().fold((0.0, 0.0), |(k, e), ((near, _), (at_risk, poor))| {
+            (k + real(*poor), e + self.expected(*near, *at_risk))
+        });
+        let factor = (k + 2.0) / (e + 2.0);
+        if factor <= 1.0 {
+            return;
+        }
+        for ((near, _), (_, poor)) in touched {
+            if let Some(row) = rows.get(near) {
+                let row = &mut table.rows_mut()[*row];
+                row.k = (row.k - real(*poor) * (1.0 - 1.0 / factor)).max(0.0);
+            }
+        }
+    }
+
+    /// The evidence of a scope since its onset against its own rate in the hours before.
+    fn against_control(&self, conditions: &[Condition], onset: Window, control: &[BTreeMap<u32, f64>; D]) -> f64 {
+        let from = Window::of_end(onset.start().plus(-CONTROL));
+        let (mut before, mut since) = ((0.0, 0.0), (0.0, 0.0));
+        for (window, slice) in self.ring.since(from) {
+            let sum = if *window < onset { &mut before } else { &mut since };
+            for (leaf, counts) in &slice.leaves {
+                let codes = self.dictionary.codes(*leaf);
+                if covers(conditions, codes) {
+                    sum.0 += real(counts.k[self.channel]);
+                    sum.1 += self.expected(*leaf, counts.n[self.channel]) * factor_of(control, codes);
+                }
+            }
+        }
+        let own = ((before.0 + SCOPE_PRIOR) / (before.1 + SCOPE_PRIOR)).max(1.0);
+        let (k, e) = (since.0, since.1 * own);
+        if k > e && e > 0.0 { (k * (k / e).ln() - (k - e)) / self.dispersion } else { 0.0 }
+    }
+}
+
+fn factor_of(factors: &[BTreeMap<u32, f64>; D], codes: &Codes) -> f64 {
+    codes.iter().zip(factors).map(|(code, values)| values.get(code).copied().unwrap_or(1.0)).product()
+}

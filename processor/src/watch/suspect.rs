@@ -1,0 +1,98 @@
+//! What changed just before: the posterior that a change caused what an incident shows.
+
+use dialtone_schemas::{Change, ChangeKind, EventTime, incident::SuspectedChange, time};
+
+/// Prior weight of "none of the known changes".
+const NONE: f64 = 0.05;
+/// Suspects below this posterior are not named.
+const NAMED: f64 = 0.2;
+/// Most suspects named.
+const MOST: usize = 3;
+/// A change may be reported as begun a little after what it did.
+const SLACK: i64 = 2 * time::MINUTE;
+
+/// How long after a change its harm may begin to show, on average.
+const fn reach(kind: ChangeKind) -> i64 {
+    match kind {
+        ChangeKind::Route | ChangeKind::Carrier | ChangeKind::Config | ChangeKind::Certificate => 10 * time::MINUTE,
+        ChangeKind::Policy | ChangeKind::Maintenance => 30 * time::MINUTE,
+        // Firmware, drivers and clients are rolled out over hours.
+        ChangeKind::Firmware | ChangeKind::Driver | ChangeKind::Client => 8 * time::HOUR,
+    }
+}
+
+/// How a change's scope and a cause's scope overlap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overlap {
+    /// Share of the cause's calls that the change touches.
+    pub of_cause: f64,
+    /// Share of the change's calls that the cause covers.
+    pub of_change: f64,
+    /// Does the cause name the change's new version?
+    pub names_version: bool,
+}
+
+/// The suspects of an onset between `from` and `to`, most likely first.
+pub fn suspects<'a>(
+    changes: impl IntoIterator<Item = &'a Change>,
+    from: EventTime,
+    to: EventTime,
+    overlap: impl Fn(&Change) -> Overlap,
+) -> Vec<SuspectedChange> {
+    let weighed: Vec<(&Change, f64)> =
+        changes.into_iter().map(|change| (change, weight(change, from, to, overlap(change)))).collect();
+    let total = NONE + weighed.iter().map(|(_, w)| w).sum::<f64>();
+    let mut named: Vec<SuspectedChange> = weighed
+        .into_iter()
+        .map(|(change, w)| SuspectedChange { change_id: change.change_id.clone(), score: w / total })
+        .filter(|suspect| suspect.score >= NAMED)
+        .collect();
+    named.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.change_id.cmp(&b.change_id)));
+    named.truncate(MOST);
+    named
+}
+
+/// Time × scope: zero for what came after, or does not touch half of the cause's calls.
+fn weight(change: &Change, from: EventTime, to: EventTime, overlap: Overlap) -> f64 {
+    if change.started_at > to.plus(SLACK) || overlap.of_cause < 0.5 {
+        return 0.0;
+    }
+    let lag = from.since(change.started_at).max(0);
+    let reach = reach(change.kind);
+    #[allow(clippy::cast_precision_loss, reason = "hours in microseconds are far below 2^52")]
+    let in_time = (-(lag as f64) / reach as f64).exp();
+    // A change of much more than what broke would have broken more, unless it is rolled out in stages.
+    let fits = if overlap.names_version { 1.0 } else { overlap.of_change };
+    in_time * overlap.of_cause * fits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(id: &str, kind: &str, minute: i64) -> Change {
+        let started_at = minute * time::MINUTE;
+        serde_json::from_value(serde_json::json!({"change_id": id, "kind": kind, "started_at": started_at}))
+            .expect("a change")
+    }
+
+    const FITS: Overlap = Overlap { of_cause: 1.0, of_change: 1.0, names_version: false };
+
+    /// Two minutes before: e^-0.2 = 0.82; an hour before: e^-6 = 0.002; 0.82 / (0.05 + 0.82 + 0.002) = 0.94.
+    #[test]
+    fn the_route_changed_two_minutes_before_is_suspected_and_that_of_an_hour_before_is_not() {
+        let (near, old, after) = (change("near", "route", 98), change("old", "route", 40), change("after", "route", 110));
+        let at = EventTime::from_micros(100 * time::MINUTE);
+        let named = suspects([&near, &old, &after], at, at, |_| FITS);
+        assert_eq!(named.len(), 1);
+        assert_eq!(named[0].change_id.as_str(), "near");
+        assert!((named[0].score - 0.94).abs() < 0.01, "{}", named[0].score);
+    }
+
+    #[test]
+    fn a_change_elsewhere_is_innocent() {
+        let at = EventTime::from_micros(100 * time::MINUTE);
+        let elsewhere = Overlap { of_cause: 0.1, ..FITS };
+        assert_eq!(suspects([&change("c", "policy", 99)], at, at, |_| elsewhere), []);
+    }
+}
