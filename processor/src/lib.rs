@@ -6,9 +6,11 @@
 
 pub mod clock;
 pub mod config;
+pub mod offline;
 pub mod summarise;
 pub mod watch;
 
 pub use config::{SummariseConfig, WatchConfig};
+pub use offline::Offline;
 pub use summarise::Summarise;
 pub use watch::Watch;

@@ -1,0 +1,195 @@
+//! The same folds without Kafka: events hashed into partitions in memory, summaries handed straight to watch.
+//!
+//! What `replay`, `demo`'s judge and the tests use. Logs are numbered as Kafka would number them, so that the folds cannot
+//! tell the difference.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use dialtone_schemas::{
+    Alert, Change, Class, Complaint, Control, Event, EventTime, Incident, Record, Reject, Text, Window, avro,
+    time,
+    topic::{Topic, event_key, partition_of},
+};
+use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
+
+use crate::{Summarise, SummariseConfig, Watch, WatchConfig, summarise, watch};
+
+/// Time is told to all logs when it has gone on by so much: less than the smallest bound.
+const CLOCK_STEP: i64 = 10 * time::SECOND;
+
+/// Both folds over logs in memory.
+#[derive(Debug)]
+pub struct Offline {
+    summarise: Vec<Summarise>,
+    watch: Watch,
+    offsets: BTreeMap<Place, i64>,
+    highest: Option<EventTime>,
+    told: Option<EventTime>,
+    incidents: BTreeMap<Text, Incident>,
+    alerts: Vec<Alert>,
+    rejects: Vec<Reject>,
+}
+
+impl Offline {
+    /// Folds over `partitions` partitions of events.
+    pub fn new(summarise: &SummariseConfig, watch: WatchConfig, partitions: i32) -> Self {
+        let partitions = partitions.max(1);
+        let logs = (0..partitions).map(|p| (Topic::Summaries, p));
+        let logs = logs.chain([(Topic::Changes, 0), (Topic::Complaints, 0), (Topic::Control, 0)]);
+        Self {
+            summarise: (0..partitions).map(|p| Summarise::new(summarise.clone(), p, 0)).collect(),
+            watch: Watch::new(watch, logs.map(|place| (place, 0))),
+            offsets: BTreeMap::new(),
+            highest: None,
+            told: None,
+            incidents: BTreeMap::new(),
+            alerts: Vec::new(),
+            rejects: Vec::new(),
+        }
+    }
+
+    /// An event that ingest has normalised.
+    pub fn event(&mut self, event: &Event) -> Result<(), FoldError> {
+        let tenant = event.tenant.as_ref().map_or("", |tenant| tenant.as_str());
+        let key = event_key(tenant, event.call_id.as_str());
+        self.framed_event(&key, avro::built_in_frame_from(event)?.into())
+    }
+
+    /// An event as it would lie in the log.
+    pub fn framed_event(&mut self, key: &[u8], frame: Bytes) -> Result<(), FoldError> {
+        let partitions = i32::try_from(self.summarise.len()).unwrap_or(i32::MAX);
+        let partition = partition_of(key, partitions);
+        self.to_summarise(partition, Bytes::copy_from_slice(key), Payload::Value(frame))?;
+        let now = self.summarise[usize::try_from(partition).unwrap_or(0)].now();
+        if let Some(now) = now {
+            self.highest = Some(self.highest.map_or(now, |highest| highest.max(now)));
+        }
+        match self.highest {
+            Some(now) if self.told.is_none_or(|told| now.since(told) >= CLOCK_STEP) => self.clock(now),
+            _ => Ok(()),
+        }
+    }
+
+    /// A change that ingest has normalised.
+    pub fn change(&mut self, change: &Change) -> Result<(), FoldError> {
+        self.to_watch_value((Topic::Changes, 0), change)
+    }
+
+    /// A complaint that ingest has normalised.
+    pub fn complaint(&mut self, complaint: &Complaint) -> Result<(), FoldError> {
+        self.to_watch_value((Topic::Complaints, 0), complaint)
+    }
+
+    /// Something said from outside.
+    pub fn control(&mut self, control: &Control) -> Result<(), FoldError> {
+        self.to_watch_value((Topic::Control, 0), control)
+    }
+
+    /// Tells every log how far time has got, as ingest does once a second.
+    pub fn clock(&mut self, now: EventTime) -> Result<(), FoldError> {
+        self.told = Some(now);
+        for partition in 0..self.summarise.len() {
+            let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+            self.to_summarise(partition, Bytes::new(), Payload::Clock(now))?;
+        }
+        for topic in [Topic::Changes, Topic::Complaints, Topic::Control] {
+            self.to_watch((topic, 0), Payload::Clock(now))?;
+        }
+        Ok(())
+    }
+
+    /// The end of input: every window closes.
+    pub fn finish(&mut self) -> Result<(), FoldError> {
+        let Some(highest) = self.highest else { return Ok(()) };
+        let config = self.summarise[0].config();
+        let bound = Class::ALL.into_iter().map(|class| config.lateness.of(class)).max().unwrap_or(0);
+        self.clock(highest.ceil(Window::SPAN).plus(bound + time::MINUTE))
+    }
+
+    fn next_offset(&mut self, place: Place) -> i64 {
+        let next = self.offsets.entry(place).or_default();
+        *next += 1;
+        *next - 1
+    }
+
+    fn to_summarise(&mut self, partition: i32, key: Bytes, payload: Payload) -> Result<(), FoldError> {
+        let place = (Topic::Events, partition);
+        let offset = self.next_offset(place);
+        let Some(fold) = usize::try_from(partition).ok().and_then(|p| self.summarise.get_mut(p)) else {
+            return Err(FoldError::UnknownPlace { place });
+        };
+        fold.absorb(&LogRecord { place, offset, key, payload })?;
+        let out = fold.take_outbox();
+        self.pass_on(out)
+    }
+
+    fn to_watch_value<R: Record>(&mut self, place: Place, record: &R) -> Result<(), FoldError> {
+        self.to_watch(place, Payload::Value(avro::built_in_frame_from(record)?.into()))
+    }
+
+    fn to_watch(&mut self, place: Place, payload: Payload) -> Result<(), FoldError> {
+        let offset = self.next_offset(place);
+        self.watch.absorb(&LogRecord { place, offset, key: Bytes::new(), payload })?;
+        let out = self.watch.take_outbox();
+        self.pass_on(out)
+    }
+
+    fn pass_on(&mut self, out: Vec<OutRecord>) -> Result<(), FoldError> {
+        for record in out {
+            let Payload::Value(frame) = &record.payload else { continue };
+            match (record.topic, record.partition) {
+                (Topic::Summaries, Some(partition)) => {
+                    self.to_watch((Topic::Summaries, partition), Payload::Value(frame.clone()))?;
+                }
+                (Topic::Incidents, _) => {
+                    let incident: Incident = avro::record_from_built_in_frame(frame)?;
+                    self.incidents.insert(incident.id.clone(), incident);
+                }
+                (Topic::Alerts, _) => self.alerts.push(avro::record_from_built_in_frame(frame)?),
+                (Topic::Rejects, _) => self.rejects.push(avro::record_from_built_in_frame(frame)?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The last revision of every incident, by (opened, id).
+    pub fn incidents(&self) -> Vec<Incident> {
+        let mut incidents: Vec<Incident> = self.incidents.values().cloned().collect();
+        incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
+        incidents
+    }
+
+    /// Every alert, in order.
+    pub fn alerts(&self) -> &[Alert] {
+        &self.alerts
+    }
+
+    /// What the folds could not read.
+    pub fn rejects(&self) -> &[Reject] {
+        &self.rejects
+    }
+
+    /// What has become of the events (F-1).
+    pub fn counts(&self) -> summarise::Counts {
+        self.summarise.iter().map(Summarise::counts).fold(summarise::Counts::default(), |a, b| summarise::Counts {
+            received: a.received + b.received,
+            closed: a.closed + b.closed,
+            held: a.held + b.held,
+            rejected: a.rejected + b.rejected,
+            late: a.late + b.late,
+            duplicate: a.duplicate + b.duplicate,
+        })
+    }
+
+    /// What has become of the records that watch read (F-1).
+    pub const fn watch_counts(&self) -> watch::Counts {
+        self.watch.counts()
+    }
+
+    /// The watch fold, to be asked.
+    pub const fn watch(&self) -> &Watch {
+        &self.watch
+    }
+}
