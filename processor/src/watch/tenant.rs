@@ -235,9 +235,33 @@ impl Tenant {
         for (leaf, counts) in &self.fresh {
             self.volume.add(self.dictionary.codes(*leaf), counts.events);
         }
+        let out: Vec<Vec<Condition>> = self
+            .cases
+            .iter()
+            .filter(|case| case.is_open() && case.basis == Basis::Volume)
+            .map(|case| case.conditions.clone())
+            .collect();
+        if !out.is_empty() {
+            let shares: Vec<Condition> = self.volume.conditions().filter(|c| self.shares_calls(*c, &out)).collect();
+            self.volume.forget(|condition| shares.contains(&condition));
+        }
         let threshold = if warm { self.threshold(self.volume.cells(), config) } else { f64::INFINITY };
         let silences = self.volume.minute(threshold);
         outermost(silences, self.dictionary.leaves(), |leaf| self.baseline.weight(leaf))
+    }
+
+    /// Has a cell a tenth or more of its calls in scopes that are out?
+    fn shares_calls(&self, condition: Condition, out: &[Vec<Condition>]) -> bool {
+        let (mut own, mut shared) = (0.0, 0.0);
+        for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
+            if codes[condition.attribute] == condition.code {
+                let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
+                own += weight;
+                let is_out = out.iter().any(|conditions| super::dictionary::covers(conditions, codes));
+                shared += if is_out { weight } else { 0.0 };
+            }
+        }
+        shared >= 0.1 * own
     }
 
     fn settings(&self, channel: usize, config: &WatchConfig) -> Settings {
@@ -529,7 +553,8 @@ impl Tenant {
                 Basis::Volume => {
                     let back = case.conditions.iter().all(|c| self.volume.is_back(*c));
                     case.back = if back { f64::INFINITY } else { 0.0 };
-                    case.incident.excess_poor_minutes += if back { 0.0 } else { case.sums.0 };
+                    let missing = if back { 0.0 } else { case.sums.0 };
+                    case.incident.excess_poor_minutes = round(case.incident.excess_poor_minutes + missing, 10.0);
                 }
             }
             case.live(now, config.quiet.micros());

@@ -1,7 +1,9 @@
 //! Volume against expectation: an outage has no leaves, so silence is looked for, window by window.
 //!
-//! A cell of one condition expects the mean of its last hours' minutes, moved by what everybody else does meanwhile. The
-//! evidence that only `DROP` of it comes is summed (CUSUM of the Poisson ratio, over the learnt dispersion; DESIGN.md §5).
+//! A cell of one condition expects the mean of its last minutes, moved by what everybody else does meanwhile and by what it
+//! did at this time yesterday. Calls last minutes, so the events of neighbouring minutes are the same calls: the evidence
+//! of the present state counts once, and over time only once a `CORRELATION` (DESIGN.md §5). When a tenant sends nothing at
+//! all, that is telemetry, not a cause: no cell is judged.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,40 +11,45 @@ use dialtone_explain::Condition;
 use dialtone_schemas::Dimension;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    baseline::real,
-    dictionary::{Codes, D},
-};
+use super::{baseline::real, dictionary::Codes};
 
 /// Dimensions whose values can fall silent together.
-const WATCHED: [Dimension; 7] = [
+const WATCHED: [Dimension; 6] = [
     Dimension::Site,
     Dimension::Building,
     Dimension::Segment,
     Dimension::Isp,
     Dimension::Carrier,
     Dimension::Relay,
-    Dimension::Device,
 ];
-/// The share of its volume that is left in an outage.
+/// The share of its volume that is left in an outage, where yesterday says what is usual at this time.
 const DROP: f64 = 0.2;
+/// The same where there is no yesterday: an evening can be steep, but nearly nothing is left only in an outage.
+const DROP_WITHOUT_YESTERDAY: f64 = 0.05;
 /// Minutes that make the expectation, and the youngest ones left out of it.
 const MEMORY: usize = 45;
 const HOLD_OFF: usize = 5;
+/// Minutes that make the present state.
+const PRESENT: usize = 3;
+/// Minutes after which the calls are others: twice a usual call.
+const CORRELATION: f64 = 12.0;
 /// A cell expects at least so many events a minute to be judged.
 const MIN_EXPECTED: f64 = 4.0;
 /// At least so many events must be missing in all.
 const MIN_MISSING: f64 = 30.0;
-/// Dispersion of minutes: an event a minute comes from a call of several minutes, so counts move together.
-const DISPERSION: f64 = 2.5;
-
-/// Events that pull the trend of the others towards "as before".
-const TREND_PRIOR: f64 = 5.0;
+/// Events a minute that pull a trend towards "as before".
+const TREND_PRIOR: f64 = 3.0;
+/// Minutes of a bucket of the daily profile, and buckets of a day.
+const BUCKET: usize = 5;
+const DAY: usize = 24 * 60 / BUCKET;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cell {
     minutes: VecDeque<i64>,
     now: i64,
+    /// Events of five minutes each, as far back as a day and an hour.
+    profile: VecDeque<i64>,
+    bucket: (i64, usize),
     evidence: f64,
     missing: f64,
     /// When the evidence began to gather, in minutes before now.
@@ -56,6 +63,24 @@ impl Cell {
         let old = self.minutes.iter().take(self.minutes.len().saturating_sub(HOLD_OFF));
         let (sum, count) = old.fold((0, 0u32), |(sum, count), events| (sum + events, count + 1));
         if count as usize >= (MEMORY - HOLD_OFF) / 2 { real(sum) / f64::from(count) } else { 0.0 }
+    }
+
+    /// The last minutes' mean, this one included.
+    fn present(&self) -> f64 {
+        let last: i64 = self.minutes.iter().rev().take(PRESENT - 1).sum();
+        real(last + self.now) / 3.0
+    }
+
+    /// How this time of day compared with the three quarters of an hour before it, yesterday.
+    fn yesterday(&self) -> Option<f64> {
+        let now = self.profile.len().checked_sub(DAY)?;
+        let before = now.checked_sub(MEMORY / BUCKET)?;
+        let mean = |range: std::ops::Range<usize>| {
+            let count = real(i64::try_from(range.len() * BUCKET).unwrap_or(1));
+            real(self.profile.range(range).sum::<i64>()) / count
+        };
+        let after = (now + 3).min(self.profile.len());
+        Some((mean(now.saturating_sub(1)..after) + TREND_PRIOR) / (mean(before..now) + TREND_PRIOR))
     }
 }
 
@@ -95,17 +120,21 @@ impl Volume {
 
     /// Ends the minute. Returns the cells whose silence passes `threshold` nats, most missing first.
     pub fn minute(&mut self, threshold: f64) -> Vec<Silence> {
-        let (all_now, all_mean) = (real(self.all.now), self.all.mean());
+        if self.all.now == 0 {
+            return Vec::new();
+        }
+        let (all_now, all_mean) = (self.all.present(), self.all.mean());
         let mut silences = Vec::new();
         for ((attribute, code), cell) in &mut self.cells {
             let mean = cell.mean();
             // What everybody else does meanwhile: the evening takes calls from all.
-            let others = (all_mean - mean).max(0.0);
-            let others_now = (all_now - real(cell.now)).max(0.0);
+            let (others_now, others) = ((all_now - cell.present()).max(0.0), (all_mean - mean).max(0.0));
             let trend = ((others_now + TREND_PRIOR) / (others + TREND_PRIOR)).clamp(0.2, 1.0);
+            let yesterday = cell.yesterday();
+            let trend = trend.min(yesterday.unwrap_or(1.0));
             let expected = cell.frozen.unwrap_or(mean * trend);
-            cell.judge(expected);
-            if cell.evidence >= threshold && cell.missing >= MIN_MISSING {
+            let drop = if yesterday.is_some() { DROP } else { DROP_WITHOUT_YESTERDAY };
+            if cell.judge(expected, drop) >= threshold && cell.missing >= MIN_MISSING {
                 cell.frozen.get_or_insert(expected);
                 let condition = Condition { attribute: *attribute, code: *code };
                 let (missing, minutes, evidence) = (cell.missing, cell.age, cell.evidence);
@@ -114,9 +143,18 @@ impl Volume {
         }
         self.all.next();
         self.cells.values_mut().for_each(Cell::next);
-        self.cells.retain(|_, cell| cell.frozen.is_some() || cell.minutes.iter().any(|events| *events > 0));
         silences.sort_by(|a, b| b.missing.total_cmp(&a.missing).then(a.condition.cmp(&b.condition)));
         silences
+    }
+
+    /// Forgets what the cells expect whose calls an outage takes as well: they learn anew without it.
+    pub fn forget(&mut self, shares_calls: impl Fn(Condition) -> bool) {
+        for ((attribute, code), cell) in &mut self.cells {
+            if cell.frozen.is_none() && shares_calls(Condition { attribute: *attribute, code: *code }) {
+                cell.minutes.clear();
+                (cell.evidence, cell.missing, cell.age) = (0.0, 0.0, 0);
+            }
+        }
     }
 
     /// Is the volume of a silent cell back? Then it is judged anew.
@@ -131,6 +169,11 @@ impl Volume {
         back
     }
 
+    /// The cells.
+    pub fn conditions(&self) -> impl Iterator<Item = Condition> + '_ {
+        self.cells.keys().map(|(attribute, code)| Condition { attribute: *attribute, code: *code })
+    }
+
     /// How many cells are watched.
     pub fn cells(&self) -> usize {
         self.cells.len()
@@ -138,25 +181,36 @@ impl Volume {
 }
 
 impl Cell {
-    fn judge(&mut self, expected: f64) {
+    /// The evidence that only `drop` of what is expected comes: that of the present state, and what gathered before.
+    fn judge(&mut self, expected: f64, drop: f64) -> f64 {
         if expected < MIN_EXPECTED {
-            return;
+            (self.evidence, self.missing, self.age) = (0.0, 0.0, 0);
+            return 0.0;
         }
         let seen = real(self.now);
-        let evidence = dialtone_explain::poisson(seen, expected, DROP) / DISPERSION;
-        self.evidence = (self.evidence + evidence).max(0.0);
+        let evidence = dialtone_explain::poisson(seen, expected, drop);
+        self.evidence = (self.evidence + evidence / CORRELATION).max(0.0);
         if self.evidence > 0.0 {
             self.missing += (expected - seen).max(0.0);
             self.age += 1;
         } else {
             (self.missing, self.age) = (0.0, 0);
         }
+        self.evidence + dialtone_explain::poisson(self.present(), expected, drop).max(0.0)
     }
 
     fn next(&mut self) {
         self.minutes.push_back(self.now);
         if self.minutes.len() > MEMORY {
             self.minutes.pop_front();
+        }
+        self.bucket = (self.bucket.0 + self.now, self.bucket.1 + 1);
+        if self.bucket.1 == BUCKET {
+            self.profile.push_back(self.bucket.0);
+            self.bucket = (0, 0);
+            if self.profile.len() > DAY + 12 {
+                self.profile.pop_front();
+            }
         }
         self.now = 0;
     }
@@ -180,11 +234,10 @@ pub fn outermost(silences: Vec<Silence>, leaves: &[Codes], weight: impl Fn(u32) 
     kept
 }
 
-const _: () = assert!(D == 14);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::dictionary::D;
 
     fn site(code: u32) -> Codes {
         let mut codes = [0; D];
@@ -192,7 +245,8 @@ mod tests {
         codes
     }
 
-    /// 20 events a minute fall to none: 0.8 · 20 / 2.5 = 6.4 nats a minute, 30 missing after two minutes.
+    /// 20 events a minute fall to none. Without a yesterday 5 % would be an outage: 0.95 · 20 = 19 nats of the present state
+    /// when its three minutes are all silent, and 1.6 a minute gathered; before, 6.7 left of 20 say 19 − 6.7 · 3 < 0.
     #[test]
     fn a_site_that_falls_silent_is_noticed_in_three_minutes_and_the_others_are_not() {
         let mut volume = Volume::default();
@@ -207,7 +261,18 @@ mod tests {
                 noticed.get_or_insert(minute);
             }
         }
-        assert_eq!(noticed, Some(72), "6.4 · 3 = 19.2 > 14");
+        assert_eq!(noticed, Some(72));
+    }
+
+    #[test]
+    fn when_nothing_comes_at_all_no_cell_is_blamed() {
+        let mut volume = Volume::default();
+        for minute in 0..90 {
+            if minute < 70 {
+                volume.add(&site(2), 20);
+            }
+            assert_eq!(volume.minute(14.0), []);
+        }
     }
 
     #[test]
