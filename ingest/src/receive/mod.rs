@@ -1,0 +1,3 @@
+//! The ways in: one file or folder for each. A door reads its source's format into events and knows nothing else.
+
+pub mod json;

@@ -1,0 +1,121 @@
+//! Why something is not taken. It becomes a reject and an answer to the sender.
+
+use std::fmt;
+
+/// A word from a fixed list, for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Not JSON at all, or nested too deeply.
+    MalformedJson,
+    /// JSON with a key that means nothing here: a typo would otherwise lose a figure silently.
+    UnknownField,
+    /// A value out of range or of the wrong type, or one that is missing.
+    InvalidValue,
+    /// Readable, but its figures contradict each other.
+    InvalidEvent,
+    /// Not a SIP message.
+    MalformedSip,
+    /// A SIP message for something else.
+    UnsupportedSip,
+    /// Not a report of RFC 6035.
+    MalformedReport,
+    /// Not a call record.
+    MalformedRecord,
+    /// Longer than this door takes.
+    TooLarge,
+    /// The broker refuses it for good.
+    RefusedByBroker,
+}
+
+impl Reason {
+    /// As in records, metrics and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MalformedJson => "malformed_json",
+            Self::UnknownField => "unknown_field",
+            Self::InvalidValue => "invalid_value",
+            Self::InvalidEvent => "invalid_event",
+            Self::MalformedSip => "malformed_sip",
+            Self::UnsupportedSip => "unsupported_sip",
+            Self::MalformedReport => "malformed_report",
+            Self::MalformedRecord => "malformed_record",
+            Self::TooLarge => "too_large",
+            Self::RefusedByBroker => "refused_by_broker",
+        }
+    }
+}
+
+/// Why something is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Refusal {
+    /// For counting.
+    pub reason: Reason,
+    /// For the sender: it may quote what was sent.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// With a sentence for the sender.
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    /// The sentence without anything quoted from what was sent: for topics and logs (P-1).
+    pub fn impersonal_detail(&self) -> String {
+        let mut clean = String::with_capacity(self.detail.len());
+        let mut quoted = false;
+        let mut chars = self.detail.chars().peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' if quoted => drop(chars.next()),
+                '"' => {
+                    if !quoted {
+                        clean.push_str("\"…");
+                    }
+                    quoted = !quoted;
+                    if !quoted {
+                        clean.push('"');
+                    }
+                }
+                _ if quoted => {}
+                c => clean.push(c),
+            }
+        }
+        // What follows "unknown variant" is quoted in backticks, and is the sender's too.
+        match clean.split_once("unknown variant `") {
+            Some((before, rest)) => format!(
+                "{before}unknown variant{}",
+                rest.split_once('`').map_or("", |(_, rest)| rest)
+            ),
+            None => clean,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.name(), self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_sender_wrote_stays_out_of_the_topic() {
+        let clean = |detail: &str| Refusal::new(Reason::InvalidValue, detail).impersonal_detail();
+        assert_eq!(
+            clean(r#"end: "Anna \"K\" Berg" is not RFC 3339"#),
+            "end: \"…\" is not RFC 3339"
+        );
+        assert_eq!(
+            clean("kind: unknown variant `anna`, expected `final`"),
+            "kind: unknown variant, expected `final`"
+        );
+        assert_eq!(clean("cut \"off"), "cut \"…");
+    }
+}
