@@ -71,6 +71,17 @@ static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
     RecordKind::ALL.map(|kind| Schema::parse_str(kind.avsc()).expect("a built-in schema parses")).into()
 });
 
+/// Readers and writers of the built-in schemas, with their names resolved once.
+static CODECS: LazyLock<Vec<(GenericDatumReader<'static>, GenericDatumWriter<'static>)>> = LazyLock::new(|| {
+    #[allow(clippy::expect_used, reason = "a schema that parses resolves; a test writes and reads each")]
+    let codec = |schema| {
+        let reader = GenericDatumReader::builder(schema).human_readable(false).build().expect("a reader");
+        let writer = GenericDatumWriter::builder(schema).human_readable(false).build().expect("a writer");
+        (reader, writer)
+    };
+    SCHEMAS.iter().map(codec).collect()
+});
+
 /// The parsed schema of version 1.
 pub fn schema(kind: RecordKind) -> &'static Schema {
     &SCHEMAS[kind as usize]
@@ -78,19 +89,33 @@ pub fn schema(kind: RecordKind) -> &'static Schema {
 
 /// A datum without frame. Equal records give equal bytes (C-2).
 pub fn datum_from<R: Record>(record: &R) -> Result<Vec<u8>, AvroError> {
-    let write = |source| AvroError::Write { record: R::KIND.name(), source: Box::new(source) };
-    let mut bytes = Vec::with_capacity(256);
-    let writer = GenericDatumWriter::builder(schema(R::KIND)).human_readable(false).build().map_err(write)?;
-    writer.write_ser(&mut bytes, record).map_err(write)?;
+    let mut bytes = Vec::with_capacity(512);
+    write_datum(record, &mut bytes)?;
     Ok(bytes)
+}
+
+fn write_datum<R: Record>(record: &R, bytes: &mut Vec<u8>) -> Result<(), AvroError> {
+    let writer = &CODECS[R::KIND as usize].1;
+    writer
+        .write_ser(bytes, record)
+        .map_err(|source| AvroError::Write { record: R::KIND.name(), source: Box::new(source) })?;
+    Ok(())
 }
 
 /// Reads a datum written with `writer`, which may be a later 1.x: fields unknown here are skipped, fields unknown there
 /// have their default (C-1).
-pub fn record_from_datum<R: Record>(writer: &Schema, mut datum: &[u8]) -> Result<R, AvroError> {
-    let read = |source| AvroError::Read { record: R::KIND.name(), source: Box::new(source) };
-    let reader = GenericDatumReader::builder(writer).human_readable(false).build().map_err(read)?;
-    let record = reader.read_deser(&mut datum).map_err(read)?;
+pub fn record_from_datum<R: Record>(writer: &Schema, datum: &[u8]) -> Result<R, AvroError> {
+    let reader = GenericDatumReader::builder(writer)
+        .human_readable(false)
+        .build()
+        .map_err(|source| AvroError::Read { record: R::KIND.name(), source: Box::new(source) })?;
+    read_datum(&reader, datum)
+}
+
+fn read_datum<R: Record>(reader: &GenericDatumReader<'_>, mut datum: &[u8]) -> Result<R, AvroError> {
+    let record = reader
+        .read_deser(&mut datum)
+        .map_err(|source| AvroError::Read { record: R::KIND.name(), source: Box::new(source) })?;
     match datum.len() {
         0 => Ok(record),
         bytes => Err(AvroError::Trailing { record: R::KIND.name(), bytes }),
@@ -99,11 +124,10 @@ pub fn record_from_datum<R: Record>(writer: &Schema, mut datum: &[u8]) -> Result
 
 /// A framed record under a given id.
 pub fn frame_from<R: Record>(id: u32, record: &R) -> Result<Vec<u8>, AvroError> {
-    let datum = datum_from(record)?;
-    let mut frame = Vec::with_capacity(datum.len() + 5);
+    let mut frame = Vec::with_capacity(512);
     frame.push(0);
     frame.extend_from_slice(&id.to_be_bytes());
-    frame.extend_from_slice(&datum);
+    write_datum(record, &mut frame)?;
     if frame.len() > MAX_FRAME_BYTES { Err(AvroError::TooLarge { len: frame.len() }) } else { Ok(frame) }
 }
 
@@ -125,7 +149,7 @@ pub fn split_frame(frame: &[u8]) -> Result<(u32, &[u8]), AvroError> {
 pub fn record_from_built_in_frame<R: Record>(frame: &[u8]) -> Result<R, AvroError> {
     let (id, datum) = split_frame(frame)?;
     if id == R::KIND.built_in_id() {
-        record_from_datum(schema(R::KIND), datum)
+        read_datum(&CODECS[R::KIND as usize].0, datum)
     } else {
         Err(AvroError::UnknownId { id, expected: R::KIND.name() })
     }
