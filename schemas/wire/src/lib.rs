@@ -3,10 +3,19 @@
 //! The only crate that names rdkafka. Stages see [`LogRecord`]s and [`OutRecord`]s, framed with the built-in schema ids;
 //! where a registry is configured, ids are translated at this edge.
 
+pub mod config;
+pub mod consume;
 pub mod fold;
+pub mod ledger;
 pub mod log;
+pub mod produce;
 pub mod publish;
+pub mod registry;
+pub mod run;
+pub mod topics;
 
+pub use config::KafkaConfig;
 pub use fold::{Fold, FoldError};
-pub use publish::{Delivered, Deliveries, Delivery, Publish, PublishError};
 pub use log::{LogRecord, OutRecord, Payload, Place};
+pub use produce::KafkaPublisher;
+pub use publish::{Delivered, Deliveries, Delivery, Publish, PublishError};

@@ -2,7 +2,14 @@
 //!
 //! Recovery is the newest checkpoint and a replay; a backtest is the same fold over another log (F-3).
 
+pub mod chain;
+pub mod driver;
+pub mod live;
+pub mod store;
+
 use std::collections::BTreeMap;
+
+use dialtone_schemas::EventTime;
 
 use crate::{LogRecord, OutRecord, Place};
 
@@ -21,6 +28,12 @@ pub trait Fold {
 
     /// Does it want more of this place now? False while the place is too far ahead of the others.
     fn wants(&self, place: Place) -> bool;
+
+    /// How far event time has got on this place, for a live driver's rules of silence; none before the first record, or if
+    /// the fold does not tell.
+    fn clock(&self, _place: Place) -> Option<EventTime> {
+        None
+    }
 
     /// The effects since they were last taken, in order.
     fn take_outbox(&mut self) -> Vec<OutRecord>;

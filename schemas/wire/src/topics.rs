@@ -1,0 +1,222 @@
+//! The topics on the broker: what should be there, what is, and the difference.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use dialtone_schemas::topic::Topic;
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
+    client::DefaultClientContext,
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+
+use crate::config::{KafkaConfig, MAX_RECORD_BYTES, Role};
+
+/// How long the broker may take for one answer.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// What to do about one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicAction {
+    /// It is as it should be.
+    Keep,
+    /// It is missing.
+    Create,
+    /// It cannot be made right without losing something; the text says what to do.
+    Refuse(String),
+}
+
+/// One topic of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Which.
+    pub topic: Topic,
+    /// Its name on the broker.
+    pub name: String,
+    /// The partitions it should have.
+    pub partitions: i32,
+    /// What to do.
+    pub action: TopicAction,
+}
+
+impl fmt::Display for TopicPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, partitions, .. } = self;
+        match &self.action {
+            TopicAction::Keep => write!(f, "  {name}: {partitions} partition(s), as it should be"),
+            TopicAction::Create => write!(f, "+ {name}: create with {partitions} partition(s)"),
+            TopicAction::Refuse(why) => write!(f, "! {name}: {why}"),
+        }
+    }
+}
+
+/// Why topics could not be looked at or created.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// The broker did not answer, or refused.
+    #[error("{doing}: {reason}")]
+    Broker {
+        /// What was attempted.
+        doing: String,
+        /// In librdkafka's words.
+        reason: String,
+    },
+    /// The plan has topics that cannot be made right.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Refused(Vec<TopicPlan>),
+}
+
+fn broker(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> TopicError {
+    |error| TopicError::Broker { doing: doing.into(), reason: error.to_string() }
+}
+
+/// What is on the broker: the partitions of each topic, and its settings where they matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Present {
+    /// Partitions of the topics that exist.
+    pub partitions: BTreeMap<Topic, i32>,
+    /// `cleanup.policy` of the topics that exist, where the broker tells.
+    pub cleanup: BTreeMap<Topic, String>,
+}
+
+/// The difference between what should be and what is.
+pub fn plan(config: &KafkaConfig, present: &Present) -> Vec<TopicPlan> {
+    let action = |topic: Topic, wanted: i32| match present.partitions.get(&topic) {
+        None => TopicAction::Create,
+        Some(found) if *found != wanted => TopicAction::Refuse(format!(
+            "has {found} partition(s), {wanted} are configured; keys would move to other partitions and checkpoints would no \
+             longer fit: set kafka.partitions = {found}, or use a new kafka.topic_prefix and a new state folder"
+        )),
+        Some(_) => match present.cleanup.get(&topic).map(|policy| policy.contains("compact")) {
+            Some(compacts) if compacts != topic.compacted() => {
+                let policy = if topic.compacted() { "compact" } else { "delete" };
+                TopicAction::Refuse(format!(
+                    "must have cleanup.policy={policy}: kafka-configs.sh --alter --entity-type topics --entity-name {} \
+                     --add-config cleanup.policy={policy}",
+                    config.topic_name(topic)
+                ))
+            }
+            _ => TopicAction::Keep,
+        },
+    };
+    let one = |topic: Topic| {
+        let partitions = config.partitions_of(topic);
+        TopicPlan { topic, name: config.topic_name(topic), partitions, action: action(topic, partitions) }
+    };
+    Topic::ALL.into_iter().map(one).collect()
+}
+
+/// Asks the broker what is there.
+pub async fn describe(config: &KafkaConfig) -> Result<Present, TopicError> {
+    let admin: AdminClient<DefaultClientContext> =
+        config.client(Role::Admin).create().map_err(broker("connect for administration"))?;
+    let admin = Arc::new(admin);
+    let names: BTreeMap<String, Topic> = Topic::ALL.into_iter().map(|t| (config.topic_name(t), t)).collect();
+    let mut present = Present { partitions: partitions_of(&admin, &names).await?, cleanup: BTreeMap::new() };
+    let known: Vec<String> = present.partitions.keys().map(|topic| config.topic_name(*topic)).collect();
+    if known.is_empty() {
+        return Ok(present);
+    }
+    let resources: Vec<_> = known.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let options = AdminOptions::new().request_timeout(Some(ANSWER));
+    let described = admin.describe_configs(&resources, &options).await.map_err(broker("describe topics"))?;
+    // A broker that does not tell (no right to) leaves the policy unknown; the partition counts are what must be right.
+    for resource in described.into_iter().flatten() {
+        let rdkafka::admin::OwnedResourceSpecifier::Topic(name) = &resource.specifier else { continue };
+        let policy = resource.get("cleanup.policy").and_then(|entry| entry.value.clone());
+        if let (Some(topic), Some(policy)) = (names.get(name), policy) {
+            present.cleanup.insert(*topic, policy);
+        }
+    }
+    Ok(present)
+}
+
+/// librdkafka asks for metadata by blocking; that is done on a thread that may block.
+async fn partitions_of(
+    admin: &Arc<AdminClient<DefaultClientContext>>,
+    names: &BTreeMap<String, Topic>,
+) -> Result<BTreeMap<Topic, i32>, TopicError> {
+    const DOING: &str = "ask the broker for its topics";
+    let (admin, names) = (Arc::clone(admin), names.clone());
+    let asked = tokio::task::spawn_blocking(move || {
+        admin.inner().fetch_metadata(None, ANSWER).map(|metadata| partitions_in(&metadata, &names))
+    });
+    let reason = |error: tokio::task::JoinError| TopicError::Broker { doing: DOING.to_owned(), reason: error.to_string() };
+    asked.await.map_err(reason)?.map_err(broker(DOING))
+}
+
+pub(crate) fn partitions_in(metadata: &rdkafka::metadata::Metadata, names: &BTreeMap<String, Topic>) -> BTreeMap<Topic, i32> {
+    let found = metadata.topics().iter().filter_map(|topic| {
+        let known = names.get(topic.name())?;
+        let partitions = i32::try_from(topic.partitions().len()).ok()?;
+        (topic.error().is_none() && partitions > 0).then_some((*known, partitions))
+    });
+    found.collect()
+}
+
+/// Creates what is missing. Nothing is created if anything is refused. Creating what another has created meanwhile is fine.
+pub async fn apply(config: &KafkaConfig, plan: &[TopicPlan]) -> Result<(), TopicError> {
+    let refused: Vec<_> = plan.iter().filter(|p| matches!(p.action, TopicAction::Refuse(_))).cloned().collect();
+    if !refused.is_empty() {
+        return Err(TopicError::Refused(refused));
+    }
+    let largest = MAX_RECORD_BYTES.to_string();
+    let missing: Vec<_> = plan
+        .iter()
+        .filter(|p| p.action == TopicAction::Create)
+        .map(|p| {
+            let topic = NewTopic::new(&p.name, p.partitions, TopicReplication::Fixed(config.replication));
+            let policy = if p.topic.compacted() { "compact" } else { "delete" };
+            topic.set("cleanup.policy", policy).set("max.message.bytes", &largest)
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let admin: AdminClient<DefaultClientContext> =
+        config.client(Role::Admin).create().map_err(broker("connect for administration"))?;
+    let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
+    let results = admin.create_topics(&missing, &options).await.map_err(broker("create topics"))?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, code)) => {
+                return Err(TopicError::Broker { doing: format!("create {name}"), reason: code.to_string() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Plans and applies.
+pub async fn ensure(config: &KafkaConfig) -> Result<Vec<TopicPlan>, TopicError> {
+    let plan = plan(config, &describe(config).await?);
+    apply(config, &plan).await?;
+    Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_partition_count_is_refused_with_the_way_out() {
+        let config = KafkaConfig { partitions: 8, ..KafkaConfig::default() };
+        let present = Present { partitions: BTreeMap::from([(Topic::Events, 4), (Topic::Control, 1)]), ..Present::default() };
+        let plan = plan(&config, &present);
+        let of = |topic| plan.iter().find(|p| p.topic == topic).map(|p| &p.action);
+        assert!(matches!(of(Topic::Events), Some(TopicAction::Refuse(why)) if why.contains("kafka.partitions = 4")));
+        assert_eq!(of(Topic::Control), Some(&TopicAction::Keep), "control has one partition, whatever is configured");
+        assert_eq!(of(Topic::Summaries), Some(&TopicAction::Create));
+    }
+
+    #[test]
+    fn a_compacted_log_of_events_is_refused_since_it_would_lose_them() {
+        let present = Present {
+            partitions: BTreeMap::from([(Topic::Events, 4)]),
+            cleanup: BTreeMap::from([(Topic::Events, "compact".to_owned())]),
+        };
+        let plan = plan(&KafkaConfig::default(), &present);
+        assert!(matches!(&plan[0].action, TopicAction::Refuse(why) if why.contains("cleanup.policy=delete")), "{}", plan[0]);
+    }
+}

@@ -1,0 +1,193 @@
+//! Stages on a broker: the loop, its checkpoints, handovers and interruptions.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use dialtone_schemas::topic::Topic;
+use dialtone_wire::{
+    Payload, Publish,
+    fold::{driver::Limits, store::Store},
+    run::{Reads, RunError, Running, Stage, Surroundings, start},
+};
+use support::{Cluster, Numbering, control, eventually, numbered, out, publish, shared_store, text};
+
+fn stage(cluster: &Cluster) -> Stage<Numbering> {
+    let group = format!("{}-numbering", cluster.kafka.topic_prefix);
+    let mut stage = Stage::new("numbering", &group, Reads::Shared(Topic::Events), Box::new(Numbering::new));
+    stage.limits = Limits { every: Duration::from_millis(20), at_rest: Duration::from_millis(50), ..Limits::default() };
+    stage.live = false;
+    stage
+}
+
+async fn surroundings(cluster: &Cluster) -> Surroundings {
+    Surroundings {
+        kafka: cluster.kafka.clone(),
+        store: shared_store(cluster),
+        publisher: Arc::new(cluster.publisher().await),
+        translator: None,
+    }
+}
+
+async fn lines(cluster: &Cluster, partition: i32) -> Vec<String> {
+    numbered(cluster.read((Topic::Summaries, partition)).await.iter().map(text))
+}
+
+async fn caught_up(running: &Running, partition: i32, to: i64) {
+    eventually("caught up", || {
+        let status = running.status();
+        (status.caught_up && status.positions.get(&(Topic::Events, partition)) >= Some(&to)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_stopped_and_started_goes_on_where_it_stood() {
+    let cluster = Cluster::start(1).await;
+    let with = surroundings(&cluster).await;
+    for round in 0..3 {
+        let records = (0..50).map(|n| out(Topic::Events, Some(0), "k", format!("{round}-{n}"))).collect();
+        publish(&*with.publisher, records).await;
+        let mut running = start(stage(&cluster), with.clone()).unwrap();
+        caught_up(&running, 0, (round + 1) * 50).await;
+        running.stop();
+        running.finished().await.unwrap();
+    }
+    let read = cluster.read((Topic::Summaries, 0)).await;
+    assert_eq!(read.len(), 150, "stopped in good order, nothing is repeated");
+    assert_eq!(lines(&cluster, 0).await.last().map(String::as_str), Some("149:150:2-49"));
+}
+
+/// F-3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebalance_hands_over_at_a_checkpoint() {
+    let cluster = Cluster::start(4).await;
+    let with = surroundings(&cluster).await;
+    let feed = |from: i64, to: i64| {
+        (from..to).flat_map(|n| (0..4).map(move |p| out(Topic::Events, Some(p), "k", format!("{n}")))).collect::<Vec<_>>()
+    };
+    let mut first = start(stage(&cluster), with.clone()).unwrap();
+    publish(&*with.publisher, feed(0, 500)).await;
+    eventually("the first has all", || (first.status().positions.len() == 4).then_some(())).await;
+    let mut second = start(stage(&cluster), with.clone()).unwrap();
+    publish(&*with.publisher, feed(500, 1000)).await;
+    eventually("they share", || {
+        (first.status().positions.len() == 2 && second.status().positions.len() == 2).then_some(())
+    })
+    .await;
+    publish(&*with.publisher, feed(1000, 1500)).await;
+    eventually("both are done", || {
+        let (a, b) = (first.status(), second.status());
+        (a.caught_up && b.caught_up && a.positions.values().chain(b.positions.values()).all(|next| *next == 1500)).then_some(())
+    })
+    .await;
+    second.stop();
+    second.finished().await.unwrap();
+    publish(&*with.publisher, feed(1500, 2000)).await;
+    eventually("the first has all again", || {
+        let status = first.status();
+        (status.caught_up && status.positions.len() == 4 && status.positions.values().all(|next| *next == 2000)).then_some(())
+    })
+    .await;
+    first.stop();
+    first.finished().await.unwrap();
+    for partition in 0..4 {
+        let read = cluster.read((Topic::Summaries, partition)).await;
+        assert_eq!(read.len(), 2000, "handed over in good order: partition {partition} has no repeats");
+        assert_eq!(lines(&cluster, partition).await.len(), 2000);
+    }
+}
+
+/// F-3: the one that was thrown out of the group does not know it yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_both_believe_to_own_a_partition_write_one_history() {
+    let cluster = Cluster::start(1).await;
+    let with = surroundings(&cluster).await;
+    let zombie = |n: i32| Stage { group: format!("{}-{n}", cluster.kafka.topic_prefix), ..stage(&cluster) };
+    let mut first = start(zombie(1), with.clone()).unwrap();
+    let mut second = start(zombie(2), with.clone()).unwrap();
+    for round in 0..40 {
+        publish(&*with.publisher, (0..25).map(|n| out(Topic::Events, Some(0), "k", format!("{round}-{n}"))).collect()).await;
+    }
+    for running in [&mut first, &mut second] {
+        caught_up(running, 0, 1000).await;
+    }
+    first.stop();
+    second.stop();
+    first.finished().await.unwrap();
+    second.finished().await.unwrap();
+    assert_eq!(lines(&cluster, 0).await.len(), 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_configuration_is_written_into_the_log_and_then_obeyed() {
+    let cluster = Cluster::start(1).await;
+    let with = surroundings(&cluster).await;
+    let mut stage = stage(&cluster);
+    stage.config_record = Some(Box::new(|fold: &Numbering| (fold.step != 10).then(|| "10".to_owned())));
+    let mut running = start(stage, with.clone()).unwrap();
+    caught_up(&running, 0, 1).await;
+    publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
+    caught_up(&running, 0, 2).await;
+    running.stop();
+    running.finished().await.unwrap();
+    assert_eq!(cluster.read((Topic::Events, 0)).await[0].payload, Payload::Config("10".into()));
+    assert_eq!(lines(&cluster, 0).await, ["0:10:a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_partition_count_halts_with_the_way_out() {
+    let cluster = Cluster::start(1).await;
+    let with = surroundings(&cluster).await;
+    publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
+    let mut running = start(stage(&cluster), with.clone()).unwrap();
+    caught_up(&running, 0, 1).await;
+    running.stop();
+    running.finished().await.unwrap();
+
+    let grown = Cluster::start(2).await;
+    let with = Surroundings { store: Arc::clone(&with.store), ..surroundings(&grown).await };
+    let error = start(stage(&grown), with).unwrap().finished().await.unwrap_err();
+    let RunError::Drive { source, .. } = error else { panic!("{error}") };
+    assert!(source.to_string().contains("another state folder"), "{source}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_torn_checkpoint_halts_the_stage_and_is_left_as_it_is() {
+    let cluster = Cluster::start(1).await;
+    let with = surroundings(&cluster).await;
+    publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
+    let mut running = start(stage(&cluster), with.clone()).unwrap();
+    caught_up(&running, 0, 1).await;
+    running.stop();
+    running.finished().await.unwrap();
+    let newest = with.store.newest("numbering/00000").unwrap().unwrap();
+    let whole = with.store.get(&newest).unwrap().unwrap();
+    with.store.put(&newest, &whole[..whole.len() - 1]).unwrap();
+    let error = start(stage(&cluster), with.clone()).unwrap().finished().await.unwrap_err();
+    assert!(matches!(error, RunError::Drive { .. }), "{error}");
+    assert_eq!(with.store.get(&newest).unwrap().unwrap(), whole[..whole.len() - 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_fold_reads_all_partitions_of_several_topics() {
+    let cluster = Cluster::start(2).await;
+    let with = surroundings(&cluster).await;
+    let places = [(Topic::Control, 0), (Topic::Changes, 0), (Topic::Changes, 1)];
+    for (topic, partition) in places {
+        publish(&*with.publisher, vec![control(topic, partition, Payload::Empty), out(topic, Some(partition), "k", "x")]).await;
+    }
+    let reads = Reads::All(vec![Topic::Changes, Topic::Control]);
+    let group = format!("{}-all", cluster.kafka.topic_prefix);
+    let mut stage = Stage::new("all", &group, reads, Box::new(|positions| support::Collecting::new(positions.keys().copied())));
+    stage.live = false;
+    let mut running = start(stage, with.clone()).unwrap();
+    eventually("all is read", || {
+        let positions = running.status().positions;
+        places.iter().all(|place| positions.get(place) == Some(&2)).then_some(())
+    })
+    .await;
+    running.stop();
+    running.finished().await.unwrap();
+    assert!(with.store.newest("all/all").unwrap().is_some());
+}
