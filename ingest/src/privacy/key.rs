@@ -122,13 +122,19 @@ impl PrivacyKey {
     pub(crate) fn token(&self, domain: &str, parts: &[&str]) -> u128 {
         let mut mac = self.mac();
         for part in std::iter::once(&domain).chain(parts) {
-            // Length first, so that ("ab","c") is not ("a","bc").
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
+            add(&mut mac, part.as_bytes());
         }
-        let mut token = [0; 16];
-        token.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-        u128::from_be_bytes(token)
+        shortened(mac)
+    }
+
+    /// The same over parts and bytes.
+    pub(super) fn token_of_bytes(&self, domain: &str, parts: &[&str], bytes: &[u8]) -> u128 {
+        let mut mac = self.mac();
+        for part in std::iter::once(&domain).chain(parts) {
+            add(&mut mac, part.as_bytes());
+        }
+        add(&mut mac, bytes);
+        shortened(mac)
     }
 
     /// A key for another purpose, that says nothing of this one.
@@ -143,6 +149,18 @@ impl PrivacyKey {
         #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
         Hmac::new_from_slice(&self.0).expect("a key of 32 bytes")
     }
+}
+
+/// Length first, so that ("ab","c") is not ("a","bc").
+fn add(mac: &mut Hmac<Sha256>, part: &[u8]) {
+    mac.update(&(part.len() as u64).to_be_bytes());
+    mac.update(part);
+}
+
+fn shortened(mac: Hmac<Sha256>) -> u128 {
+    let mut token = [0; 16];
+    token.copy_from_slice(&mac.finalize().into_bytes()[..16]);
+    u128::from_be_bytes(token)
 }
 
 #[cfg(unix)]

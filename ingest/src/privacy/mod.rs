@@ -89,6 +89,11 @@ impl Privacy {
         &self.key
     }
 
+    /// An id of bytes that says nothing of them to whoever lacks the key.
+    pub(crate) fn id_of_bytes(&self, domain: &str, parts: &[&str], bytes: &[u8]) -> u128 {
+        self.key.token_of_bytes(domain, parts, bytes)
+    }
+
     /// Everything personal of an event.
     pub fn seal_event(&self, tenant: &str, event: &mut Event) {
         self.call(tenant, &mut event.call_id);
@@ -159,9 +164,11 @@ impl Privacy {
     }
 
     fn device(&self, tenant: &str, id: Text) -> Text {
+        if let Some(name) = id.as_str().strip_prefix(MACHINE_PREFIX) {
+            return self.machine(tenant, name);
+        }
         match scrub::mac(id.as_str()) {
             Some(mac) => self.named("d:", "device", &[tenant, &mac]),
-            None if is_sealed(&id, "d:") => id,
             None if self.rules.asset_names == AssetNames::Hash || scrub::is_personal(id.as_str()) => {
                 self.machine(tenant, id.as_str())
             }
@@ -170,7 +177,7 @@ impl Privacy {
     }
 
     /// A personal computer's name, often its owner's.
-    pub fn machine(&self, tenant: &str, name: &str) -> Text {
+    fn machine(&self, tenant: &str, name: &str) -> Text {
         self.named("d:", "machine", &[tenant, &name.to_lowercase()])
     }
 
@@ -202,14 +209,16 @@ impl Privacy {
     }
 }
 
+/// What a door puts in front of a device id that is a personal computer's name: it is always hashed.
+pub(crate) const MACHINE_PREFIX: &str = "machine:";
+
+/// The network around an address, for addresses of servers: which one of many serves is no cause, where it stands may be.
+pub(crate) fn network_of(address: &str) -> Option<Text> {
+    address::network(address)
+}
+
 /// Warnings beyond this say nothing new.
 const MAX_WARNINGS: usize = 32;
-
-fn is_sealed(id: &Text, prefix: &str) -> bool {
-    id.as_str()
-        .strip_prefix(prefix)
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
 
 fn leaf(leaf: &mut Leaf) {
     for dimension in dialtone_schemas::Dimension::ALL {

@@ -1,3 +1,7 @@
 //! The ways in: one file or folder for each. A door reads its source's format into events and knows nothing else.
 
+pub mod graph;
+pub mod http;
 pub mod json;
+mod quota;
+pub mod sip_rtcpxr;

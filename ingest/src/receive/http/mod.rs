@@ -1,0 +1,195 @@
+//! The HTTP door: events, changes, complaints and call records of known senders.
+//!
+//! An answer is given only after the broker's acknowledgement, line by line.
+
+mod accept;
+mod answer;
+mod auth;
+mod body;
+mod lines;
+mod pace;
+
+pub use accept::HttpServer;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+    routing::post,
+};
+use dialtone_schemas::{Change, Complaint, Event, Source, Text};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    config::{HttpConfig, Sendable},
+    count::Door,
+    receive::{graph, json},
+    refusal::Reason,
+    service::{Content, IngestService, Report},
+};
+use answer::Refused;
+pub use auth::TokenError;
+use auth::Tokens;
+use lines::Lines;
+
+/// What a request handler needs.
+struct HttpDoor {
+    service: Arc<IngestService>,
+    config: HttpConfig,
+    tokens: Tokens,
+    /// Bodies in memory.
+    bodies: Semaphore,
+}
+
+/// The routes of the door, to be served by [`HttpServer`].
+pub fn router(service: Arc<IngestService>, config: HttpConfig) -> Result<Router, TokenError> {
+    let tokens = Tokens::new(&config)?;
+    let bodies = Semaphore::new(config.max_bodies);
+    let door = Arc::new(HttpDoor {
+        service,
+        config,
+        tokens,
+        bodies,
+    });
+    Ok(Router::new()
+        .route("/v1/events", post(events))
+        .route("/v1/changes", post(changes))
+        .route("/v1/complaints", post(complaints))
+        .route("/v1/graph", post(call_records))
+        .with_state(door))
+}
+
+async fn events(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
+    door.take(request, Sendable::Events, Door::Http, |body, lines| {
+        reports(body, lines, |line| {
+            json::read::<Event>(line).map(|event| Content::Events(vec![event], Source::Http))
+        })
+    })
+    .await
+}
+
+async fn changes(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
+    door.take(request, Sendable::Changes, Door::Http, |body, lines| {
+        reports(body, lines, |line| {
+            json::read::<Change>(line).map(|change| Content::Change(Box::new(change)))
+        })
+    })
+    .await
+}
+
+async fn complaints(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
+    door.take(request, Sendable::Complaints, Door::Http, |body, lines| {
+        reports(body, lines, |line| {
+            json::read::<Complaint>(line).map(|complaint| Content::Complaint(Box::new(complaint)))
+        })
+    })
+    .await
+}
+
+async fn call_records(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
+    door.take(request, Sendable::Graph, Door::Graph, |body, _| graph::reports(body))
+        .await
+}
+
+/// One report for each line.
+fn reports(body: &Bytes, lines: Lines, read: impl Fn(&[u8]) -> Result<Content, crate::Refusal>) -> Vec<Report> {
+    let report = |(position, line): (i64, &[u8])| Report {
+        content: read(line),
+        original: body.slice_ref(line),
+        position: Some(position),
+    };
+    lines::split(body, lines).into_iter().map(report).collect()
+}
+
+impl HttpDoor {
+    /// A request's way: who sends, what is it, read it, take it, answer.
+    async fn take(
+        self: &Arc<Self>,
+        request: Request,
+        what: Sendable,
+        door: Door,
+        read: impl FnOnce(&Bytes, Lines) -> Vec<Report> + Send + 'static,
+    ) -> Response {
+        let (head, body) = request.into_parts();
+        let reading = async {
+            let tenant = self.tokens.tenant(&head.headers, what)?.clone();
+            let lines = lines_of(&head.headers)?;
+            let coding = body::coding(&head.headers)?;
+            let deadline = Instant::now() + self.config.body_timeout.duration();
+            let Ok(Ok(permit)) = timeout_at(deadline, self.bodies.acquire()).await else {
+                return Err(Refused::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "too many requests at work",
+                ));
+            };
+            let sent = body::read(body, self.config.max_body_bytes, deadline).await?;
+            Ok((tenant, lines, coding, sent, permit))
+        };
+        let (tenant, lines, coding, sent, _permit) = match reading.await {
+            Ok(read) => read,
+            Err(refused) => return self.refuse(door, refused),
+        };
+        let door_itself = Arc::clone(self);
+        // A sender that hangs up must not leave its reports half taken.
+        let taken = tokio::spawn(async move {
+            let body = match body::decode(sent, coding, &door_itself.config) {
+                Ok(body) => body,
+                Err(refused) => return door_itself.refuse(door, refused),
+            };
+            let reports = read(&body, lines);
+            if reports.is_empty() {
+                return door_itself.refuse(door, Refused::new(StatusCode::BAD_REQUEST, "the body holds nothing"));
+            }
+            door_itself.settle(door, &tenant, reports).await
+        });
+        match taken.await {
+            Ok(response) => response,
+            Err(_) => answer::refused(
+                &Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+                self.config.retry_after,
+            ),
+        }
+    }
+
+    async fn settle(&self, door: Door, tenant: &Text, reports: Vec<Report>) -> Response {
+        let positions: Vec<Option<i64>> = reports.iter().map(|report| report.position).collect();
+        let fates = self.service.take(door, tenant, reports).await;
+        answer::fates(&positions, fates, self.config.retry_after)
+    }
+
+    fn refuse(&self, door: Door, refused: Refused) -> Response {
+        if refused.status == StatusCode::PAYLOAD_TOO_LARGE {
+            self.service.refuse_unread(door, Reason::TooLarge);
+        }
+        answer::refused(&refused, self.config.retry_after)
+    }
+}
+
+/// How the body is divided, by its content type.
+fn lines_of(headers: &HeaderMap) -> Result<Lines, Refused> {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("application/json");
+    let kind = value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application/json" | "text/json" => Ok(Lines::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+            Ok(Lines::Newline)
+        }
+        _ => Err(Refused::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "expected Content-Type application/json or application/x-ndjson",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;
