@@ -92,7 +92,7 @@ async fn dropping_the_future_of_a_publish_does_not_lose_what_was_accepted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_waits_for_what_a_plain_drop_would_purge() {
     let mut cluster = Cluster::start(1).await;
-    cluster.kafka.properties.insert("linger.ms".into(), "60000".into());
+    cluster.kafka.properties.insert("linger.ms".into(), "20000".into());
     let dropped = cluster.publisher().await;
     let mut lost = dropped.publish(vec![out(Topic::Events, Some(0), "k", "x")]);
     assert!(futures::poll!(&mut lost).is_pending());
@@ -212,6 +212,30 @@ async fn a_place_that_is_not_taken_from_is_paused_at_its_bound_and_nothing_is_lo
     let read = read.await.unwrap();
     assert_eq!(read.len(), RECORDS);
     assert!(read.iter().enumerate().all(|(at, offset)| *offset == i64::try_from(at).unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assigning_again_goes_back_to_the_position_that_is_said() {
+    let cluster = Cluster::start(1).await;
+    let publisher = cluster.publisher().await;
+    publish(&publisher, (0..1000).map(|n| out(Topic::Events, Some(0), "k", format!("{n}"))).collect()).await;
+    let kafka = cluster.kafka.clone();
+    let place = (Topic::Events, 0);
+    tokio::task::spawn_blocking(move || {
+        let mut consumer = Consumer::manual(&kafka, "g", None).unwrap();
+        for from in [0, 500, 3, 1000, 999, 0] {
+            consumer.assign(&BTreeMap::from([(place, from)])).unwrap();
+            let mut read = Vec::new();
+            poll_until(&mut consumer, "the end", |consumer, _| {
+                read.extend(std::iter::from_fn(|| consumer.take(place)).map(|record| record.offset));
+                consumer.at_end(place)
+            });
+            assert_eq!(read, (from..1000).collect::<Vec<_>>());
+        }
+        assert!(consumer.close(DEADLINE));
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

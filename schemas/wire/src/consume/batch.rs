@@ -87,7 +87,7 @@ impl Queue {
         Self { raw, slots: vec![ptr::null_mut(); BATCH], consumer }
     }
 
-    /// From now on the records of this partition come here. librdkafka keeps it so across assignments.
+    /// From now on, until its fetching is stopped, the records of this partition come here.
     pub(super) fn divert(&self, topic: &str, partition: i32) -> bool {
         let Ok(name) = CString::new(topic) else { return false };
         let client = self.consumer.client().native_ptr();

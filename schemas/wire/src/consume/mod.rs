@@ -98,6 +98,8 @@ struct Lane {
     next: i64,
     paused: bool,
     at_end: bool,
+    /// Has anything come since the last assignment?
+    arrived: bool,
 }
 
 impl Lane {
@@ -218,7 +220,12 @@ impl Consumer {
         if let Some(assignment) = self.serve()? {
             return Ok(Some(assignment));
         }
-        let Self { queue, topics, lanes, .. } = self;
+        let Self { queue, topics, names, lanes, .. } = self;
+        // A partition that was assigned before is first stopped, on librdkafka's own thread, and that undoes the diversion. It
+        // is made again until something has come this way, which is always after the stop.
+        for ((topic, partition), _) in lanes.iter().filter(|(_, lane)| !lane.arrived) {
+            queue.divert(&names[topic], *partition);
+        }
         let mut failed = None;
         queue.take(wait, |taken| match taken {
             Taken::Message { topic, partition, offset, key, value, headers } => {
@@ -231,7 +238,7 @@ impl Consumer {
                 let record = record(place, offset, key, value, &headers);
                 lane.bytes += size(&record);
                 lane.next = offset + 1;
-                lane.at_end = false;
+                (lane.at_end, lane.arrived) = (false, true);
                 lane.records.push_back(record);
             }
             Taken::End { topic, partition, offset } => {
@@ -239,7 +246,7 @@ impl Consumer {
                 if let Some(lane) = place.and_then(|place| lanes.get_mut(&place)) {
                     // Nothing but control records may lie between.
                     lane.next = lane.next.max(offset);
-                    lane.at_end = true;
+                    (lane.at_end, lane.arrived) = (true, true);
                 }
             }
             Taken::Error { topic, partition, offset, code, text } => {
