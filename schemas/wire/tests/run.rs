@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use dialtone_schemas::topic::Topic;
 use dialtone_wire::{
-    Payload, Publish,
-    fold::{driver::Limits, store::Store as _},
+    Payload,
+    fold::driver::Limits,
     run::{Reads, RunError, Running, Stage, Surroundings, start},
 };
 use support::{Cluster, Numbering, control, eventually, numbered, out, publish, shared_store, text};
