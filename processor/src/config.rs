@@ -114,7 +114,7 @@ pub struct WatchConfig {
     pub reopen: Span,
     /// How far one partition may be ahead of the fold before its reading is paused.
     pub max_ahead: Span,
-    /// The accountable teams.
+    /// The accountable teams: from a file of their own, not from the configuration.
     pub owners: Owners,
 }
 

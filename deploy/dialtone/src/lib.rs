@@ -1,1 +1,69 @@
-//! The one binary.
+//! The one binary: reads the configuration, starts what the command line names, says what happened.
+
+mod admin;
+pub mod cli;
+pub mod config;
+mod demo;
+pub mod judge;
+pub mod replay;
+pub mod say;
+mod schema;
+pub mod simulate;
+pub mod stage;
+mod telemetry;
+mod topics;
+mod validate;
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Result;
+use dialtone_schemas::EventTime;
+
+use cli::{Cli, Command, SchemaAction};
+use config::Config;
+use stage::Which;
+
+/// Does what the command line says.
+pub fn run(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Command::Demo(args) => asynchronously(cli, |config| demo::run(args, config)),
+        Command::Ingest => serve(cli, Which { ingest: true, process: false, sink: false }),
+        Command::Process => serve(cli, Which { ingest: false, process: true, sink: false }),
+        Command::Sink => serve(cli, Which { ingest: false, process: false, sink: true }),
+        Command::All => serve(cli, Which { ingest: true, process: true, sink: true }),
+        Command::Simulate(args) => simulate::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Replay(args) => replay::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
+        Command::Validate => validate::run(&load(cli)?),
+        Command::Topics { action } => asynchronously(cli, async |config| topics::run(*action, &config).await),
+        Command::Schema { action } => match action {
+            SchemaAction::Show { record, language } => schema::show(record, *language).map(|()| ExitCode::SUCCESS),
+            SchemaAction::Check => asynchronously(cli, async |config| schema::check(&config).await),
+            SchemaAction::Register => asynchronously(cli, async |config| schema::register(&config).await),
+        },
+    }
+}
+
+fn load(cli: &Cli) -> Result<Config> {
+    #[allow(clippy::disallowed_methods, reason = "only here is the environment read")]
+    let environment = std::env::vars();
+    config::load(cli.config.as_deref(), environment)
+}
+
+/// Runs on the async runtime, with logs.
+fn asynchronously<F: Future<Output = Result<ExitCode>>>(cli: &Cli, what: impl FnOnce(Config) -> F) -> Result<ExitCode> {
+    let config = load(cli)?;
+    telemetry::install(&config.log)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(what(config))
+}
+
+fn serve(cli: &Cli, which: Which) -> Result<ExitCode> {
+    asynchronously(cli, async |config| {
+        stage::run(which, config, Arc::new(wall)).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The wall clock: the one place where it is read for reports.
+fn wall() -> EventTime {
+    dialtone_wire::fold::live::wall(std::time::SystemTime::now())
+}

@@ -12,6 +12,8 @@ const SAME: f64 = 0.95;
 const MARGIN: f64 = 3.0;
 /// A further cause must explain this share of what the first one explained.
 const SHARE_OF_FIRST: f64 = 0.12;
+/// A scope with fewer conditions is preferred where it loses no more than so many nats.
+const OCCAM: f64 = 4.0;
 /// Most causes named at once.
 const MAX_CAUSES: usize = 8;
 /// Most alternatives named beside a cause.
@@ -55,7 +57,7 @@ pub fn causes(
 
 /// The best candidate, in the form a person would give it, with what equals it and what rivals it.
 fn choose(table: &Table, candidates: &[Candidate]) -> Option<Cause> {
-    let top = candidates.first()?;
+    let top = simplest(candidates)?;
     let (same, other): (Vec<&Candidate>, Vec<&Candidate>) =
         candidates.iter().partition(|c| table.jaccard(&c.conditions, &top.conditions) >= SAME);
     // Of equal scopes the one with the fewest conditions; of those the one first in the order of the attributes.
@@ -73,6 +75,20 @@ fn choose(table: &Table, candidates: &[Candidate]) -> Option<Cause> {
         share: 1.0 / total,
         best,
     })
+}
+
+/// The first candidate, or the best of its parents that explains nearly as much: chance always finds a part of a scope that
+/// looks a little worse than the whole.
+fn simplest(candidates: &[Candidate]) -> Option<&Candidate> {
+    let mut top = candidates.first()?;
+    let is_parent = |parent: &Candidate, child: &Candidate| {
+        parent.conditions.len() < child.conditions.len()
+            && parent.conditions.iter().all(|condition| child.conditions.contains(condition))
+    };
+    while let Some(parent) = candidates.iter().find(|c| is_parent(c, top) && c.score >= top.score - OCCAM) {
+        top = parent;
+    }
+    Some(top)
 }
 
 /// From now on the table expects what the cause does to its scope.

@@ -37,9 +37,12 @@ impl Device {
         })
     }
 
-    /// The first window in which it was poor, of those remembered.
-    pub fn first_poor(&self) -> Option<Window> {
-        self.windows.iter().find(|(_, _, poor, _)| *poor > 0).map(|(window, ..)| *window)
+    /// Since when it has been bad: earliest, most likely and latest window.
+    pub fn onset(&self) -> Option<(Window, Window, Window)> {
+        let series: Vec<(f64, f64)> = self.windows.iter().map(|(_, _, poor, e)| (real(*poor), *e)).collect();
+        let found = dialtone_explain::onset(&series, DISPERSION)?;
+        let window = |i: usize| self.windows.get(i).map(|(window, ..)| *window);
+        Some((window(found.from)?, window(found.best)?, window(found.to)?))
     }
 
     /// Calls that were poor.

@@ -34,6 +34,8 @@ const YOUNG: i64 = 30 * time::MINUTE;
 const SAME_TROUBLE: f64 = 0.8;
 /// One device that has this share of a scope's excess is the cause itself.
 const ONE_DEVICE: f64 = 0.6;
+/// After a scan that explained nothing, the next one waits so long.
+const PATIENCE: i64 = 3 * time::MINUTE;
 /// Changes and complaints are remembered for so long.
 const MEMORY: i64 = 2 * time::DAY;
 /// A complaint belongs to an incident until so long after it was over.
@@ -52,6 +54,8 @@ pub struct Tenant {
     fitted: Option<EventTime>,
     began: Option<EventTime>,
     detectors: [Detector; 3],
+    /// After a scan that explained nothing, the next one waits until then.
+    scan_again: [EventTime; 3],
     volume: Volume,
     devices: Devices,
     cases: Vec<Case>,
@@ -74,6 +78,7 @@ impl Tenant {
             fitted: None,
             began: None,
             detectors: Default::default(),
+            scan_again: [EventTime::MIN; 3],
             volume: Volume::default(),
             devices: Devices::default(),
             cases: Vec::new(),
@@ -273,7 +278,7 @@ impl Tenant {
     fn open_rates(&mut self, now: EventTime, alarms: [Vec<Alarm>; 3], config: &WatchConfig) {
         let threshold = self.threshold(self.cells(), config);
         for (channel, alarms) in alarms.into_iter().enumerate() {
-            let Some(strongest) = alarms.first() else { continue };
+            let Some(strongest) = alarms.first().filter(|_| now >= self.scan_again[channel]) else { continue };
             let settings = self.settings(channel, config);
             let located = self.evidence(channel).locate(&strongest.conditions, &settings);
             let mut explained = false;
@@ -286,6 +291,7 @@ impl Tenant {
             } else {
                 // Noticed, but no scope explains it against its own control: it must gather anew.
                 self.detectors[channel].forget_cell(strongest.key);
+                self.scan_again[channel] = now.plus(PATIENCE);
             }
         }
     }
@@ -458,7 +464,8 @@ impl Tenant {
         if self.cases.iter().any(is_covered) {
             return;
         }
-        let Some(began) = device.first_poor() else { return };
+        let Some(onset) = device.onset() else { return };
+        let began = onset.1;
         let place = [
             dialtone_schemas::Dimension::Site,
             dialtone_schemas::Dimension::Segment,
@@ -470,7 +477,7 @@ impl Tenant {
             .filter(|c| c.code != 0)
             .collect();
         let scope = self.dictionary.scope(&conditions);
-        let mut incident = self.incident(now, scope, Some(id.clone()), (began, began, began), config);
+        let mut incident = self.incident(now, scope, Some(id.clone()), onset, config);
         incident.exemplar_calls = device.exemplars().to_vec();
         let (n, k, e) = device.since(began);
         self.cases.push(Case {
@@ -517,30 +524,36 @@ impl Tenant {
         }
     }
 
-    /// A scope that overlaps with the case's and is now the first choice, if it is another one.
+    /// What the case should be about, if it is not what it says: its own scope is no longer among the causes, and another
+    /// that shares half of the smaller one's calls is.
     fn better(&self, i: usize, channel: usize, config: &WatchConfig) -> Option<Located> {
         let others: Vec<Case> = self.cases.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, c)| c.clone()).collect();
         let evidence = Evidence { cases: &others, ..self.evidence(channel) };
         let case = &self.cases[i];
         let located = evidence.locate(&case.conditions, &self.settings(channel, config));
-        let found = located.into_iter().find(|found| self.overlap(&found.cause.best.conditions, &case.conditions) > 0.3)?;
-        let is_alias = self.overlap(&found.cause.best.conditions, &case.conditions) >= 0.95;
-        let taken = others.iter().any(|other| {
-            other.is_open() && self.overlap(&found.cause.best.conditions, &other.conditions) >= SAME_TROUBLE
-        });
-        (!is_alias && !taken).then_some(found)
+        let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
+        if located.iter().any(|found| overlap(found).jaccard >= 0.95) {
+            return None;
+        }
+        let is_taken = |found: &Located| {
+            let open = others.iter().filter(|other| other.is_open());
+            open.into_iter().any(|o| self.overlap(&found.cause.best.conditions, &o.conditions).jaccard >= SAME_TROUBLE)
+        };
+        located.into_iter().find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found))
     }
 
-    /// Share of the calls of either scope that both cover.
-    fn overlap(&self, a: &[Condition], b: &[Condition]) -> f64 {
-        let (mut both, mut either) = (0.0, 0.0);
+    /// How two scopes share their calls.
+    fn overlap(&self, a: &[Condition], b: &[Condition]) -> Shared {
+        let (mut both, mut of_a, mut of_b) = (0.0, 0.0, 0.0);
         for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
             let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
             let (in_a, in_b) = (super::dictionary::covers(a, codes), super::dictionary::covers(b, codes));
             both += if in_a && in_b { weight } else { 0.0 };
-            either += if in_a || in_b { weight } else { 0.0 };
+            of_a += if in_a { weight } else { 0.0 };
+            of_b += if in_b { weight } else { 0.0 };
         }
-        if either > 0.0 { both / either } else { 0.0 }
+        let share = |of: f64| if of > 0.0 { both / of } else { 0.0 };
+        Shared { jaccard: share(of_a + of_b - both), of_smaller: share(of_a.min(of_b)) }
     }
 
     /// Open incidents live on: their sums, whether quality is back, their complaints and suspects.
@@ -775,6 +788,15 @@ impl Tenant {
         }
         alerts
     }
+}
+
+/// How two scopes share their calls.
+#[derive(Clone, Copy, Debug)]
+struct Shared {
+    /// Of the calls of either, the share that both cover.
+    jaccard: f64,
+    /// Of the calls of the smaller one, the share that both cover.
+    of_smaller: f64,
 }
 
 /// The message about a revision.

@@ -39,6 +39,8 @@ const MIN_EXPECTED: f64 = 4.0;
 const MIN_MISSING: f64 = 30.0;
 /// Events a minute that pull a trend towards "as before".
 const TREND_PRIOR: f64 = 3.0;
+/// Minutes in a row that must have a fair share of the expected volume before a silent cell is back.
+const BACK: usize = 5;
 /// Minutes of a bucket of the daily profile, and buckets of a day.
 const BUCKET: usize = 5;
 const DAY: usize = 24 * 60 / BUCKET;
@@ -161,8 +163,8 @@ impl Volume {
     pub fn is_back(&mut self, condition: Condition) -> bool {
         let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) else { return true };
         let expected = cell.frozen.unwrap_or(0.0);
-        let last: i64 = cell.minutes.iter().rev().take(5).sum();
-        let back = real(last) >= 0.5 * 5.0 * expected;
+        // Each of the last minutes: those before the silence must not speak for it.
+        let back = cell.minutes.iter().rev().take(BACK).all(|events| real(*events) >= 0.3 * expected);
         if back {
             (cell.frozen, cell.evidence, cell.missing, cell.age) = (None, 0.0, 0.0, 0);
         }

@@ -1,0 +1,142 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Makes enterprise call quality predictable: names what broke, where, since when, and whose it is.
+#[derive(Debug, Parser)]
+#[command(name = "dialtone", version, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration; without it the documented defaults (deploy/config/defaults.toml) are in force.
+    #[arg(long, short, global = true, env = "DIALTONE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything on this machine against a simulated enterprise, and compare what it finds with the truth.
+    Demo(Demo),
+    /// Take reports in: HTTP, SIP, Graph.
+    Ingest,
+    /// Summarise and watch: find incidents.
+    Process,
+    /// Keep events, summaries and incidents in the lake.
+    Sink,
+    /// Ingest, process and sink in one process.
+    All,
+    /// Write a simulated enterprise's reports, with the truth about what was broken.
+    Simulate(Simulate),
+    /// Find the incidents in files, without Kafka.
+    Replay(Replay),
+    /// Check the configuration, and print what is in force with secrets masked.
+    Validate,
+    /// Compare the topics on the broker with those wanted, or create them.
+    Topics {
+        /// What to do with them.
+        #[arg(value_enum)]
+        action: TopicsAction,
+    },
+    /// Print the records' schemas; check or register them with a schema registry.
+    Schema {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: SchemaAction,
+    },
+}
+
+/// `dialtone demo`
+#[derive(Debug, clap::Args)]
+pub struct Demo {
+    /// Everything of the run lies here; a temporary folder without it.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Chance, made repeatable.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// A built-in scenario (see `simulate --list`) or a file.
+    #[arg(long, default_value = "demo", value_name = "NAME|FILE")]
+    pub scenario: String,
+    /// Replace the run that lies in DIR.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// `dialtone simulate`
+#[derive(Debug, clap::Args)]
+pub struct Simulate {
+    /// Name the built-in scenarios.
+    #[arg(long, exclusive = true)]
+    pub list: bool,
+    /// A built-in scenario or a file.
+    #[arg(long, default_value = "demo", value_name = "NAME|FILE")]
+    pub scenario: String,
+    /// Chance, made repeatable.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Where the files go.
+    #[arg(long, value_name = "DIR", required_unless_present = "list")]
+    pub out: Option<PathBuf>,
+}
+
+/// `dialtone replay`
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    /// Events as the HTTP door takes them: NDJSON, gzip or zstd.
+    #[arg(long, value_name = "FILE")]
+    pub events: PathBuf,
+    /// Changes, likewise.
+    #[arg(long, value_name = "FILE")]
+    pub changes: Option<PathBuf>,
+    /// Complaints, likewise.
+    #[arg(long, value_name = "FILE")]
+    pub complaints: Option<PathBuf>,
+    /// A building file (CQD, 14 or 15 columns).
+    #[arg(long, value_name = "FILE")]
+    pub sites: Option<PathBuf>,
+    /// The accountable teams.
+    #[arg(long, value_name = "FILE")]
+    pub owners: Option<PathBuf>,
+    /// One incident a line, its last revision, by (opened, id); standard output without it.
+    #[arg(long, value_name = "FILE")]
+    pub incidents_out: Option<PathBuf>,
+}
+
+/// `dialtone topics`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TopicsAction {
+    /// Say what differs.
+    Plan,
+    /// Create what is missing.
+    Apply,
+}
+
+/// `dialtone schema`
+#[derive(Debug, Subcommand)]
+pub enum SchemaAction {
+    /// Print the schema of a record.
+    Show {
+        /// event, change, complaint, summary, incident, alert, reject, control
+        record: String,
+        /// In which language.
+        #[arg(long = "as", value_enum, default_value_t = SchemaLanguage::Avro)]
+        language: SchemaLanguage,
+    },
+    /// Ask the registry whether our schemas are compatible with what it has.
+    Check,
+    /// Register our schemas.
+    Register,
+}
+
+/// The languages of `schema show`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SchemaLanguage {
+    /// Avro, as it travels.
+    Avro,
+    /// JSON Schema, as the HTTP doors take it.
+    JsonSchema,
+}

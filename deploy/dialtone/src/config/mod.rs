@@ -1,0 +1,139 @@
+//! The configuration: one TOML file over the documented defaults, every problem reported at once with its place.
+
+mod load;
+mod problem;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use dialtone_ingest::{IngestConfig, Sites};
+use dialtone_processor::{SummariseConfig, WatchConfig, config::Owners};
+use dialtone_schemas::Span;
+use dialtone_wire::KafkaConfig;
+use serde::{Deserialize, Serialize};
+
+pub use load::load;
+pub use problem::{Problem, Problems};
+
+/// The documented defaults are the defaults.
+pub const DEFAULTS: &str = include_str!("../../../config/defaults.toml");
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How to log.
+    pub log: LogConfig,
+    /// Where `/livez`, `/readyz` and `/metrics` are.
+    pub admin: AdminConfig,
+    /// The broker.
+    pub kafka: KafkaConfig,
+    /// The doors.
+    pub ingest: IngestConfig,
+    /// The folds.
+    pub processor: ProcessorConfig,
+    /// The lake.
+    pub sink: SinkConfig,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// What is logged, as `RUST_LOG` writes it.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Loopback unless set otherwise: metrics have no authentication.
+    pub listen: std::net::SocketAddr,
+}
+
+/// `[processor]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessorConfig {
+    /// Where the checkpoint chains lie.
+    pub state_dir: PathBuf,
+    /// The accountable teams; empty: everything is the service desk's.
+    pub owners: PathBuf,
+    /// Is the wall clock the time of the calls? False for simulated or replayed time.
+    pub live: bool,
+    /// How often a checkpoint is made.
+    pub checkpoint: Span,
+    /// Summarise.
+    pub summarise: SummariseConfig,
+    /// Watch; its owners come from the file named above.
+    pub watch: WatchConfig,
+}
+
+/// `[sink]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkConfig {
+    /// The folder of the Delta tables.
+    pub lake_dir: PathBuf,
+    /// How often a commit is made.
+    pub commit: Span,
+    /// A commit is made before so many records.
+    pub max_records: usize,
+}
+
+impl Config {
+    /// The building file, if one is named.
+    pub fn sites(&self) -> Result<Sites> {
+        match &self.ingest.sites {
+            Some(path) => crate::replay::read_sites(path),
+            None => Sites::read(b"").context("no sites"),
+        }
+    }
+
+    /// The teams, if a file names them.
+    pub fn owners(&self) -> Result<Owners> {
+        if self.processor.owners.as_os_str().is_empty() {
+            return Ok(Owners::default());
+        }
+        crate::replay::read_owners(&self.processor.owners)
+    }
+
+    /// The watch's settings with the owners in place.
+    pub fn watch(&self, owners: Owners) -> WatchConfig {
+        WatchConfig { owners, ..self.processor.watch.clone() }
+    }
+
+    /// What types alone cannot say: keys that contradict each other, with what is wrong.
+    fn contradictions(&self) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> =
+            self.kafka.validate().into_iter().map(|p| ("kafka".to_owned(), p.to_string())).collect();
+        let lateness = &self.processor.summarise.lateness;
+        for (key, span) in [("interval", lateness.interval), ("final", lateness.at_end), ("graph", lateness.graph)] {
+            if span.micros() == 0 || span.micros() % dialtone_schemas::Tick::STEP != 0 {
+                let key = format!("processor.summarise.lateness.{key}");
+                found.push((key, format!("{span} is not a multiple of the 10 s tick")));
+            }
+        }
+        let watch = &self.processor.watch;
+        if watch.memory < watch.hold_off {
+            found.push(("processor.watch.memory".into(), "is shorter than hold_off: nothing would be learnt".into()));
+        }
+        if watch.false_alarms_per_day <= 0.0 {
+            found.push(("processor.watch.false_alarms_per_day".into(), "must be above 0".into()));
+        }
+        found
+    }
+}

@@ -1,0 +1,97 @@
+//! Was every planted cause named, and nothing else raised? What `demo` prints and its tests assert.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{EventTime, Incident, Leaf, Scope, State, time};
+use dialtone_simulator::{Cause, Truth};
+
+/// A scope is named when it, or an alias of it, covers the same calls to this degree (Jaccard).
+const SAME_CALLS: f64 = 0.9;
+/// The onset is named when it is this near.
+const ONSET_TOLERANCE: i64 = 5 * time::MINUTE;
+
+/// The calls of a run by leaf: what scopes are compared by.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(BTreeMap<Leaf, u64>);
+
+impl Calls {
+    /// Counts one event's near end.
+    pub fn add(&mut self, leaf: &Leaf) {
+        match self.0.get_mut(leaf) {
+            Some(count) => *count += 1,
+            None => {
+                self.0.insert(leaf.clone(), 1);
+            }
+        }
+    }
+
+    /// Share of the calls of either scope that both cover.
+    pub fn jaccard(&self, a: &Scope, b: &Scope) -> f64 {
+        let (mut both, mut either) = (0u64, 0u64);
+        for (leaf, count) in &self.0 {
+            let (in_a, in_b) = (a.covers(leaf), b.covers(leaf));
+            both += if in_a && in_b { *count } else { 0 };
+            either += if in_a || in_b { *count } else { 0 };
+        }
+        #[allow(clippy::cast_precision_loss, reason = "counts of calls")]
+        let share = both as f64 / either.max(1) as f64;
+        share
+    }
+}
+
+/// What became of one planted cause.
+#[derive(Clone, Debug)]
+pub struct Named<'a> {
+    /// The planted cause.
+    pub cause: &'a Cause,
+    /// The incident that names it.
+    pub incident: Option<&'a Incident>,
+}
+
+/// The comparison of a run's incidents with its truth.
+#[derive(Clone, Debug)]
+pub struct Judgement<'a> {
+    /// Every planted cause.
+    pub causes: Vec<Named<'a>>,
+    /// Incidents that name no planted cause, duplicates included.
+    pub others: Vec<&'a Incident>,
+}
+
+impl<'a> Judgement<'a> {
+    /// Compares.
+    pub fn of(truth: &'a Truth, incidents: &'a [Incident], calls: &Calls) -> Self {
+        let mut others: Vec<&Incident> = incidents.iter().filter(|i| i.state >= State::Open).collect();
+        let causes = truth
+            .causes
+            .iter()
+            .map(|cause| {
+                let found = others.iter().position(|incident| names(incident, cause, calls));
+                Named { cause, incident: found.map(|i| others.remove(i)) }
+            })
+            .collect();
+        Self { causes, others }
+    }
+
+    /// Every cause named and nothing else raised?
+    pub fn is_clean(&self) -> bool {
+        self.others.is_empty() && self.causes.iter().all(|named| named.incident.is_some())
+    }
+}
+
+/// Same calls, near enough in time?
+fn names(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
+    let same_scope = match &cause.device_id {
+        Some(device) => incident.device_id.as_ref() == Some(device),
+        None => {
+            let scopes = || std::iter::once(&incident.scope).chain(&incident.aliases);
+            incident.device_id.is_none() && scopes().any(|scope| calls.jaccard(scope, &cause.scope) >= SAME_CALLS)
+        }
+    };
+    same_scope && distance(cause.onset, incident) <= ONSET_TOLERANCE
+}
+
+/// How far the onset is from the middle of what the incident says.
+fn distance(onset: EventTime, incident: &Incident) -> i64 {
+    let middle = incident.onset.from.plus(incident.onset.to.since(incident.onset.from) / 2);
+    onset.since(middle).abs()
+}

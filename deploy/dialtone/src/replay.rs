@@ -1,0 +1,203 @@
+//! `dialtone replay`: the same normalising, folds and incidents over files, without Kafka.
+//!
+//! Lines are taken in the order of their event time, whatever their order in the file, and hashed into the configured
+//! number of partitions. Equal input gives byte-equal output.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use dialtone_ingest::{IngestRules, Normaliser, PrivacyKey, Sites};
+use dialtone_processor::{Offline, config::Owners};
+use dialtone_schemas::{Change, Complaint, Event, Incident, Source, Text, avro, topic::event_key};
+use serde::de::DeserializeOwned;
+
+use crate::{cli, config::Config, say};
+
+/// Longest line taken, as at the HTTP door.
+const MAX_LINE: usize = 1 << 20;
+/// The users and machines in a replay are sealed with a key that everybody knows: nothing sealed leaves it, and equal input
+/// must give equal output.
+const REPLAY_KEY: [u8; 32] = *b"dialtone replay seals nothing!!!";
+
+/// What was read and what came of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Lines read.
+    pub lines: u64,
+    /// Lines that could not be taken.
+    pub rejected: u64,
+}
+
+/// Replays files, writes incidents, says what it did.
+pub fn run(args: &cli::Replay, config: &Config) -> Result<()> {
+    let sites = match &args.sites {
+        Some(path) => read_sites(path)?,
+        None => config.sites()?,
+    };
+    let owners = match &args.owners {
+        Some(path) => read_owners(path)?,
+        None => config.owners()?,
+    };
+    let normaliser = normaliser(config, sites);
+    let mut offline = Offline::new(&config.processor.summarise, config.watch(owners), config.kafka.partitions);
+    let tenant = Text::new("replay")?;
+    let mut tally = Tally::default();
+
+    let mut events = Events::default();
+    each(&args.events, &mut tally, |event: Event| events.take(event, &normaliser, &tenant))?;
+    for path in &args.changes {
+        each(path, &mut tally, |change: Change| {
+            offline.change(&normaliser.change(change, &tenant, None)?)?;
+            Ok(())
+        })?;
+    }
+    for path in &args.complaints {
+        each(path, &mut tally, |complaint: Complaint| {
+            offline.complaint(&normaliser.complaint(complaint, &tenant)?)?;
+            Ok(())
+        })?;
+    }
+    events.feed(&mut offline)?;
+    write_incidents(args.incidents_out.as_deref(), &offline.incidents())?;
+    report(&offline, tally);
+    Ok(())
+}
+
+/// By the configuration's rules, with the key of replays.
+pub fn normaliser(config: &Config, sites: Sites) -> Normaliser {
+    Normaliser::new(IngestRules {
+        sites,
+        key: PrivacyKey::from_bytes(REPLAY_KEY),
+        privacy: config.ingest.privacy.rules,
+        scoring: config.ingest.scoring.clone(),
+    })
+}
+
+/// Events as they would lie in the log, until all are read and can be put in order.
+#[derive(Debug, Default)]
+pub struct Events(Vec<(i64, Vec<u8>, Bytes)>);
+
+impl Events {
+    /// Normalises one event and keeps it.
+    pub fn take(&mut self, event: Event, normaliser: &Normaliser, tenant: &Text) -> Result<()> {
+        let event = normaliser.event(event, tenant, Source::Http, None)?;
+        let key = event_key(tenant.as_str(), event.call_id.as_str());
+        self.0.push((event.end.micros(), key, avro::built_in_frame_from(&event)?.into()));
+        Ok(())
+    }
+
+    /// Feeds everything in the order of event time, to the end.
+    pub fn feed(mut self, offline: &mut Offline) -> Result<()> {
+        self.0.sort_by_key(|(end, ..)| *end);
+        let total = self.0.len();
+        for (i, (_, key, frame)) in self.0.into_iter().enumerate() {
+            offline.framed_event(&key, frame)?;
+            if i % 20_000 == 0 {
+                say::progress(format!("{i} of {total} events"));
+            }
+        }
+        say::progress_done();
+        offline.finish()?;
+        Ok(())
+    }
+}
+
+/// Each record of a file of lines: NDJSON as it is, or packed with gzip or zstd.
+fn each<R: DeserializeOwned>(path: &Path, tally: &mut Tally, mut take: impl FnMut(R) -> Result<()>) -> Result<()> {
+    let name = path.display();
+    let mut lines = open(path).with_context(|| format!("cannot read {name}"))?;
+    let mut line = Vec::new();
+    for number in 1u64.. {
+        line.clear();
+        let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX) + 1;
+        let read = lines.by_ref().take(limit).read_until(b'\n', &mut line).with_context(|| format!("{name} line {number}"))?;
+        if read == 0 {
+            return Ok(());
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        tally.lines += 1;
+        let taken = if line.len() > MAX_LINE {
+            Err(anyhow::anyhow!("longer than {MAX_LINE} bytes"))
+        } else {
+            serde_json::from_slice::<R>(line.trim_ascii()).map_err(Into::into).and_then(&mut take)
+        };
+        if let Err(error) = taken {
+            tally.rejected += 1;
+            if tally.rejected <= 10 {
+                say::note(format!("{name} line {number}: rejected: {error:#}"));
+            }
+            if line.len() > MAX_LINE && !line.ends_with(b"\n") {
+                lines.skip_until(b'\n').with_context(|| format!("{name} line {number}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<Box<dyn BufRead>> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let magic = file.fill_buf()?;
+    Ok(match magic {
+        [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(1 << 20, flate2::bufread::MultiGzDecoder::new(file))),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::with_buffer(file)?)),
+        _ => Box::new(file),
+    })
+}
+
+/// A building file, with every problem at once.
+pub fn read_sites(path: &Path) -> Result<Sites> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Sites::read(&bytes).with_context(|| format!("{}", path.display()))
+}
+
+/// The accountable teams.
+pub fn read_owners(path: &Path) -> Result<Owners> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{}", path.display()))
+}
+
+/// One incident a line.
+pub fn write_incidents(path: Option<&Path>, incidents: &[Incident]) -> Result<()> {
+    let mut text = String::new();
+    for incident in incidents {
+        text.push_str(&serde_json::to_string(incident)?);
+        text.push('\n');
+    }
+    match path {
+        Some(path) => {
+            let mut file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+        }
+        None => {
+            text.lines().for_each(say::line);
+            Ok(())
+        }
+    }
+}
+
+fn report(offline: &Offline, tally: Tally) {
+    let counts = offline.counts();
+    say::note(format!(
+        "{} lines: {} rejected; {} events: {} counted, {} late, {} duplicate, {} held; {} incidents",
+        tally.lines,
+        tally.rejected,
+        counts.received,
+        counts.closed,
+        counts.late,
+        counts.duplicate,
+        counts.held,
+        offline.incidents().len()
+    ));
+    if counts.received > 0 {
+        for (_, until) in offline.watch().warming_up() {
+            say::note(format!("warming up until {until}: the events end before that, so no incident could open"));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Process as a service: summarise shares the partitions of events with its group, watch reads everything.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use dialtone_processor::{Summarise, Watch};
+use dialtone_schemas::topic::Topic;
+use dialtone_wire::{
+    fold::store::FolderStore,
+    run::{Reads, Running, Stage, Status, Surroundings, start},
+};
+use tokio::sync::Mutex;
+
+use super::Wire;
+use crate::config::Config;
+
+/// Both folds at work.
+#[derive(Debug)]
+pub struct Process {
+    summarise: Arc<Mutex<Running>>,
+    watch: Arc<Mutex<Running>>,
+}
+
+impl Process {
+    /// Starts both folds from their newest checkpoints.
+    pub fn start(config: &Config, wire: &Wire) -> Result<Self> {
+        let summarise = start(summarise(config)?, surroundings(wire, &config.processor.state_dir)?)?;
+        let watch = start(watch(config)?, surroundings(wire, &config.processor.state_dir)?)?;
+        Ok(Self { summarise: Arc::new(Mutex::new(summarise)), watch: Arc::new(Mutex::new(watch)) })
+    }
+
+    /// How both stand.
+    pub async fn status(&self) -> [Status; 2] {
+        [self.summarise.lock().await.status(), self.watch.lock().await.status()]
+    }
+
+    /// Are both ready? For a probe, which must not wait.
+    pub fn readiness(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let stages = [Arc::clone(&self.summarise), Arc::clone(&self.watch)];
+        move || stages.iter().all(|stage| stage.try_lock().is_ok_and(|running| running.status().ready))
+    }
+
+    /// Waits until one of them ends by itself.
+    pub async fn failed(&self) -> anyhow::Error {
+        let mut every = tokio::time::interval(Duration::from_millis(200));
+        loop {
+            every.tick().await;
+            for stage in [&self.summarise, &self.watch] {
+                let mut running = stage.lock().await;
+                match tokio::time::timeout(Duration::from_millis(1), running.finished()).await {
+                    Ok(Err(error)) => return error.into(),
+                    Ok(Ok(())) => return anyhow::anyhow!("a stage has ended"),
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Last checkpoints, acknowledged outboxes, groups left.
+    pub async fn stop(self) -> Result<()> {
+        for stage in [&self.summarise, &self.watch] {
+            stage.lock().await.stop();
+        }
+        for stage in [&self.summarise, &self.watch] {
+            stage.lock().await.finished().await?;
+        }
+        Ok(())
+    }
+}
+
+fn surroundings(wire: &Wire, state: &Path) -> Result<Surroundings> {
+    let store = FolderStore::open(state).with_context(|| format!("processor.state_dir {}", state.display()))?;
+    Ok(Surroundings {
+        kafka: wire.kafka.clone(),
+        store: Arc::new(store),
+        publisher: Arc::clone(&wire.publisher) as _,
+        translator: wire.translator.clone(),
+    })
+}
+
+fn summarise(config: &Config) -> Result<Stage<Summarise>> {
+    let settings = config.processor.summarise.clone();
+    let json = serde_json::to_string(&settings)?;
+    let wanted = settings.clone();
+    let written = json.clone();
+    let fresh = move |first: &std::collections::BTreeMap<_, _>| {
+        let (partition, offset) = first.iter().next().map_or((0, 0), |((_, p), o): (&(Topic, i32), &i64)| (*p, *o));
+        Summarise::new(settings.clone(), partition, offset)
+    };
+    let mut stage =
+        Stage::new("summarise", "dialtone-summarise", Reads::Shared(Topic::Events), Box::new(fresh));
+    stage.config_record = Some(Box::new(move |fold: &Summarise| (*fold.config() != wanted).then(|| written.clone())));
+    stage.observe = Some(Box::new(|places, fold| {
+        let partition = places.first().map_or_else(String::new, |(_, p)| p.to_string());
+        let counts = fold.counts();
+        for (fate, count) in [
+            ("received", counts.received),
+            ("passed_on", counts.closed),
+            ("rejected", counts.rejected),
+            ("late", counts.late),
+            ("duplicate", counts.duplicate),
+        ] {
+            metrics::counter!("dialtone_summarise_events_total", "fate" => fate, "partition" => partition.clone())
+                .absolute(count);
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a gauge")]
+        metrics::gauge!("dialtone_summarise_held_events", "partition" => partition).set(counts.held as f64);
+    }));
+    finish(stage, config, &json)
+}
+
+fn watch(config: &Config) -> Result<Stage<Watch>> {
+    let settings = config.watch(config.owners()?);
+    let json = serde_json::to_string(&settings)?;
+    let fresh = move |first: &std::collections::BTreeMap<_, _>| {
+        Watch::new(settings.clone(), first.iter().map(|(place, offset): (&(Topic, i32), &i64)| (*place, *offset)))
+    };
+    let reads = Reads::All(vec![Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control]);
+    let mut stage = Stage::new("watch", "dialtone-watch", reads, Box::new(fresh));
+    stage.observe = Some(Box::new(|_, fold: &Watch| {
+        let counts = fold.counts();
+        for (fate, count) in [
+            ("received", counts.received),
+            ("folded", counts.folded),
+            ("rejected", counts.rejected),
+            ("late", counts.late),
+            ("repeat", counts.repeats),
+            ("beyond", counts.beyond),
+        ] {
+            metrics::counter!("dialtone_watch_records_total", "fate" => fate).absolute(count);
+        }
+        #[allow(clippy::cast_precision_loss, reason = "gauges")]
+        for (name, value) in [("held", fold.held() as f64), ("cells", fold.cells() as f64)] {
+            metrics::gauge!("dialtone_watch_size", "of" => name).set(value);
+        }
+    }));
+    finish(stage, config, &json)
+}
+
+/// What both have in common.
+fn finish<F: dialtone_wire::Fold>(mut stage: Stage<F>, config: &Config, json: &str) -> Result<Stage<F>> {
+    stage.config_hash = dialtone_schemas::EventId::derive(["config", json]).to_string();
+    stage.live = config.processor.live;
+    stage.limits.every = config.processor.checkpoint.duration();
+    stage.drain = Duration::from_secs(10);
+    Ok(stage)
+}

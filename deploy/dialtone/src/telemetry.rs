@@ -1,0 +1,18 @@
+//! Logs: for people or for machines, to standard error.
+
+use anyhow::{Context, Result};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Installs the subscriber; a second call changes nothing.
+pub fn install(config: &LogConfig) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.level).with_context(|| format!("log.level {:?}", config.level))?;
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let installed = match config.format {
+        LogFormat::Pretty => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    drop(installed); // a test has installed one before
+    Ok(())
+}
