@@ -21,23 +21,62 @@ const SECRETS: [&str; 5] = ["password", "secret", "token", "ssl.key.pem", "sasl.
 
 /// What we set ourselves, and why nobody else may.
 const OURS: [(&str, &str); 17] = [
-    ("enable.auto.commit", "positions are committed after the checkpoint that covers them"),
-    ("enable.auto.offset.store", "positions are stored after the checkpoint that covers them"),
-    ("auto.offset.reset", "positions come from the checkpoint chain; a lost position must be loud, not a silent jump"),
-    ("auto.commit.interval.ms", "positions are committed after the checkpoint that covers them"),
+    (
+        "enable.auto.commit",
+        "positions are committed after the checkpoint that covers them",
+    ),
+    (
+        "enable.auto.offset.store",
+        "positions are stored after the checkpoint that covers them",
+    ),
+    (
+        "auto.offset.reset",
+        "positions come from the checkpoint chain; a lost position must be loud, not a silent jump",
+    ),
+    (
+        "auto.commit.interval.ms",
+        "positions are committed after the checkpoint that covers them",
+    ),
     ("check.crcs", "checksums are always verified"),
-    ("enable.idempotence", "the producer is always idempotent, so that order within a partition holds"),
-    ("partitioner", "murmur2_random is part of the contract: clients in every language must agree on a key's partition"),
+    (
+        "enable.idempotence",
+        "the producer is always idempotent, so that order within a partition holds",
+    ),
+    (
+        "partitioner",
+        "murmur2_random is part of the contract: clients in every language must agree on a key's partition",
+    ),
     ("acks", "only what all in-sync replicas have counts as acknowledged"),
-    ("request.required.acks", "only what all in-sync replicas have counts as acknowledged"),
+    (
+        "request.required.acks",
+        "only what all in-sync replicas have counts as acknowledged",
+    ),
     ("group.id", "each stage has a consumer group of its own"),
-    ("group.instance.id", "several consumers share these properties; one instance id would make them fence each other"),
-    ("group.protocol", "the classic protocol is used: the newer one keeps a reader fetching that can no longer commit"),
-    ("partition.assignment.strategy", "range, so that partition p of every topic is in one hand"),
-    ("isolation.level", "read_committed, so that aborted records of other producers are not read"),
+    (
+        "group.instance.id",
+        "several consumers share these properties; one instance id would make them fence each other",
+    ),
+    (
+        "group.protocol",
+        "the classic protocol is used: the newer one keeps a reader fetching that can no longer commit",
+    ),
+    (
+        "partition.assignment.strategy",
+        "range, so that partition p of every topic is in one hand",
+    ),
+    (
+        "isolation.level",
+        "read_committed, so that aborted records of other producers are not read",
+    ),
     ("enable.partition.eof", "the end of a log must be known"),
-    ("transactional.id", "transactions are not used: every effect is idempotent by id and revision"),
-    ("allow.auto.create.topics", "topics are created by `dialtone topics apply` with the right partition count"),
+    (
+        "transactional.id",
+        "transactions are not used: every effect is idempotent by id and revision",
+    ),
+    (
+        "allow.auto.create.topics",
+        "topics are created by `dialtone topics apply` with the right partition count",
+    ),
 ];
 
 /// A Kafka cluster and how we use it.
@@ -105,7 +144,11 @@ const MASK: &str = "***";
 
 impl fmt::Debug for KafkaConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let masked: BTreeMap<_, _> = self.properties.iter().map(|(key, value)| (key, shown(key, value))).collect();
+        let masked: BTreeMap<_, _> = self
+            .properties
+            .iter()
+            .map(|(key, value)| (key, shown(key, value)))
+            .collect();
         f.debug_struct("KafkaConfig")
             .field("properties", &masked)
             .field("topic_prefix", &self.topic_prefix)
@@ -166,7 +209,10 @@ impl KafkaConfig {
     /// A cluster at these addresses, everything else by default.
     pub fn at(bootstrap: &str) -> Self {
         let properties = BTreeMap::from([("bootstrap.servers".to_owned(), bootstrap.to_owned())]);
-        Self { properties, ..Self::default() }
+        Self {
+            properties,
+            ..Self::default()
+        }
     }
 
     /// The name of a topic on this cluster.
@@ -182,7 +228,12 @@ impl KafkaConfig {
     /// All problems at once, without a network: keys and values are judged by librdkafka itself.
     pub fn validate(&self) -> Vec<ConfigProblem> {
         let mut problems = Vec::new();
-        let mut problem = |key: &str, reason: String| problems.push(ConfigProblem { key: key.to_owned(), reason });
+        let mut problem = |key: &str, reason: String| {
+            problems.push(ConfigProblem {
+                key: key.to_owned(),
+                reason,
+            });
+        };
         for (key, value) in &self.properties {
             let path = format!("properties.\"{key}\"");
             if let Some((_, why)) = OURS.iter().find(|(ours, _)| ours == key) {
@@ -191,14 +242,26 @@ impl KafkaConfig {
                 problem(&path, reason);
             }
         }
-        if self.property("bootstrap.servers").is_none_or(|servers| servers.trim().is_empty()) {
-            problem("properties.\"bootstrap.servers\"", "is missing: the brokers' addresses, host:port,host:port".into());
+        if self
+            .property("bootstrap.servers")
+            .is_none_or(|servers| servers.trim().is_empty())
+        {
+            problem(
+                "properties.\"bootstrap.servers\"",
+                "is missing: the brokers' addresses, host:port,host:port".into(),
+            );
         }
         for key in ["message.timeout.ms", "delivery.timeout.ms"] {
-            if self.property(key).and_then(|v| v.parse::<i64>().ok()).is_some_and(|ms| ms != 0 && ms < MIN_MESSAGE_TIMEOUT_MS) {
+            if self
+                .property(key)
+                .and_then(|v| v.parse::<i64>().ok())
+                .is_some_and(|ms| ms != 0 && ms < MIN_MESSAGE_TIMEOUT_MS)
+            {
                 problem(
                     &format!("properties.\"{key}\""),
-                    format!("must be at least {MIN_MESSAGE_TIMEOUT_MS}: a shorter time loses records while a leader moves"),
+                    format!(
+                        "must be at least {MIN_MESSAGE_TIMEOUT_MS}: a shorter time loses records while a leader moves"
+                    ),
                 );
             }
         }
@@ -207,7 +270,10 @@ impl KafkaConfig {
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         if self.topic_prefix.is_empty() || self.topic_prefix.len() > 200 || !self.topic_prefix.chars().all(plain) {
-            problem("topic_prefix", "must be 1 to 200 letters, digits, dots or hyphens".into());
+            problem(
+                "topic_prefix",
+                "must be 1 to 200 letters, digits, dots or hyphens".into(),
+            );
         }
         if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
             problem("partitions", format!("must be 1 to {MAX_PARTITIONS}"));
@@ -220,7 +286,10 @@ impl KafkaConfig {
                 problem("registry.url", "must begin with http:// or https://".into());
             }
             if registry.token.is_some() && registry.username.is_some() {
-                problem("registry.token", "use either a token or a user name with password".into());
+                problem(
+                    "registry.token",
+                    "use either a token or a user name with password".into(),
+                );
             }
             if registry.password.is_some() && registry.username.is_none() {
                 problem("registry.username", "is missing beside the password".into());
@@ -233,12 +302,20 @@ impl KafkaConfig {
     fn security_problems(&self) -> Vec<(&'static str, String)> {
         const PROTOCOL: &str = "properties.\"security.protocol\"";
         let mut problems = Vec::new();
-        let protocol = self.property("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
-        let mechanism = self.property("sasl.mechanism").or_else(|| self.property("sasl.mechanisms"));
+        let protocol = self
+            .property("security.protocol")
+            .unwrap_or("plaintext")
+            .to_ascii_lowercase();
+        let mechanism = self
+            .property("sasl.mechanism")
+            .or_else(|| self.property("sasl.mechanisms"));
         let built_with = builtin_features();
         let has = |feature: &str| built_with.split(',').any(|built| built.trim() == feature);
         if protocol.contains("ssl") && !has("ssl") {
-            problems.push((PROTOCOL, "this build has no TLS: build with `--features tls`".to_owned()));
+            problems.push((
+                PROTOCOL,
+                "this build has no TLS: build with `--features tls`".to_owned(),
+            ));
         }
         match mechanism {
             None if protocol.starts_with("sasl") => problems.push((
@@ -269,8 +346,13 @@ impl KafkaConfig {
 
     /// How long a record is tried before it counts as not acknowledged.
     pub(crate) fn message_timeout(&self) -> Duration {
-        let set = self.property("message.timeout.ms").or_else(|| self.property("delivery.timeout.ms"));
-        let ms = set.and_then(|text| text.parse::<i64>().ok()).filter(|ms| *ms > 0).unwrap_or(MESSAGE_TIMEOUT_MS);
+        let set = self
+            .property("message.timeout.ms")
+            .or_else(|| self.property("delivery.timeout.ms"));
+        let ms = set
+            .and_then(|text| text.parse::<i64>().ok())
+            .filter(|ms| *ms > 0)
+            .unwrap_or(MESSAGE_TIMEOUT_MS);
         Duration::from_millis(ms.unsigned_abs())
     }
 
@@ -282,16 +364,25 @@ impl KafkaConfig {
         match role {
             Role::Producer => {
                 // Large batches cost the readers half as much; a few milliseconds of waiting make them.
-                config.set("linger.ms", "5").set("batch.size", "1000000").set("batch.num.messages", "100000");
+                config
+                    .set("linger.ms", "5")
+                    .set("batch.size", "1000000")
+                    .set("batch.num.messages", "100000");
                 config.set("compression.type", "lz4");
                 config.set("message.max.bytes", MAX_RECORD_BYTES.to_string());
                 config.set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string());
-                config.set("queue.buffering.max.messages", "500000").set("queue.buffering.max.kbytes", "262144");
+                config
+                    .set("queue.buffering.max.messages", "500000")
+                    .set("queue.buffering.max.kbytes", "262144");
             }
             Role::Consumer { .. } => {
                 // Memory is bounded by bytes; the default pause of a second between fetches would cost two thirds of the rate.
-                config.set("queued.min.messages", "100000").set("queued.max.messages.kbytes", "32768");
-                config.set("fetch.queue.backoff.ms", "10").set("fetch.wait.max.ms", "50");
+                config
+                    .set("queued.min.messages", "100000")
+                    .set("queued.max.messages.kbytes", "32768");
+                config
+                    .set("fetch.queue.backoff.ms", "10")
+                    .set("fetch.wait.max.ms", "50");
             }
             Role::Admin => {}
         }
@@ -302,12 +393,23 @@ impl KafkaConfig {
         }
         match role {
             Role::Producer => {
-                config.set("enable.idempotence", "true").set("acks", "all").set("partitioner", "murmur2_random");
+                config
+                    .set("enable.idempotence", "true")
+                    .set("acks", "all")
+                    .set("partitioner", "murmur2_random");
             }
             Role::Consumer { group } => {
-                config.set("group.id", group).set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
-                config.set("auto.offset.reset", "error").set("check.crcs", "true").set("enable.partition.eof", "true");
-                config.set("isolation.level", "read_committed").set("partition.assignment.strategy", "range");
+                config
+                    .set("group.id", group)
+                    .set("enable.auto.commit", "false")
+                    .set("enable.auto.offset.store", "false");
+                config
+                    .set("auto.offset.reset", "error")
+                    .set("check.crcs", "true")
+                    .set("enable.partition.eof", "true");
+                config
+                    .set("isolation.level", "read_committed")
+                    .set("partition.assignment.strategy", "range");
                 config.set("allow.auto.create.topics", "false");
             }
             Role::Admin => {}
@@ -320,11 +422,28 @@ impl Role<'_> {
     /// librdkafka warns on every start about settings of the other kind of client.
     fn understands(self, key: &str) -> bool {
         const PRODUCER: [&str; 12] = [
-            "linger.ms", "batch.", "compression.", "queue.buffering.", "message.timeout.ms", "delivery.timeout.ms", "retries",
-            "message.send.max.retries", "sticky.", "request.timeout.ms", "delivery.report", "enable.gapless",
+            "linger.ms",
+            "batch.",
+            "compression.",
+            "queue.buffering.",
+            "message.timeout.ms",
+            "delivery.timeout.ms",
+            "retries",
+            "message.send.max.retries",
+            "sticky.",
+            "request.timeout.ms",
+            "delivery.report",
+            "enable.gapless",
         ];
-        const CONSUMER: [&str; 7] =
-            ["fetch.", "queued.", "max.poll.", "session.", "heartbeat.", "max.partition.fetch", "group."];
+        const CONSUMER: [&str; 7] = [
+            "fetch.",
+            "queued.",
+            "max.poll.",
+            "session.",
+            "heartbeat.",
+            "max.partition.fetch",
+            "group.",
+        ];
         let of = |list: &[&str]| list.iter().any(|prefix| key.starts_with(prefix));
         match self {
             Self::Producer => !of(&CONSUMER),
@@ -336,7 +455,10 @@ impl Role<'_> {
 
 /// What this build of librdkafka can do, comma-separated.
 pub fn builtin_features() -> String {
-    ClientConfig::new().create_native_config().and_then(|native| native.get("builtin.features")).unwrap_or_default()
+    ClientConfig::new()
+        .create_native_config()
+        .and_then(|native| native.get("builtin.features"))
+        .unwrap_or_default()
 }
 
 fn judged_by_librdkafka(key: &str, value: &str) -> Result<(), String> {
@@ -356,7 +478,9 @@ mod tests {
 
     fn with(pairs: &[(&str, &str)]) -> KafkaConfig {
         let mut config = KafkaConfig::at("localhost:9092");
-        config.properties.extend(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        config
+            .properties
+            .extend(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         config
     }
 
@@ -370,7 +494,11 @@ mod tests {
         let problems = with(&[("linger.mss", "5"), ("linger.ms", "soon"), ("acks", "1")]).validate();
         let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(problems.len(), 3, "{text:?}");
-        assert!(text.iter().any(|t| t.contains("linger.mss") && t.contains("No such configuration property")), "{text:?}");
+        assert!(
+            text.iter()
+                .any(|t| t.contains("linger.mss") && t.contains("No such configuration property")),
+            "{text:?}"
+        );
         assert!(text.iter().any(|t| t.contains("\"linger.ms\"")), "{text:?}");
         assert!(text.iter().any(|t| t.contains("in-sync")), "{text:?}");
     }
@@ -388,7 +516,10 @@ mod tests {
     #[test]
     fn sasl_without_a_mechanism_is_explained_instead_of_asking_for_a_keytab() {
         let problems = with(&[("security.protocol", "SASL_PLAINTEXT")]).validate();
-        assert!(problems.iter().any(|p| p.reason.contains("sasl.mechanism")), "{problems:?}");
+        assert!(
+            problems.iter().any(|p| p.reason.contains("sasl.mechanism")),
+            "{problems:?}"
+        );
     }
 
     #[test]
@@ -399,7 +530,10 @@ mod tests {
 
     #[test]
     fn secrets_are_masked() {
-        let mut config = with(&[("sasl.password", "hunter2"), ("sasl.oauthbearer.client.secret", "hunter2")]);
+        let mut config = with(&[
+            ("sasl.password", "hunter2"),
+            ("sasl.oauthbearer.client.secret", "hunter2"),
+        ]);
         config.registry = Some(RegistryConfig {
             url: "http://r".into(),
             username: None,
@@ -414,7 +548,8 @@ mod tests {
     #[test]
     fn numbers_and_booleans_of_a_file_become_librdkafkas_strings_and_unknown_settings_are_refused() {
         let read = |text: &str| serde_json::from_str::<KafkaConfig>(text);
-        let config = read(r#"{"properties": {"linger.ms": 20, "socket.keepalive.enable": true}, "partitions": 8}"#).unwrap();
+        let config =
+            read(r#"{"properties": {"linger.ms": 20, "socket.keepalive.enable": true}, "partitions": 8}"#).unwrap();
         assert_eq!(config.properties["linger.ms"], "20");
         assert_eq!(config.properties["socket.keepalive.enable"], "true");
         assert!(read(r#"{"partition": 8}"#).is_err());
@@ -433,7 +568,10 @@ mod tests {
             }
         } else {
             let problems = with(&[("security.protocol", "ssl")]).validate();
-            assert!(has("ssl") || problems.iter().any(|p| p.reason.contains("--features tls")), "{problems:?}");
+            assert!(
+                has("ssl") || problems.iter().any(|p| p.reason.contains("--features tls")),
+                "{problems:?}"
+            );
         }
     }
 }

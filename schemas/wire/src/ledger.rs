@@ -31,7 +31,11 @@ pub struct OffsetLedger {
 impl OffsetLedger {
     /// A ledger of a partition that is read from `next` on.
     pub const fn new(next: i64, bound: usize) -> Self {
-        Self { open: BTreeMap::new(), next, bound }
+        Self {
+            open: BTreeMap::new(),
+            next,
+            bound,
+        }
     }
 
     /// Work on an offset begins. Offsets begin in rising order.
@@ -49,7 +53,9 @@ impl OffsetLedger {
 
     /// Work on an offset is finished, in whatever order. True if it was open.
     pub fn finish(&mut self, offset: i64) -> bool {
-        let Some(finished) = self.open.get_mut(&offset) else { return false };
+        let Some(finished) = self.open.get_mut(&offset) else {
+            return false;
+        };
         let was_open = !std::mem::replace(finished, true);
         while self.open.first_key_value().is_some_and(|(_, finished)| *finished) {
             self.open.pop_first();
@@ -92,7 +98,10 @@ mod tests {
     #[test]
     fn the_ledger_is_full_at_its_bound_and_goes_on_when_something_is_finished() {
         let mut ledger = OffsetLedger::new(0, 2);
-        assert_eq!((ledger.begin(0), ledger.begin(5), ledger.begin(6)), (Begun::Open, Begun::Open, Begun::Full));
+        assert_eq!(
+            (ledger.begin(0), ledger.begin(5), ledger.begin(6)),
+            (Begun::Open, Begun::Open, Begun::Full)
+        );
         ledger.finish(0);
         assert_eq!(ledger.begin(6), Begun::Open);
     }

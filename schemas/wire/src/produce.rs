@@ -23,7 +23,7 @@ use rdkafka::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{
-    Deliveries, Delivered, Delivery, OutRecord, Payload, Publish, PublishError,
+    Delivered, Deliveries, Delivery, OutRecord, Payload, Publish, PublishError,
     config::{KafkaConfig, Role},
     registry::Translator,
     topics::partitions_in,
@@ -93,7 +93,10 @@ type Client = ThreadedProducer<Reports>;
 
 impl fmt::Debug for KafkaPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaPublisher").field("config", &self.config).field("waiting", &self.waiting()).finish()
+        f.debug_struct("KafkaPublisher")
+            .field("config", &self.config)
+            .field("waiting", &self.waiting())
+            .finish()
     }
 }
 
@@ -108,7 +111,11 @@ impl KafkaPublisher {
             match partitions.get(topic) {
                 None => return Err(ConnectError::NoTopic { name: name.clone() }),
                 Some(found) if *found != wanted => {
-                    return Err(ConnectError::Partitions { name: name.clone(), found: *found, wanted });
+                    return Err(ConnectError::Partitions {
+                        name: name.clone(),
+                        found: *found,
+                        wanted,
+                    });
                 }
                 Some(_) => {}
             }
@@ -135,9 +142,17 @@ impl KafkaPublisher {
         let flushed = tokio::task::spawn_blocking(move || {
             let flushed = client.flush(deadline);
             let left = client.in_flight_count();
-            flushed.map_err(|error| CloseError { left, reason: error.to_string() })
+            flushed.map_err(|error| CloseError {
+                left,
+                reason: error.to_string(),
+            })
         });
-        flushed.await.unwrap_or_else(|error| Err(CloseError { left: -1, reason: error.to_string() }))
+        flushed.await.unwrap_or_else(|error| {
+            Err(CloseError {
+                left: -1,
+                reason: error.to_string(),
+            })
+        })
     }
 
     fn client(&self) -> Arc<Client> {
@@ -214,7 +229,10 @@ impl Drop for KafkaPublisher {
     fn drop(&mut self) {
         let waiting = self.waiting();
         if waiting > 0 && Arc::strong_count(&self.client()) == 2 {
-            tracing::error!(waiting, "a publisher was dropped with records on their way: they may be lost");
+            tracing::error!(
+                waiting,
+                "a publisher was dropped with records on their way: they may be lost"
+            );
         }
     }
 }
@@ -231,32 +249,56 @@ impl Publish for KafkaPublisher {
                 let kib = (size_of_record(&record) / 1024).clamp(LEAST_KIB, ROOM_KIB);
                 let kib = u32::try_from(kib).unwrap_or(u32::MAX);
                 // The semaphore is never closed.
-                let Ok(room) = Arc::clone(&self.room).acquire_many_owned(kib).await else { break };
+                let Ok(room) = Arc::clone(&self.room).acquire_many_owned(kib).await else {
+                    break;
+                };
                 let name = self.names[&record.topic].clone();
-                self.send(record, Slot { call: Arc::clone(&call), index, name, _room: room }).await;
+                self.send(
+                    record,
+                    Slot {
+                        call: Arc::clone(&call),
+                        index,
+                        name,
+                        _room: room,
+                    },
+                )
+                .await;
             }
             drop(call);
             let unknown = |topic: &Topic| {
                 let reason = "the producer is gone".to_owned();
-                Err(PublishError::Unavailable { topic: self.names[topic].clone(), reason })
+                Err(PublishError::Unavailable {
+                    topic: self.names[topic].clone(),
+                    reason,
+                })
             };
             let deliveries = answer.await.unwrap_or_else(|_| topics.iter().map(unknown).collect());
             for (topic, delivery) in topics.iter().zip(&deliveries) {
                 let outcome = if delivery.is_ok() { "acknowledged" } else { "failed" };
-                metrics::counter!("dialtone_published_total", "topic" => topic.suffix(), "outcome" => outcome).increment(1);
+                metrics::counter!("dialtone_published_total", "topic" => topic.suffix(), "outcome" => outcome)
+                    .increment(1);
             }
             deliveries
         })
     }
 
     fn partitions(&self, topic: Topic) -> i32 {
-        self.partitions.get(&topic).copied().unwrap_or_else(|| self.config.partitions_of(topic))
+        self.partitions
+            .get(&topic)
+            .copied()
+            .unwrap_or_else(|| self.config.partitions_of(topic))
     }
 }
 
 fn client(config: &KafkaConfig) -> Result<Client, ConnectError> {
-    let refused = |error: KafkaError| ConnectError::Broker { doing: "create the producer", reason: error.to_string() };
-    config.client(Role::Producer).create_with_context(Reports).map_err(refused)
+    let refused = |error: KafkaError| ConnectError::Broker {
+        doing: "create the producer",
+        reason: error.to_string(),
+    };
+    config
+        .client(Role::Producer)
+        .create_with_context(Reports)
+        .map_err(refused)
 }
 
 async fn known_partitions(
@@ -267,10 +309,16 @@ async fn known_partitions(
     let names = names.iter().map(|(topic, name)| (name.clone(), *topic)).collect();
     let client = Arc::clone(client);
     let asked = tokio::task::spawn_blocking(move || {
-        client.client().fetch_metadata(None, ANSWER).map(|metadata| partitions_in(&metadata, &names))
+        client
+            .client()
+            .fetch_metadata(None, ANSWER)
+            .map(|metadata| partitions_in(&metadata, &names))
     });
     let failed = |reason: String| ConnectError::Broker { doing: DOING, reason };
-    asked.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    asked
+        .await
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(error.to_string()))
 }
 
 fn size_of_record(record: &OutRecord) -> usize {
@@ -294,7 +342,12 @@ fn headers_of(record: &OutRecord) -> Option<OwnedHeaders> {
     }
     let own = own.iter().map(|(key, value)| (*key, value.as_str()));
     let others = record.headers.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    let insert = |headers: OwnedHeaders, (key, value)| headers.insert(Header { key, value: Some(value) });
+    let insert = |headers: OwnedHeaders, (key, value)| {
+        headers.insert(Header {
+            key,
+            value: Some(value),
+        })
+    };
     Some(own.chain(others).fold(OwnedHeaders::new(), insert))
 }
 
@@ -354,7 +407,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn settle(self: Box<Self>, delivery: Delivery) {
+    fn settle(self, delivery: Delivery) {
         self.call.settle(self.index, delivery);
     }
 }
@@ -377,7 +430,10 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, slot: Box<Slot>) {
         let delivery = match result {
-            Ok(message) => Ok(Delivered { partition: message.partition(), offset: message.offset() }),
+            Ok(message) => Ok(Delivered {
+                partition: message.partition(),
+                offset: message.offset(),
+            }),
             Err((error, _)) => Err(judged(&slot.name, error)),
         };
         slot.settle(delivery);

@@ -67,7 +67,9 @@ pub enum RegistryError {
         subject: String,
     },
     /// A schema is not registered, and registering at start is off.
-    #[error("subject {subject} has no schema of ours: run `dialtone schema register`, or set kafka.registry.auto_register")]
+    #[error(
+        "subject {subject} has no schema of ours: run `dialtone schema register`, or set kafka.registry.auto_register"
+    )]
     NotRegistered {
         /// Of the registry.
         subject: String,
@@ -105,13 +107,20 @@ impl Registry {
         if let Some(username) = &config.username {
             builder.set_basic_authorization(username, config.password.as_deref());
         }
-        let settings = builder.build().map_err(|error| failed(&config.url, "use its address", &error))?;
-        Ok(Self { url: config.url.clone(), settings })
+        let settings = builder
+            .build()
+            .map_err(|error| failed(&config.url, "use its address", &error))?;
+        Ok(Self {
+            url: config.url.clone(),
+            settings,
+        })
     }
 
     /// Looks at every subject without changing anything.
     pub async fn check(&self, config: &KafkaConfig) -> Result<Vec<Subject>, RegistryError> {
-        let known = api::get_all_subjects(&self.settings).await.map_err(|e| failed(&self.url, "list the subjects", &e))?;
+        let known = api::get_all_subjects(&self.settings)
+            .await
+            .map_err(|e| failed(&self.url, "list the subjects", &e))?;
         let mut subjects = Vec::new();
         for topic in Topic::ALL {
             let (name, kind) = (subject_of(config, topic), kind_of(topic));
@@ -120,7 +129,12 @@ impl Registry {
             } else {
                 (None, true)
             };
-            subjects.push(Subject { name, kind, id, compatible });
+            subjects.push(Subject {
+                name,
+                kind,
+                id,
+                compatible,
+            });
         }
         Ok(subjects)
     }
@@ -129,7 +143,9 @@ impl Registry {
     pub async fn register(&self, config: &KafkaConfig) -> Result<Vec<Subject>, RegistryError> {
         let mut subjects = self.check(config).await?;
         if let Some(bad) = subjects.iter().find(|subject| !subject.compatible) {
-            return Err(RegistryError::Incompatible { subject: bad.name.clone() });
+            return Err(RegistryError::Incompatible {
+                subject: bad.name.clone(),
+            });
         }
         for subject in subjects.iter_mut().filter(|subject| subject.id.is_none()) {
             let posted = api::post_schema(&self.settings, subject.name.clone(), supplied(subject.kind)).await;
@@ -160,14 +176,23 @@ impl Registry {
 
     /// The table of ids for the edge, read from the registry; missing schemas are registered if the configuration says so.
     pub async fn translator(&self, config: &KafkaConfig, auto_register: bool) -> Result<Translator, RegistryError> {
-        let subjects = if auto_register { self.register(config).await? } else { self.check(config).await? };
+        let subjects = if auto_register {
+            self.register(config).await?
+        } else {
+            self.check(config).await?
+        };
         let mut outward = BTreeMap::new();
         for subject in subjects {
-            let Some(id) = subject.id else { return Err(RegistryError::NotRegistered { subject: subject.name }) };
+            let Some(id) = subject.id else {
+                return Err(RegistryError::NotRegistered { subject: subject.name });
+            };
             // Two subjects with one schema have one id; should a registry give two, the first is used.
             outward.entry(subject.kind.built_in_id()).or_insert(id);
         }
-        Ok(Translator::new(Source::Registry(self.clone(), Handle::current()), outward))
+        Ok(Translator::new(
+            Source::Registry(self.clone(), Handle::current()),
+            outward,
+        ))
     }
 }
 
@@ -176,7 +201,9 @@ pub async fn translator_of(config: &KafkaConfig) -> Result<Option<Arc<Translator
     match &config.registry {
         None => Ok(None),
         Some(registry) => {
-            let translator = Registry::new(registry)?.translator(config, registry.auto_register).await?;
+            let translator = Registry::new(registry)?
+                .translator(config, registry.auto_register)
+                .await?;
             Ok(Some(Arc::new(translator)))
         }
     }
@@ -233,21 +260,32 @@ pub struct Translator {
 
 impl fmt::Debug for Translator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Translator").field("outward", &self.outward).finish_non_exhaustive()
+        f.debug_struct("Translator")
+            .field("outward", &self.outward)
+            .finish_non_exhaustive()
     }
 }
 
 impl Translator {
     fn new(source: Source, outward: BTreeMap<u32, u32>) -> Self {
         let kind = |built_in: u32| RecordKind::ALL.into_iter().find(|kind| kind.built_in_id() == built_in);
-        let same = outward.iter().filter_map(|(built_in, id)| Some((*id, Meaning::Same(kind(*built_in)?))));
+        let same = outward
+            .iter()
+            .filter_map(|(built_in, id)| Some((*id, Meaning::Same(kind(*built_in)?))));
         let inward = RwLock::new(same.collect());
-        Self { source, outward, inward }
+        Self {
+            source,
+            outward,
+            inward,
+        }
     }
 
     /// A frame under the registry's id.
     pub(crate) fn to_registry(&self, frame: &Bytes) -> Bytes {
-        match avro::split_frame(frame).ok().and_then(|(id, datum)| Some((*self.outward.get(&id)?, datum))) {
+        match avro::split_frame(frame)
+            .ok()
+            .and_then(|(id, datum)| Some((*self.outward.get(&id)?, datum)))
+        {
             Some((id, datum)) => framed(id, datum),
             None => frame.clone(),
         }
@@ -256,7 +294,14 @@ impl Translator {
     fn meaning(&self, payload: &Payload) -> Option<(u32, Option<Meaning>)> {
         let Payload::Value(frame) = payload else { return None };
         let (id, _) = avro::split_frame(frame).ok()?;
-        Some((id, self.inward.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()))
+        Some((
+            id,
+            self.inward
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(&id)
+                .cloned(),
+        ))
     }
 
     /// Is this under an id that has not been looked up yet?
@@ -267,11 +312,21 @@ impl Translator {
     /// Looks the id up if it is unknown. A registry that does not answer leaves it unknown: the reader waits and asks again.
     /// Blocks; not for async code.
     pub(crate) fn learn(&self, payload: &Payload) {
-        let Some((id, None)) = self.meaning(payload) else { return };
+        let Some((id, None)) = self.meaning(payload) else {
+            return;
+        };
         let meaning = match self.ask(id) {
             Ok(text) => meaning_of(&text),
-            Err(RegistryError::Call { retriable: false, reason, .. }) => {
-                tracing::warn!(id, reason, "the registry does not know a schema id: its records will be rejected");
+            Err(RegistryError::Call {
+                retriable: false,
+                reason,
+                ..
+            }) => {
+                tracing::warn!(
+                    id,
+                    reason,
+                    "the registry does not know a schema id: its records will be rejected"
+                );
                 Meaning::Foreign
             }
             Err(error) => {
@@ -290,7 +345,9 @@ impl Translator {
         match &self.source {
             Source::Registry(registry, handle) => {
                 let asked = handle.block_on(api::get_schema_by_id(id, &registry.settings));
-                asked.map(|schema| schema.schema).map_err(|e| failed(&registry.url, &format!("read schema {id}"), &e))
+                asked
+                    .map(|schema| schema.schema)
+                    .map_err(|e| failed(&registry.url, &format!("read schema {id}"), &e))
             }
             #[cfg(test)]
             Source::Table(table) => table.get(&id).cloned().ok_or_else(|| RegistryError::Call {
@@ -304,8 +361,12 @@ impl Translator {
 
     /// A payload under the built-in id; as it is where that cannot be done.
     pub(crate) fn to_built_in(&self, payload: Payload) -> Payload {
-        let Some((_, Some(meaning))) = self.meaning(&payload) else { return payload };
-        let Payload::Value(frame) = &payload else { return payload };
+        let Some((_, Some(meaning))) = self.meaning(&payload) else {
+            return payload;
+        };
+        let Payload::Value(frame) = &payload else {
+            return payload;
+        };
         let datum = &frame[5..]; // it has a meaning, so it has a frame
         match meaning {
             Meaning::Same(kind) => Payload::Value(framed(kind.built_in_id(), datum)),
@@ -331,7 +392,9 @@ fn framed(id: u32, datum: &[u8]) -> Bytes {
 }
 
 fn meaning_of(text: &str) -> Meaning {
-    let Ok(schema) = Schema::parse_str(text) else { return Meaning::Foreign };
+    let Ok(schema) = Schema::parse_str(text) else {
+        return Meaning::Foreign;
+    };
     let named = |kind: &RecordKind| schema.name().is_some() && schema.name() == avro::schema(*kind).name();
     match RecordKind::ALL.into_iter().find(named) {
         Some(kind) if same(&schema, kind) => Meaning::Same(kind),
@@ -369,7 +432,10 @@ mod tests {
 
     fn translator(table: &[(u32, &str)]) -> Translator {
         let table = table.iter().map(|(id, text)| (*id, (*text).to_owned())).collect();
-        Translator::new(Source::Table(table), BTreeMap::from([(RecordKind::Summary.built_in_id(), 1234)]))
+        Translator::new(
+            Source::Table(table),
+            BTreeMap::from([(RecordKind::Summary.built_in_id(), 1234)]),
+        )
     }
 
     #[test]
@@ -385,7 +451,14 @@ mod tests {
     /// C-1
     #[test]
     fn a_later_version_of_our_record_is_read_with_its_own_schema() {
-        let later = RecordKind::Summary.avsc().trim_end().strip_suffix('}').unwrap().trim_end().strip_suffix(']').unwrap();
+        let later = RecordKind::Summary
+            .avsc()
+            .trim_end()
+            .strip_suffix('}')
+            .unwrap()
+            .trim_end()
+            .strip_suffix(']')
+            .unwrap();
         let later = format!("{later}, {{\"name\": \"added_later\", \"type\": \"string\", \"default\": \"\"}}]}}");
         let (summary, frame) = marker();
         let translator = translator(&[(77, &later)]);
@@ -394,7 +467,9 @@ mod tests {
         let payload = Payload::Value(written.into());
         assert!(translator.is_unknown(&payload), "before it was looked up");
         translator.learn(&payload);
-        let Payload::Value(read) = translator.to_built_in(payload) else { panic!("a value") };
+        let Payload::Value(read) = translator.to_built_in(payload) else {
+            panic!("a value")
+        };
         assert_eq!(avro::record_from_built_in_frame::<Summary>(&read).unwrap(), summary);
     }
 
@@ -404,7 +479,9 @@ mod tests {
         let translator = translator(&[(RecordKind::Summary.built_in_id(), r#""string""#)]);
         let payload = Payload::Value(frame);
         translator.learn(&payload);
-        let Payload::Value(read) = translator.to_built_in(payload) else { panic!("a value") };
+        let Payload::Value(read) = translator.to_built_in(payload) else {
+            panic!("a value")
+        };
         assert!(avro::record_from_built_in_frame::<Summary>(&read).is_err());
     }
 }

@@ -87,7 +87,10 @@ pub struct Stage<F> {
 
 impl<F> fmt::Debug for Stage<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stage").field("name", &self.name).field("reads", &self.reads).finish_non_exhaustive()
+        f.debug_struct("Stage")
+            .field("name", &self.name)
+            .field("reads", &self.reads)
+            .finish_non_exhaustive()
     }
 }
 
@@ -176,10 +179,15 @@ impl Running {
     /// Waits until it has stopped, by itself or because it was asked to. Cancelling the waiting stops nothing. Answers `Ok`
     /// when asked again.
     pub async fn finished(&mut self) -> Result<(), RunError> {
-        let Some(finished) = &mut self.finished else { return Ok(()) };
+        let Some(finished) = &mut self.finished else {
+            return Ok(());
+        };
         let outcome = finished.await;
         self.finished = None;
-        let gone = || RunError::Thread { stage: self.stage.clone(), reason: "its thread has panicked".to_owned() };
+        let gone = || RunError::Thread {
+            stage: self.stage.clone(),
+            reason: "its thread has panicked".to_owned(),
+        };
         outcome.unwrap_or_else(|_| Err(gone()))
     }
 }
@@ -205,7 +213,10 @@ pub struct Surroundings {
 
 impl fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Surroundings").field("kafka", &self.kafka).field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("Surroundings")
+            .field("kafka", &self.kafka)
+            .field("store", &self.store)
+            .finish_non_exhaustive()
     }
 }
 
@@ -227,8 +238,16 @@ pub fn start<F: Fold + Send + 'static>(stage: Stage<F>, with: Surroundings) -> R
         drop(done.send(outcome));
     });
     match thread {
-        Ok(_) => Ok(Running { stage: name, stop, status, finished: Some(finished) }),
-        Err(error) => Err(RunError::Thread { stage: name, reason: error.to_string() }),
+        Ok(_) => Ok(Running {
+            stage: name,
+            stop,
+            status,
+            finished: Some(finished),
+        }),
+        Err(error) => Err(RunError::Thread {
+            stage: name,
+            reason: error.to_string(),
+        }),
     }
 }
 
@@ -281,7 +300,10 @@ fn run<F: Fold>(
     runtime: &Handle,
 ) -> Result<(), RunError> {
     let name = stage.name.clone();
-    let consume = |source| RunError::Consume { stage: name.clone(), source };
+    let consume = |source| RunError::Consume {
+        stage: name.clone(),
+        source,
+    };
     let (topics, shared) = match &stage.reads {
         Reads::Shared(topic) => (vec![*topic], true),
         Reads::All(topics) => (topics.clone(), false),
@@ -360,11 +382,17 @@ impl<F: Fold> Loop<'_, F> {
     }
 
     fn consume(&self, source: ConsumeError) -> RunError {
-        RunError::Consume { stage: self.stage.name.clone(), source }
+        RunError::Consume {
+            stage: self.stage.name.clone(),
+            source,
+        }
     }
 
     fn drive(&self, source: DriveError) -> RunError {
-        RunError::Drive { stage: self.stage.name.clone(), source }
+        RunError::Drive {
+            stage: self.stage.name.clone(),
+            source,
+        }
     }
 
     /// Recovers a fold for each of these sets of places, beside those there are, and reads on where they stand.
@@ -377,7 +405,9 @@ impl<F: Fold> Loop<'_, F> {
                 _ => format!("{}/all", self.stage.name),
             };
             let chain = Chain::new(Arc::clone(&self.with.store), folder);
-            let Some(driver) = self.recover(&chain, &places, stop)? else { return Ok(()) };
+            let Some(driver) = self.recover(&chain, &places, stop)? else {
+                return Ok(());
+            };
             tracing::info!(stage = self.stage.name, chain = chain.prefix(), positions = ?driver.positions(), "fold taken up");
             self.tasks.push(Task {
                 driver,
@@ -394,22 +424,31 @@ impl<F: Fold> Loop<'_, F> {
         self.read_on()
     }
 
-    /// Recovers one fold, again and again while the store does not answer. None when asked to stop meanwhile.
+    /// Recovers one fold, again and again while the store or the broker does not answer. None when asked to stop meanwhile.
     fn recover(&self, chain: &Chain, places: &[Place], stop: &AtomicBool) -> Result<Option<Driver<F>>, RunError> {
-        let first = self.consumer.first_offsets(places).map_err(|source| self.consume(source))?;
         let mut pause = FIRST_PAUSE;
         while !stop.load(Ordering::Acquire) {
-            let fresh = || (self.stage.fresh)(&first);
-            let now = self.begun.elapsed();
-            match Driver::recover(chain.clone(), &self.partitions, &self.stage.config_hash, now, fresh) {
-                Ok(driver) => return Ok(Some(driver)),
-                Err(error) if error.is_store() => {
-                    tracing::warn!(%error, chain = chain.prefix(), ?pause, "checkpoints cannot be read yet");
-                    self.runtime.block_on(tokio::time::sleep(pause));
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+            let reason = match self.consumer.first_offsets(places) {
+                Err(error @ ConsumeError::Broker { .. }) => error.to_string(),
+                Err(error) => return Err(self.consume(error)),
+                Ok(first) => {
+                    let fresh = || (self.stage.fresh)(&first);
+                    let now = self.begun.elapsed();
+                    match Driver::recover(chain.clone(), &self.partitions, &self.stage.config_hash, now, fresh) {
+                        Ok(driver) => return Ok(Some(driver)),
+                        Err(error) if error.is_store() => error.to_string(),
+                        Err(error) => return Err(self.drive(error)),
+                    }
                 }
-                Err(error) => return Err(self.drive(error)),
-            }
+            };
+            tracing::warn!(
+                reason,
+                chain = chain.prefix(),
+                ?pause,
+                "the fold cannot be taken up yet"
+            );
+            self.runtime.block_on(tokio::time::sleep(pause));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Ok(None)
     }
@@ -417,7 +456,10 @@ impl<F: Fold> Loop<'_, F> {
     fn read_on(&mut self) -> Result<(), RunError> {
         let positions = self.tasks.iter().flat_map(|task| task.driver.positions()).collect();
         self.idle.clear();
-        self.consumer.assign(&positions).map_err(|source| RunError::Consume { stage: self.stage.name.clone(), source })
+        self.consumer.assign(&positions).map_err(|source| RunError::Consume {
+            stage: self.stage.name.clone(),
+            source,
+        })
     }
 
     /// Gives each fold what it wants. True if there is more to be had at once.
@@ -427,9 +469,14 @@ impl<F: Fold> Loop<'_, F> {
             for place in &task.places {
                 let mut left = TURN;
                 while left > 0 && task.driver.has_room(&self.stage.limits) && task.driver.fold().wants(*place) {
-                    let Some(record) = self.consumer.take(*place) else { break };
+                    let Some(record) = self.consumer.take(*place) else {
+                        break;
+                    };
                     let absorbed = task.driver.absorb(&record);
-                    absorbed.map_err(|source| RunError::Drive { stage: self.stage.name.clone(), source })?;
+                    absorbed.map_err(|source| RunError::Drive {
+                        stage: self.stage.name.clone(),
+                        source,
+                    })?;
                     left -= 1;
                 }
                 let taken = (TURN - left) as u64;
@@ -466,7 +513,8 @@ impl<F: Fold> Loop<'_, F> {
                         if task.driver.outgoing().is_empty() {
                             self.consumer.commit(task.driver.durable());
                         }
-                        metrics::histogram!("dialtone_checkpoint_seconds", "stage" => self.stage.name.clone()).record(cost);
+                        metrics::histogram!("dialtone_checkpoint_seconds", "stage" => self.stage.name.clone())
+                            .record(cost);
                     }
                     Err(error) if error.is_store() => {
                         tracing::warn!(%error, pause = ?task.pause, "checkpoint not written, it is tried again");
@@ -492,7 +540,11 @@ impl<F: Fold> Loop<'_, F> {
             task.config_written = true;
             if let Some(json) = config_record(task.driver.fold()) {
                 let place = task.places[0];
-                tracing::info!(stage = self.stage.name, ?place, "the configuration has changed: written into the log");
+                tracing::info!(
+                    stage = self.stage.name,
+                    ?place,
+                    "the configuration has changed: written into the log"
+                );
                 self.write(place, Payload::Config(json));
             }
         }
@@ -501,7 +553,9 @@ impl<F: Fold> Loop<'_, F> {
     /// Takes the answers to a sending that is over.
     fn settle(&mut self, at: usize, now: Duration) -> Result<(), RunError> {
         let task = &mut self.tasks[at];
-        let Some(sending) = task.sending.take_if(|sending| sending.is_finished()) else { return Ok(()) };
+        let Some(sending) = task.sending.take_if(|sending| sending.is_finished()) else {
+            return Ok(());
+        };
         // A panic in the publisher leaves the records unanswered: they are sent again.
         let deliveries = self.runtime.block_on(sending).unwrap_or_default();
         match task.driver.settle(&deliveries).map_err(|source| self.drive(source))? {
@@ -541,7 +595,11 @@ impl<F: Fold> Loop<'_, F> {
         let deadline = Instant::now() + self.stage.drain;
         for mut task in std::mem::take(&mut self.tasks) {
             if let Err(reason) = hand_over(&mut task, self.runtime, &self.with.publisher, deadline, self.begun) {
-                tracing::warn!(chain = task.chain.prefix(), reason, "fold left behind its last checkpoint");
+                tracing::warn!(
+                    chain = task.chain.prefix(),
+                    reason,
+                    "fold left behind its last checkpoint"
+                );
                 continue;
             }
             self.consumer.commit(task.driver.durable());
@@ -568,7 +626,12 @@ impl<F: Fold> Loop<'_, F> {
         self.writing.retain(|writing| !writing.is_finished());
         if self.stage.live && self.writing.is_empty() {
             for (place, payload) in self.silence(now) {
-                tracing::info!(topic = place.0.suffix(), partition = place.1, ?payload, "silence is written into the log");
+                tracing::info!(
+                    topic = place.0.suffix(),
+                    partition = place.1,
+                    ?payload,
+                    "silence is written into the log"
+                );
                 metrics::counter!("dialtone_silence_total", "topic" => place.0.suffix()).increment(1);
                 self.write(place, payload);
             }
@@ -583,7 +646,14 @@ impl<F: Fold> Loop<'_, F> {
             for place in &task.places {
                 let clock = task.driver.fold().clock(*place);
                 let read = task.read.get(place).copied().unwrap_or_default();
-                standings.insert(*place, Standing { clock, read, at_end: self.consumer.at_end(*place) });
+                standings.insert(
+                    *place,
+                    Standing {
+                        clock,
+                        read,
+                        at_end: self.consumer.at_end(*place),
+                    },
+                );
             }
         }
         let mut records = Vec::new();
@@ -596,13 +666,23 @@ impl<F: Fold> Loop<'_, F> {
             }
         }
         let absent = self.absence.look(&standings, |place| place.0 == Topic::Summaries, now);
-        records.extend(absent.into_iter().map(|(place, tick)| (place, Payload::Absent(tick.time()))));
+        records.extend(
+            absent
+                .into_iter()
+                .map(|(place, tick)| (place, Payload::Absent(tick.time()))),
+        );
         records
     }
 
     /// Writes a record of the driver's own. If it is lost, the rule that asked for it asks again.
     fn write(&mut self, (topic, partition): Place, payload: Payload) {
-        let record = OutRecord { topic, partition: Some(partition), key: Bytes::new(), payload, headers: Vec::new() };
+        let record = OutRecord {
+            topic,
+            partition: Some(partition),
+            key: Bytes::new(),
+            payload,
+            headers: Vec::new(),
+        };
         let publisher = Arc::clone(&self.with.publisher);
         self.writing.push(self.runtime.spawn(async move {
             let deliveries = publisher.publish(vec![record]).await;
@@ -638,15 +718,23 @@ fn hand_over<F: Fold>(
     while Instant::now() < deadline {
         if let Some(sending) = task.sending.take() {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(deliveries) = runtime.block_on(async { tokio::time::timeout(left, sending).await }) else { break };
-            task.driver.settle(&deliveries.unwrap_or_default()).map_err(|error| error.to_string())?;
+            let Ok(deliveries) = runtime.block_on(async { tokio::time::timeout(left, sending).await }) else {
+                break;
+            };
+            task.driver
+                .settle(&deliveries.unwrap_or_default())
+                .map_err(|error| error.to_string())?;
         } else if !task.driver.outgoing().is_empty() {
             let (publisher, records) = (Arc::clone(publisher), task.driver.outgoing().to_vec());
             task.sending = Some(runtime.spawn(async move { publisher.publish(records).await }));
         } else if checkpointed {
             return Ok(());
         } else {
-            match task.driver.checkpoint(begun.elapsed()).map_err(|error| error.to_string())? {
+            match task
+                .driver
+                .checkpoint(begun.elapsed())
+                .map_err(|error| error.to_string())?
+            {
                 Outcome::Appended | Outcome::Nothing => checkpointed = true,
                 Outcome::Lost => return Err("another has gone on with the chain".to_owned()),
             }

@@ -67,7 +67,10 @@ pub enum TopicError {
 }
 
 fn broker(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> TopicError {
-    |error| TopicError::Broker { doing: doing.into(), reason: error.to_string() }
+    |error| TopicError::Broker {
+        doing: doing.into(),
+        reason: error.to_string(),
+    }
 }
 
 /// What is on the broker: the partitions of each topic, and its settings where they matter.
@@ -101,28 +104,47 @@ pub fn plan(config: &KafkaConfig, present: &Present) -> Vec<TopicPlan> {
     };
     let one = |topic: Topic| {
         let partitions = config.partitions_of(topic);
-        TopicPlan { topic, name: config.topic_name(topic), partitions, action: action(topic, partitions) }
+        TopicPlan {
+            topic,
+            name: config.topic_name(topic),
+            partitions,
+            action: action(topic, partitions),
+        }
     };
     Topic::ALL.into_iter().map(one).collect()
 }
 
 /// Asks the broker what is there.
 pub async fn describe(config: &KafkaConfig) -> Result<Present, TopicError> {
-    let admin: AdminClient<DefaultClientContext> =
-        config.client(Role::Admin).create().map_err(broker("connect for administration"))?;
+    let admin: AdminClient<DefaultClientContext> = config
+        .client(Role::Admin)
+        .create()
+        .map_err(broker("connect for administration"))?;
     let admin = Arc::new(admin);
     let names: BTreeMap<String, Topic> = Topic::ALL.into_iter().map(|t| (config.topic_name(t), t)).collect();
-    let mut present = Present { partitions: partitions_of(&admin, &names).await?, cleanup: BTreeMap::new() };
-    let known: Vec<String> = present.partitions.keys().map(|topic| config.topic_name(*topic)).collect();
+    let mut present = Present {
+        partitions: partitions_of(&admin, &names).await?,
+        cleanup: BTreeMap::new(),
+    };
+    let known: Vec<String> = present
+        .partitions
+        .keys()
+        .map(|topic| config.topic_name(*topic))
+        .collect();
     if known.is_empty() {
         return Ok(present);
     }
     let resources: Vec<_> = known.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
     let options = AdminOptions::new().request_timeout(Some(ANSWER));
-    let described = admin.describe_configs(&resources, &options).await.map_err(broker("describe topics"))?;
+    let described = admin
+        .describe_configs(&resources, &options)
+        .await
+        .map_err(broker("describe topics"))?;
     // A broker that does not tell (no right to) leaves the policy unknown; the partition counts are what must be right.
     for resource in described.into_iter().flatten() {
-        let rdkafka::admin::OwnedResourceSpecifier::Topic(name) = &resource.specifier else { continue };
+        let rdkafka::admin::OwnedResourceSpecifier::Topic(name) = &resource.specifier else {
+            continue;
+        };
         let policy = resource.get("cleanup.policy").and_then(|entry| entry.value.clone());
         if let (Some(topic), Some(policy)) = (names.get(name), policy) {
             present.cleanup.insert(*topic, policy);
@@ -139,13 +161,22 @@ async fn partitions_of(
     const DOING: &str = "ask the broker for its topics";
     let (admin, names) = (Arc::clone(admin), names.clone());
     let asked = tokio::task::spawn_blocking(move || {
-        admin.inner().fetch_metadata(None, ANSWER).map(|metadata| partitions_in(&metadata, &names))
+        admin
+            .inner()
+            .fetch_metadata(None, ANSWER)
+            .map(|metadata| partitions_in(&metadata, &names))
     });
-    let reason = |error: tokio::task::JoinError| TopicError::Broker { doing: DOING.to_owned(), reason: error.to_string() };
+    let reason = |error: tokio::task::JoinError| TopicError::Broker {
+        doing: DOING.to_owned(),
+        reason: error.to_string(),
+    };
     asked.await.map_err(reason)?.map_err(broker(DOING))
 }
 
-pub(crate) fn partitions_in(metadata: &rdkafka::metadata::Metadata, names: &BTreeMap<String, Topic>) -> BTreeMap<Topic, i32> {
+pub(crate) fn partitions_in(
+    metadata: &rdkafka::metadata::Metadata,
+    names: &BTreeMap<String, Topic>,
+) -> BTreeMap<Topic, i32> {
     let found = metadata.topics().iter().filter_map(|topic| {
         let known = names.get(topic.name())?;
         let partitions = i32::try_from(topic.partitions().len()).ok()?;
@@ -156,7 +187,11 @@ pub(crate) fn partitions_in(metadata: &rdkafka::metadata::Metadata, names: &BTre
 
 /// Creates what is missing. Nothing is created if anything is refused. Creating what another has created meanwhile is fine.
 pub async fn apply(config: &KafkaConfig, plan: &[TopicPlan]) -> Result<(), TopicError> {
-    let refused: Vec<_> = plan.iter().filter(|p| matches!(p.action, TopicAction::Refuse(_))).cloned().collect();
+    let refused: Vec<_> = plan
+        .iter()
+        .filter(|p| matches!(p.action, TopicAction::Refuse(_)))
+        .cloned()
+        .collect();
     if !refused.is_empty() {
         return Err(TopicError::Refused(refused));
     }
@@ -173,15 +208,25 @@ pub async fn apply(config: &KafkaConfig, plan: &[TopicPlan]) -> Result<(), Topic
     if missing.is_empty() {
         return Ok(());
     }
-    let admin: AdminClient<DefaultClientContext> =
-        config.client(Role::Admin).create().map_err(broker("connect for administration"))?;
-    let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
-    let results = admin.create_topics(&missing, &options).await.map_err(broker("create topics"))?;
+    let admin: AdminClient<DefaultClientContext> = config
+        .client(Role::Admin)
+        .create()
+        .map_err(broker("connect for administration"))?;
+    let options = AdminOptions::new()
+        .request_timeout(Some(ANSWER))
+        .operation_timeout(Some(ANSWER));
+    let results = admin
+        .create_topics(&missing, &options)
+        .await
+        .map_err(broker("create topics"))?;
     for result in results {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, code)) => {
-                return Err(TopicError::Broker { doing: format!("create {name}"), reason: code.to_string() });
+                return Err(TopicError::Broker {
+                    doing: format!("create {name}"),
+                    reason: code.to_string(),
+                });
             }
         }
     }
@@ -201,12 +246,22 @@ mod tests {
 
     #[test]
     fn a_changed_partition_count_is_refused_with_the_way_out() {
-        let config = KafkaConfig { partitions: 8, ..KafkaConfig::default() };
-        let present = Present { partitions: BTreeMap::from([(Topic::Events, 4), (Topic::Control, 1)]), ..Present::default() };
+        let config = KafkaConfig {
+            partitions: 8,
+            ..KafkaConfig::default()
+        };
+        let present = Present {
+            partitions: BTreeMap::from([(Topic::Events, 4), (Topic::Control, 1)]),
+            ..Present::default()
+        };
         let plan = plan(&config, &present);
         let of = |topic| plan.iter().find(|p| p.topic == topic).map(|p| &p.action);
         assert!(matches!(of(Topic::Events), Some(TopicAction::Refuse(why)) if why.contains("kafka.partitions = 4")));
-        assert_eq!(of(Topic::Control), Some(&TopicAction::Keep), "control has one partition, whatever is configured");
+        assert_eq!(
+            of(Topic::Control),
+            Some(&TopicAction::Keep),
+            "control has one partition, whatever is configured"
+        );
         assert_eq!(of(Topic::Summaries), Some(&TopicAction::Create));
     }
 
@@ -217,6 +272,10 @@ mod tests {
             cleanup: BTreeMap::from([(Topic::Events, "compact".to_owned())]),
         };
         let plan = plan(&KafkaConfig::default(), &present);
-        assert!(matches!(&plan[0].action, TopicAction::Refuse(why) if why.contains("cleanup.policy=delete")), "{}", plan[0]);
+        assert!(
+            matches!(&plan[0].action, TopicAction::Refuse(why) if why.contains("cleanup.policy=delete")),
+            "{}",
+            plan[0]
+        );
     }
 }

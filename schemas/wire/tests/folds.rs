@@ -1,6 +1,7 @@
 //! F-3 with the folds that are shipped: four partitions of events, two summarise tasks and watch on simulated logs and a
 //! simulated store. Interrupted at random, one task far ahead of the other, the numbered summaries and the incidents are
 //! byte-equal to the undisturbed run.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test may fail")]
 
 mod support;
 
@@ -82,7 +83,9 @@ fn input() -> Logs {
             log.push((Bytes::new(), Payload::Clock(at((minute + 1) * time::MINUTE))));
         }
         for place in others() {
-            logs.entry(place).or_default().push((Bytes::new(), Payload::Clock(at((minute + 1) * time::MINUTE))));
+            logs.entry(place)
+                .or_default()
+                .push((Bytes::new(), Payload::Clock(at((minute + 1) * time::MINUTE))));
         }
     }
     for place in logs.keys().copied().collect::<Vec<_>>() {
@@ -97,7 +100,12 @@ fn micros(time: EventTime) -> serde_json::Value {
 }
 
 fn others() -> Vec<Place> {
-    vec![(Topic::Changes, 0), (Topic::Changes, 1), (Topic::Complaints, 0), (Topic::Control, 0)]
+    vec![
+        (Topic::Changes, 0),
+        (Topic::Changes, 1),
+        (Topic::Complaints, 0),
+        (Topic::Control, 0),
+    ]
 }
 
 fn summaries() -> impl Iterator<Item = Place> {
@@ -106,7 +114,11 @@ fn summaries() -> impl Iterator<Item = Place> {
 
 fn watch_config() -> WatchConfig {
     let minutes = |n| serde_json::from_value(serde_json::json!(format!("{n}m"))).unwrap();
-    WatchConfig { warm_up: minutes(20), hold_off: minutes(10), ..WatchConfig::default() }
+    WatchConfig {
+        warm_up: minutes(20),
+        hold_off: minutes(10),
+        ..WatchConfig::default()
+    }
 }
 
 fn summarise(partition: i32) -> Summarise {
@@ -149,7 +161,9 @@ fn told(logs: &Logs) -> BTreeMap<String, Bytes> {
 
 fn write(logs: &mut Logs, record: &OutRecord) {
     let place = (record.topic, record.partition.unwrap_or(0));
-    logs.entry(place).or_default().push((record.key.clone(), record.payload.clone()));
+    logs.entry(place)
+        .or_default()
+        .push((record.key.clone(), record.payload.clone()));
 }
 
 fn undisturbed(input: &Logs) -> BTreeMap<String, Bytes> {
@@ -157,7 +171,13 @@ fn undisturbed(input: &Logs) -> BTreeMap<String, Bytes> {
     let feed = |fold: &mut dyn Fold, logs: &mut Logs, place: Place| {
         for (offset, (key, payload)) in logs[&place].clone().into_iter().enumerate() {
             let offset = i64::try_from(offset).unwrap();
-            fold.absorb(&LogRecord { place, offset, key, payload }).unwrap();
+            fold.absorb(&LogRecord {
+                place,
+                offset,
+                key,
+                payload,
+            })
+            .unwrap();
         }
         for record in fold.take_outbox() {
             write(logs, &record);
@@ -183,7 +203,13 @@ impl World {
     fn recover<F: Fold>(&mut self, folder: &str, fresh: impl Fn() -> F) -> Driver<F> {
         loop {
             let chain = Chain::new(Arc::clone(&self.store) as _, folder);
-            match Driver::recover(chain, &BTreeMap::from([(Topic::Events, PARTITIONS)]), "c", Duration::ZERO, &fresh) {
+            match Driver::recover(
+                chain,
+                &BTreeMap::from([(Topic::Events, PARTITIONS)]),
+                "c",
+                Duration::ZERO,
+                &fresh,
+            ) {
                 Ok(driver) => return driver,
                 Err(error) => assert!(error.is_store(), "{error}"),
             }
@@ -201,7 +227,14 @@ impl World {
                     break;
                 }
                 let (key, payload) = self.logs[&place][offset].clone();
-                driver.absorb(&LogRecord { place, offset: i64::try_from(offset).unwrap(), key, payload }).unwrap();
+                driver
+                    .absorb(&LogRecord {
+                        place,
+                        offset: i64::try_from(offset).unwrap(),
+                        key,
+                        payload,
+                    })
+                    .unwrap();
             }
         }
         if faulty && self.dice.one_in(3) {
@@ -226,8 +259,18 @@ impl World {
             if fate != 0 {
                 write(&mut self.logs, &record);
             }
-            let failed = PublishError::Unavailable { topic: "t".into(), reason: "injected".into() };
-            deliveries.push(if fate <= 1 { Err(failed) } else { Ok(Delivered { partition: 0, offset: 0 }) });
+            let failed = PublishError::Unavailable {
+                topic: "t".into(),
+                reason: "injected".into(),
+            };
+            deliveries.push(if fate <= 1 {
+                Err(failed)
+            } else {
+                Ok(Delivered {
+                    partition: 0,
+                    offset: 0,
+                })
+            });
         }
         driver.settle(&deliveries).unwrap();
         true
@@ -235,7 +278,11 @@ impl World {
 }
 
 fn interrupted(seed: u64, input: &Logs) -> BTreeMap<String, Bytes> {
-    let mut world = World { dice: Dice(seed), store: Arc::default(), logs: input.clone() };
+    let mut world = World {
+        dice: Dice(seed),
+        store: Arc::default(),
+        logs: input.clone(),
+    };
     let folder = |partition: i32| format!("summarise/{partition:05}");
     let mut tasks: Vec<(i32, Driver<Summarise>)> = Vec::new();
     let mut watches: Vec<Driver<Watch>> = Vec::new();
@@ -275,7 +322,9 @@ fn interrupted(seed: u64, input: &Logs) -> BTreeMap<String, Bytes> {
         }
     }
     // The faults end, and somebody new does the rest.
-    let mut tasks: Vec<_> = (0..PARTITIONS).map(|p| (p, world.recover(&folder(p), || summarise(p)))).collect();
+    let mut tasks: Vec<_> = (0..PARTITIONS)
+        .map(|p| (p, world.recover(&folder(p), || summarise(p))))
+        .collect();
     let mut watching = world.recover("watch/all", watch);
     for _ in 0..3000 {
         for (partition, driver) in &mut tasks {
@@ -286,9 +335,12 @@ fn interrupted(seed: u64, input: &Logs) -> BTreeMap<String, Bytes> {
         if !world.turn(&mut watching, false) {
             watching = world.recover("watch/all", watch);
         }
-        let read = |(place, next): (Place, i64)| usize::try_from(next).unwrap() == world.logs.get(&place).map_or(0, Vec::len);
+        let read =
+            |(place, next): (Place, i64)| usize::try_from(next).unwrap() == world.logs.get(&place).map_or(0, Vec::len);
         let quiet = |done: bool, positions: BTreeMap<Place, i64>| done && positions.into_iter().all(read);
-        if tasks.iter().all(|(_, driver)| quiet(driver.is_quiet(), driver.positions()))
+        if tasks
+            .iter()
+            .all(|(_, driver)| quiet(driver.is_quiet(), driver.positions()))
             && quiet(watching.is_quiet(), watching.positions())
         {
             return told(&world.logs);
@@ -303,11 +355,25 @@ fn summaries_and_incidents_are_byte_equal_however_often_the_stages_are_interrupt
     let input = input();
     let expected = undisturbed(&input);
     let of = |kind: &str| expected.keys().filter(|key| key.starts_with(kind)).count();
-    assert!(of("summary") > 1000 && of("incident") > 0 && of("Late") > 0, "{} {} {}", of("summary"), of("incident"), of("Late"));
+    assert!(
+        of("summary") > 1000 && of("incident") > 0 && of("Late") > 0,
+        "{} {} {}",
+        of("summary"),
+        of("incident"),
+        of("Late")
+    );
     for seed in 0..SEEDS {
         let got = interrupted(seed, &input);
         let missing: Vec<_> = expected.keys().filter(|key| !got.contains_key(*key)).take(3).collect();
-        let other: Vec<_> = got.iter().filter(|(key, value)| expected.get(*key) != Some(value)).map(|(k, _)| k).take(3).collect();
-        assert!(missing.is_empty() && other.is_empty(), "seed {seed}: missing {missing:?}, other {other:?}");
+        let other: Vec<_> = got
+            .iter()
+            .filter(|(key, value)| expected.get(*key) != Some(value))
+            .map(|(k, _)| k)
+            .take(3)
+            .collect();
+        assert!(
+            missing.is_empty() && other.is_empty(),
+            "seed {seed}: missing {missing:?}, other {other:?}"
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! A seed decides who acts next and what goes wrong: crashes between any two steps, workers that go on although another
 //! has taken over, creates that fail before or after they took effect, deliveries that fail, or are reported as failed and
 //! came through, repeats in the input, checkpoints of any size.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test may fail")]
 
 mod support;
 
@@ -57,7 +58,12 @@ fn input(dice: &mut Dice, partition: i32) -> Vec<LogRecord> {
             45 => Payload::Empty,
             _ => Payload::Value(Bytes::from(format!("p{partition}-{value}"))),
         };
-        LogRecord { place: (Topic::Events, partition), offset, key: Bytes::new(), payload }
+        LogRecord {
+            place: (Topic::Events, partition),
+            offset,
+            key: Bytes::new(),
+            payload,
+        }
     };
     (0..RECORDS).map(&mut record).collect()
 }
@@ -71,7 +77,9 @@ fn undisturbed(log: &[LogRecord]) -> Vec<String> {
 }
 
 fn line(record: &dialtone_wire::OutRecord) -> String {
-    let Payload::Value(value) = &record.payload else { panic!("{record:?}") };
+    let Payload::Value(value) = &record.payload else {
+        panic!("{record:?}")
+    };
     String::from_utf8(value.to_vec()).unwrap()
 }
 
@@ -82,7 +90,11 @@ impl Written {
     /// Sends an outbox: each record may fail before or after it was written; what follows is on its way already.
     fn send(&mut self, driver: &Driver<Numbering>, dice: &mut Dice, faulty: bool) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
-        let answered = if faulty && dice.one_in(10) { dice.below(3) } else { usize::MAX };
+        let answered = if faulty && dice.one_in(10) {
+            dice.below(3)
+        } else {
+            usize::MAX
+        };
         for record in driver.outgoing().iter().take(answered) {
             let fate = if faulty { dice.below(16) } else { 15 };
             let partition = record.partition.unwrap();
@@ -90,9 +102,16 @@ impl Written {
             if fate != 0 {
                 log.push(line(record));
             }
-            let failed = || PublishError::Unavailable { topic: "t".into(), reason: "injected".into() };
+            let failed = || PublishError::Unavailable {
+                topic: "t".into(),
+                reason: "injected".into(),
+            };
             let offset = i64::try_from(log.len()).unwrap();
-            deliveries.push(if fate <= 1 { Err(failed()) } else { Ok(Delivered { partition, offset }) });
+            deliveries.push(if fate <= 1 {
+                Err(failed())
+            } else {
+                Ok(Delivered { partition, offset })
+            });
         }
         deliveries
     }
@@ -110,7 +129,13 @@ impl World {
     fn recover(&mut self, place: Place) -> Option<Driver<Numbering>> {
         let chain = Chain::new(Arc::clone(&self.store) as _, format!("numbering/{:05}", place.1));
         let fresh = || Numbering::new(&BTreeMap::from([(place, 0)]));
-        match Driver::recover(chain, &BTreeMap::from([(Topic::Events, PARTITIONS)]), "c", self.now, fresh) {
+        match Driver::recover(
+            chain,
+            &BTreeMap::from([(Topic::Events, PARTITIONS)]),
+            "c",
+            self.now,
+            fresh,
+        ) {
             Ok(driver) => Some(driver),
             Err(error) => {
                 assert!(error.is_store(), "{error}");
@@ -125,7 +150,11 @@ impl World {
         match self.dice.below(3) {
             0 => {
                 let many = 1 + self.dice.below(9);
-                let wanted = self.logs[&place].iter().filter(|record| record.offset >= next).take(many).cloned();
+                let wanted = self.logs[&place]
+                    .iter()
+                    .filter(|record| record.offset >= next)
+                    .take(many)
+                    .cloned();
                 for record in wanted.collect::<Vec<_>>() {
                     driver.absorb(&record).unwrap();
                 }
@@ -168,7 +197,13 @@ fn run(seed: u64) -> usize {
     let mut dice = Dice(seed);
     let places: Vec<Place> = (0..PARTITIONS).map(|p| (Topic::Events, p)).collect();
     let logs = places.iter().map(|place| (*place, input(&mut dice, place.1))).collect();
-    let mut world = World { dice, store: Arc::default(), logs, written: Written::default(), now: Duration::ZERO };
+    let mut world = World {
+        dice,
+        store: Arc::default(),
+        logs,
+        written: Written::default(),
+        now: Duration::ZERO,
+    };
     let mut workers: Vec<Driver<Numbering>> = Vec::new();
     let steps = 50 + world.dice.below(250);
     let mut recoveries = 0;
@@ -209,7 +244,12 @@ fn run(seed: u64) -> usize {
             }
         }
         let expected = undisturbed(&world.logs[place]);
-        assert_eq!(numbered(world.written.0[&place.1].clone()), expected, "seed {seed} partition {}", place.1);
+        assert_eq!(
+            numbered(world.written.0[&place.1].clone()),
+            expected,
+            "seed {seed} partition {}",
+            place.1
+        );
     }
     recoveries
 }
@@ -218,7 +258,10 @@ fn run(seed: u64) -> usize {
 #[test]
 fn interrupted_anywhere_any_number_of_times_the_numbered_output_is_that_of_the_undisturbed_run() {
     let recoveries: usize = (0..SEEDS).map(run).sum();
-    assert!(recoveries > 10 * usize::try_from(SEEDS).unwrap(), "the seeds must hurt: {recoveries} recoveries");
+    assert!(
+        recoveries > 10 * usize::try_from(SEEDS).unwrap(),
+        "the seeds must hurt: {recoveries} recoveries"
+    );
 }
 
 #[test]
@@ -233,7 +276,13 @@ fn a_crash_after_any_step_changes_nothing() {
     for crash_at in 0..150 {
         let mut dice = Dice(7);
         let logs = BTreeMap::from([(place, input(&mut dice, 0))]);
-        let mut world = World { dice, store: Arc::default(), logs, written: Written::default(), now: Duration::ZERO };
+        let mut world = World {
+            dice,
+            store: Arc::default(),
+            logs,
+            written: Written::default(),
+            now: Duration::ZERO,
+        };
         let mut driver = world.recover(place).unwrap();
         let mut step = 0;
         while !world.is_done(&driver) {
@@ -243,7 +292,11 @@ fn a_crash_after_any_step_changes_nothing() {
                 driver = world.recover(place).unwrap();
             }
         }
-        assert_eq!(numbered(world.written.0[&0].clone()), undisturbed(&world.logs[&place]), "crash after step {crash_at}");
+        assert_eq!(
+            numbered(world.written.0[&0].clone()),
+            undisturbed(&world.logs[&place]),
+            "crash after step {crash_at}"
+        );
     }
 }
 
@@ -252,7 +305,13 @@ fn a_chain_keeps_two_whole_objects_and_its_names() {
     let place = (Topic::Events, 0);
     let mut dice = Dice(1);
     let logs = BTreeMap::from([(place, input(&mut dice, 0))]);
-    let mut world = World { dice, store: Arc::default(), logs, written: Written::default(), now: Duration::ZERO };
+    let mut world = World {
+        dice,
+        store: Arc::default(),
+        logs,
+        written: Written::default(),
+        now: Duration::ZERO,
+    };
     let mut driver = world.recover(place).unwrap();
     for record in world.logs[&place].clone() {
         driver.absorb(&record).unwrap();
@@ -261,8 +320,16 @@ fn a_chain_keeps_two_whole_objects_and_its_names() {
         assert_eq!(driver.settle(&deliveries).unwrap(), Settled::Done);
     }
     let names = world.store.names("numbering/");
-    assert_eq!(names.len(), usize::try_from(RECORDS).unwrap() + 1, "the genesis and every checkpoint");
-    assert!(world.store.bytes("numbering/") < 64 * names.len() + 4096, "{} bytes", world.store.bytes("numbering/"));
+    assert_eq!(
+        names.len(),
+        usize::try_from(RECORDS).unwrap() + 1,
+        "the genesis and every checkpoint"
+    );
+    assert!(
+        world.store.bytes("numbering/") < 64 * names.len() + 4096,
+        "{} bytes",
+        world.store.bytes("numbering/")
+    );
 }
 
 #[test]
@@ -270,7 +337,13 @@ fn nothing_is_sent_before_its_object_exists_and_no_object_is_made_before_all_is_
     let place = (Topic::Events, 0);
     let mut dice = Dice(1);
     let logs = BTreeMap::from([(place, input(&mut dice, 0))]);
-    let mut world = World { dice, store: Arc::default(), logs, written: Written::default(), now: Duration::ZERO };
+    let mut world = World {
+        dice,
+        store: Arc::default(),
+        logs,
+        written: Written::default(),
+        now: Duration::ZERO,
+    };
     let mut driver = world.recover(place).unwrap();
     let records = world.logs[&place].clone();
     driver.absorb(&records[0]).unwrap();
@@ -279,11 +352,32 @@ fn nothing_is_sent_before_its_object_exists_and_no_object_is_made_before_all_is_
     assert_eq!(driver.outgoing().len(), 1);
     driver.absorb(&records[1]).unwrap();
     assert_eq!(driver.checkpoint(world.now).unwrap(), Outcome::Nothing);
-    let fail = PublishError::Unavailable { topic: "t".into(), reason: "r".into() };
+    let fail = PublishError::Unavailable {
+        topic: "t".into(),
+        reason: "r".into(),
+    };
     assert!(matches!(driver.settle(&[Err(fail)]).unwrap(), Settled::Again(_)));
     assert_eq!(driver.checkpoint(world.now).unwrap(), Outcome::Nothing);
-    assert_eq!(driver.settle(&[Ok(Delivered { partition: 0, offset: 0 })]).unwrap(), Settled::Done);
+    assert_eq!(
+        driver
+            .settle(&[Ok(Delivered {
+                partition: 0,
+                offset: 0
+            })])
+            .unwrap(),
+        Settled::Done
+    );
     assert_eq!(driver.checkpoint(world.now).unwrap(), Outcome::Appended);
-    let fail = PublishError::Refused { topic: "t".into(), reason: "too large".into() };
-    assert!(driver.settle(&[Err(fail)]).unwrap_err().to_string().contains("too large"), "what can never leave halts");
+    let fail = PublishError::Refused {
+        topic: "t".into(),
+        reason: "too large".into(),
+    };
+    assert!(
+        driver
+            .settle(&[Err(fail)])
+            .unwrap_err()
+            .to_string()
+            .contains("too large"),
+        "what can never leave halts"
+    );
 }

@@ -1,4 +1,5 @@
 //! Stages on a broker: the loop, its checkpoints, handovers and interruptions.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test may fail")]
 
 mod support;
 
@@ -14,8 +15,17 @@ use support::{Cluster, Numbering, control, eventually, numbered, out, publish, s
 
 fn stage(cluster: &Cluster) -> Stage<Numbering> {
     let group = format!("{}-numbering", cluster.kafka.topic_prefix);
-    let mut stage = Stage::new("numbering", &group, Reads::Shared(Topic::Events), Box::new(Numbering::new));
-    stage.limits = Limits { every: Duration::from_millis(20), at_rest: Duration::from_millis(50), ..Limits::default() };
+    let mut stage = Stage::new(
+        "numbering",
+        &group,
+        Reads::Shared(Topic::Events),
+        Box::new(Numbering::new),
+    );
+    stage.limits = Limits {
+        every: Duration::from_millis(20),
+        at_rest: Duration::from_millis(50),
+        ..Limits::default()
+    };
     stage.live = false;
     stage
 }
@@ -46,7 +56,9 @@ async fn a_stage_stopped_and_started_goes_on_where_it_stood() {
     let cluster = Cluster::start(1).await;
     let with = surroundings(&cluster).await;
     for round in 0..3 {
-        let records = (0..50).map(|n| out(Topic::Events, Some(0), "k", format!("{round}-{n}"))).collect();
+        let records = (0..50)
+            .map(|n| out(Topic::Events, Some(0), "k", format!("{round}-{n}")))
+            .collect();
         publish(&*with.publisher, records).await;
         let mut running = start(stage(&cluster), with.clone()).unwrap();
         caught_up(&running, 0, (round + 1) * 50).await;
@@ -54,8 +66,15 @@ async fn a_stage_stopped_and_started_goes_on_where_it_stood() {
         running.finished().await.unwrap();
     }
     let read = cluster.read((Topic::Summaries, 0)).await;
-    assert!(read.len() <= 250, "each of two recoveries repeats at most one outbox: {}", read.len());
-    assert_eq!(lines(&cluster, 0).await.last().map(String::as_str), Some("149:150:2-49"));
+    assert!(
+        read.len() <= 250,
+        "each of two recoveries repeats at most one outbox: {}",
+        read.len()
+    );
+    assert_eq!(
+        lines(&cluster, 0).await.last().map(String::as_str),
+        Some("149:150:2-49")
+    );
 }
 
 /// F-3
@@ -64,11 +83,16 @@ async fn a_rebalance_hands_over_at_a_checkpoint() {
     let cluster = Cluster::start(4).await;
     let with = surroundings(&cluster).await;
     let feed = |from: i64, to: i64| {
-        (from..to).flat_map(|n| (0..4).map(move |p| out(Topic::Events, Some(p), "k", format!("{n}")))).collect::<Vec<_>>()
+        (from..to)
+            .flat_map(|n| (0..4).map(move |p| out(Topic::Events, Some(p), "k", format!("{n}"))))
+            .collect::<Vec<_>>()
     };
     let mut first = start(stage(&cluster), with.clone()).unwrap();
     publish(&*with.publisher, feed(0, 500)).await;
-    eventually("the first has all", || (first.status().positions.len() == 4).then_some(())).await;
+    eventually("the first has all", || {
+        (first.status().positions.len() == 4).then_some(())
+    })
+    .await;
     let mut second = start(stage(&cluster), with.clone()).unwrap();
     publish(&*with.publisher, feed(500, 1000)).await;
     eventually("they share", || {
@@ -78,7 +102,13 @@ async fn a_rebalance_hands_over_at_a_checkpoint() {
     publish(&*with.publisher, feed(1000, 1500)).await;
     eventually("both are done", || {
         let (a, b) = (first.status(), second.status());
-        (a.caught_up && b.caught_up && a.positions.values().chain(b.positions.values()).all(|next| *next == 1500)).then_some(())
+        (a.caught_up
+            && b.caught_up
+            && a.positions
+                .values()
+                .chain(b.positions.values())
+                .all(|next| *next == 1500))
+        .then_some(())
     })
     .await;
     second.stop();
@@ -86,13 +116,18 @@ async fn a_rebalance_hands_over_at_a_checkpoint() {
     publish(&*with.publisher, feed(1500, 2000)).await;
     eventually("the first has all again", || {
         let status = first.status();
-        (status.caught_up && status.positions.len() == 4 && status.positions.values().all(|next| *next == 2000)).then_some(())
+        (status.caught_up && status.positions.len() == 4 && status.positions.values().all(|next| *next == 2000))
+            .then_some(())
     })
     .await;
     first.stop();
     first.finished().await.unwrap();
     for partition in 0..4 {
-        assert_eq!(lines(&cluster, partition).await.len(), 2000, "partition {partition}: numbered without a hole or a contradiction");
+        assert_eq!(
+            lines(&cluster, partition).await.len(),
+            2000,
+            "partition {partition}: numbered without a hole or a contradiction"
+        );
     }
 }
 
@@ -101,11 +136,20 @@ async fn a_rebalance_hands_over_at_a_checkpoint() {
 async fn two_that_both_believe_to_own_a_partition_write_one_history() {
     let cluster = Cluster::start(1).await;
     let with = surroundings(&cluster).await;
-    let zombie = |n: i32| Stage { group: format!("{}-{n}", cluster.kafka.topic_prefix), ..stage(&cluster) };
+    let zombie = |n: i32| Stage {
+        group: format!("{}-{n}", cluster.kafka.topic_prefix),
+        ..stage(&cluster)
+    };
     let mut first = start(zombie(1), with.clone()).unwrap();
     let mut second = start(zombie(2), with.clone()).unwrap();
     for round in 0..40 {
-        publish(&*with.publisher, (0..25).map(|n| out(Topic::Events, Some(0), "k", format!("{round}-{n}"))).collect()).await;
+        publish(
+            &*with.publisher,
+            (0..25)
+                .map(|n| out(Topic::Events, Some(0), "k", format!("{round}-{n}")))
+                .collect(),
+        )
+        .await;
     }
     for running in [&mut first, &mut second] {
         caught_up(running, 0, 1000).await;
@@ -129,7 +173,10 @@ async fn a_changed_configuration_is_written_into_the_log_and_then_obeyed() {
     caught_up(&running, 0, 2).await;
     running.stop();
     running.finished().await.unwrap();
-    assert_eq!(cluster.read((Topic::Events, 0)).await[0].payload, Payload::Config("10".into()));
+    assert_eq!(
+        cluster.read((Topic::Events, 0)).await[0].payload,
+        Payload::Config("10".into())
+    );
     assert_eq!(lines(&cluster, 0).await, ["0:10:a"]);
 }
 
@@ -144,9 +191,14 @@ async fn a_changed_partition_count_halts_with_the_way_out() {
     running.finished().await.unwrap();
 
     let grown = Cluster::start(2).await;
-    let with = Surroundings { store: Arc::clone(&with.store), ..surroundings(&grown).await };
+    let with = Surroundings {
+        store: Arc::clone(&with.store),
+        ..surroundings(&grown).await
+    };
     let error = start(stage(&grown), with).unwrap().finished().await.unwrap_err();
-    let RunError::Drive { source, .. } = error else { panic!("{error}") };
+    let RunError::Drive { source, .. } = error else {
+        panic!("{error}")
+    };
     assert!(source.to_string().contains("another state folder"), "{source}");
 }
 
@@ -162,7 +214,11 @@ async fn a_torn_checkpoint_halts_the_stage_and_is_left_as_it_is() {
     let newest = with.store.newest("numbering/00000").unwrap().unwrap();
     let whole = with.store.get(&newest).unwrap().unwrap();
     with.store.put(&newest, &whole[..whole.len() - 1]).unwrap();
-    let error = start(stage(&cluster), with.clone()).unwrap().finished().await.unwrap_err();
+    let error = start(stage(&cluster), with.clone())
+        .unwrap()
+        .finished()
+        .await
+        .unwrap_err();
     assert!(matches!(error, RunError::Drive { .. }), "{error}");
     assert_eq!(with.store.get(&newest).unwrap().unwrap(), whole[..whole.len() - 1]);
 }
@@ -173,16 +229,31 @@ async fn one_fold_reads_all_partitions_of_several_topics() {
     let with = surroundings(&cluster).await;
     let places = [(Topic::Control, 0), (Topic::Changes, 0), (Topic::Changes, 1)];
     for (topic, partition) in places {
-        publish(&*with.publisher, vec![control(topic, partition, Payload::Empty), out(topic, Some(partition), "k", "x")]).await;
+        publish(
+            &*with.publisher,
+            vec![
+                control(topic, partition, Payload::Empty),
+                out(topic, Some(partition), "k", "x"),
+            ],
+        )
+        .await;
     }
     let reads = Reads::All(vec![Topic::Changes, Topic::Control]);
     let group = format!("{}-all", cluster.kafka.topic_prefix);
-    let mut stage = Stage::new("all", &group, reads, Box::new(|positions| support::Collecting::new(positions.keys().copied())));
+    let mut stage = Stage::new(
+        "all",
+        &group,
+        reads,
+        Box::new(|positions| support::Collecting::new(positions.keys().copied())),
+    );
     stage.live = false;
     let mut running = start(stage, with.clone()).unwrap();
     eventually("all is read", || {
         let positions = running.status().positions;
-        places.iter().all(|place| positions.get(place) == Some(&2)).then_some(())
+        places
+            .iter()
+            .all(|place| positions.get(place) == Some(&2))
+            .then_some(())
     })
     .await;
     running.stop();

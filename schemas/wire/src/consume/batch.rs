@@ -29,9 +29,26 @@ const BATCH: usize = 4096;
 /// One thing found in the queue.
 #[derive(Debug)]
 pub(super) enum Taken<'a> {
-    Message { topic: &'a str, partition: i32, offset: i64, key: &'a [u8], value: Option<&'a [u8]>, headers: Headers<'a> },
-    End { topic: &'a str, partition: i32, offset: i64 },
-    Error { topic: Option<&'a str>, partition: i32, offset: i64, code: RDKafkaErrorCode, text: String },
+    Message {
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+        key: &'a [u8],
+        value: Option<&'a [u8]>,
+        headers: Headers<'a>,
+    },
+    End {
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+    },
+    Error {
+        topic: Option<&'a str>,
+        partition: i32,
+        offset: i64,
+        code: RDKafkaErrorCode,
+        text: String,
+    },
 }
 
 /// The headers of a message, read only when asked for.
@@ -84,7 +101,11 @@ impl Queue {
     pub(super) fn new(consumer: Arc<BaseConsumer<Context>>) -> Self {
         // SAFETY: the client is alive, `consumer` keeps it so.
         let raw = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
-        Self { raw, slots: vec![ptr::null_mut(); BATCH], consumer }
+        Self {
+            raw,
+            slots: vec![ptr::null_mut(); BATCH],
+            consumer,
+        }
     }
 
     /// From now on, until its fetching is stopped, the records of this partition come here.
@@ -108,9 +129,8 @@ impl Queue {
     pub(super) fn take(&mut self, wait: Duration, mut each: impl FnMut(Taken<'_>)) -> usize {
         let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive and there is room for `slots.len()` pointers.
-        let taken = unsafe {
-            sys::rd_kafka_consume_batch_queue(self.raw, wait_ms, self.slots.as_mut_ptr(), self.slots.len())
-        };
+        let taken =
+            unsafe { sys::rd_kafka_consume_batch_queue(self.raw, wait_ms, self.slots.as_mut_ptr(), self.slots.len()) };
         let taken = usize::try_from(taken).unwrap_or(0);
         for slot in &mut self.slots[..taken] {
             let guard = Message(std::mem::replace(slot, ptr::null_mut()));
@@ -161,7 +181,11 @@ impl Message {
                 value: unsafe { bytes(message.payload, message.len) },
                 headers: Headers { message },
             },
-            (RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF, Some(topic)) => Taken::End { topic, partition, offset },
+            (RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF, Some(topic)) => Taken::End {
+                topic,
+                partition,
+                offset,
+            },
             (error, topic) => {
                 // SAFETY: the text belongs to the message, or is static.
                 let text: *const c_char = unsafe { sys::rd_kafka_message_errstr(message) };
@@ -171,7 +195,13 @@ impl Message {
                     // SAFETY: a C string, as above.
                     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
                 };
-                Taken::Error { topic, partition, offset, code: error.into(), text }
+                Taken::Error {
+                    topic,
+                    partition,
+                    offset,
+                    code: error.into(),
+                    text,
+                }
             }
         }
     }

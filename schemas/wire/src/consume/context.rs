@@ -33,7 +33,10 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn take(&self) -> Option<Rebalance> {
-        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.rebalances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 
     /// From now on revocations are obeyed at once: nobody looks at them any more.
@@ -61,11 +64,19 @@ impl ConsumerContext for Context {
             return;
         }
         let rebalance = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            Rebalance::Assign(list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect())
+            Rebalance::Assign(
+                list.elements()
+                    .iter()
+                    .map(|e| (e.topic().to_owned(), e.partition()))
+                    .collect(),
+            )
         } else {
             Rebalance::Revoke
         };
-        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
+        self.rebalances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(rebalance);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {

@@ -124,12 +124,17 @@ pub struct Consumer {
 
 impl fmt::Debug for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consumer").field("places", &self.lanes.keys()).finish_non_exhaustive()
+        f.debug_struct("Consumer")
+            .field("places", &self.lanes.keys())
+            .finish_non_exhaustive()
     }
 }
 
 fn broker(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> ConsumeError {
-    |error| ConsumeError::Broker { doing: doing.into(), reason: error.to_string() }
+    |error| ConsumeError::Broker {
+        doing: doing.into(),
+        reason: error.to_string(),
+    }
 }
 
 impl Consumer {
@@ -147,7 +152,14 @@ impl Consumer {
         let names: BTreeMap<Topic, String> = Topic::ALL.into_iter().map(|t| (t, config.topic_name(t))).collect();
         let topics = names.iter().map(|(topic, name)| (name.clone(), *topic)).collect();
         let queue = Queue::new(Arc::clone(&inner));
-        Ok(Self { queue, inner, names, topics, lanes: BTreeMap::new(), translator })
+        Ok(Self {
+            queue,
+            inner,
+            names,
+            topics,
+            lanes: BTreeMap::new(),
+            translator,
+        })
     }
 
     /// Joins a group that shares the partitions of one topic.
@@ -159,7 +171,10 @@ impl Consumer {
     ) -> Result<Self, ConsumeError> {
         let consumer = Self::manual(config, group, translator)?;
         let name = &consumer.names[&topic];
-        consumer.inner.subscribe(&[name]).map_err(broker(format!("join group {group} for {name}")))?;
+        consumer
+            .inner
+            .subscribe(&[name])
+            .map_err(broker(format!("join group {group} for {name}")))?;
         Ok(consumer)
     }
 
@@ -168,13 +183,18 @@ impl Consumer {
         let mut counts = BTreeMap::new();
         for topic in topics {
             let name = &self.names[topic];
-            let metadata =
-                self.inner.fetch_metadata(Some(name), ANSWER).map_err(broker(format!("ask for the partitions of {name}")))?;
+            let metadata = self
+                .inner
+                .fetch_metadata(Some(name), ANSWER)
+                .map_err(broker(format!("ask for the partitions of {name}")))?;
             match crate::topics::partitions_in(&metadata, &self.topics).get(topic) {
                 Some(count) => counts.insert(*topic, *count),
                 None => {
                     let reason = "it does not exist: create all topics with `dialtone topics apply`".to_owned();
-                    return Err(ConsumeError::Broker { doing: format!("ask for the partitions of {name}"), reason });
+                    return Err(ConsumeError::Broker {
+                        doing: format!("ask for the partitions of {name}"),
+                        reason,
+                    });
                 }
             };
         }
@@ -190,7 +210,9 @@ impl Consumer {
     fn ask_watermarks(&self, (topic, partition): Place) -> Result<(i64, i64), ConsumeError> {
         let name = &self.names[&topic];
         let doing = || format!("ask where {name} partition {partition} begins");
-        self.inner.fetch_watermarks(name, partition, ANSWER).map_err(|error| broker(doing())(error))
+        self.inner
+            .fetch_watermarks(name, partition, ANSWER)
+            .map_err(|error| broker(doing())(error))
     }
 
     /// Reads these places from these positions, and no others. What was read of them and not taken is dropped.
@@ -201,10 +223,20 @@ impl Consumer {
             let name = &self.names[topic];
             let doing = || format!("read {name} partition {partition} from {next}");
             if !self.queue.divert(name, *partition) {
-                return Err(ConsumeError::Broker { doing: doing(), reason: "its queue cannot be had".to_owned() });
+                return Err(ConsumeError::Broker {
+                    doing: doing(),
+                    reason: "its queue cannot be had".to_owned(),
+                });
             }
-            list.add_partition_offset(name, *partition, Offset::Offset(*next)).map_err(|error| broker(doing())(error))?;
-            self.lanes.insert((*topic, *partition), Lane { next: *next, ..Lane::default() });
+            list.add_partition_offset(name, *partition, Offset::Offset(*next))
+                .map_err(|error| broker(doing())(error))?;
+            self.lanes.insert(
+                (*topic, *partition),
+                Lane {
+                    next: *next,
+                    ..Lane::default()
+                },
+            );
         }
         self.inner.assign(&list).map_err(broker("assign"))
     }
@@ -220,7 +252,13 @@ impl Consumer {
         if let Some(assignment) = self.serve()? {
             return Ok(Some(assignment));
         }
-        let Self { queue, topics, names, lanes, .. } = self;
+        let Self {
+            queue,
+            topics,
+            names,
+            lanes,
+            ..
+        } = self;
         // A partition that was assigned before is first stopped, on librdkafka's own thread, and that undoes the diversion. It
         // is made again until something has come this way, which is always after the stop.
         for ((topic, partition), _) in lanes.iter().filter(|(_, lane)| !lane.arrived) {
@@ -228,10 +266,19 @@ impl Consumer {
         }
         let mut failed = None;
         queue.take(wait, |taken| match taken {
-            Taken::Message { topic, partition, offset, key, value, headers } => {
+            Taken::Message {
+                topic,
+                partition,
+                offset,
+                key,
+                value,
+                headers,
+            } => {
                 let place = topics.get(topic).map(|topic| (*topic, partition));
                 // Records of a place that was taken away meanwhile belong to its next reader.
-                let Some((place, lane)) = place.and_then(|place| Some((place, lanes.get_mut(&place)?))) else { return };
+                let Some((place, lane)) = place.and_then(|place| Some((place, lanes.get_mut(&place)?))) else {
+                    return;
+                };
                 if offset < lane.next {
                     return; // fetched twice, around a pause
                 }
@@ -241,7 +288,11 @@ impl Consumer {
                 (lane.at_end, lane.arrived) = (false, true);
                 lane.records.push_back(record);
             }
-            Taken::End { topic, partition, offset } => {
+            Taken::End {
+                topic,
+                partition,
+                offset,
+            } => {
                 let place = topics.get(topic).map(|topic| (*topic, partition));
                 if let Some(lane) = place.and_then(|place| lanes.get_mut(&place)) {
                     // Nothing but control records may lie between.
@@ -249,9 +300,20 @@ impl Consumer {
                     (lane.at_end, lane.arrived) = (true, true);
                 }
             }
-            Taken::Error { topic, partition, offset, code, text } => {
+            Taken::Error {
+                topic,
+                partition,
+                offset,
+                code,
+                text,
+            } => {
                 if failed.is_none() {
-                    failed = Some((topic.and_then(|t| topics.get(t)).map(|t| (*t, partition)), offset, code, text));
+                    failed = Some((
+                        topic.and_then(|t| topics.get(t)).map(|t| (*t, partition)),
+                        offset,
+                        code,
+                        text,
+                    ));
                 }
             }
         });
@@ -277,7 +339,9 @@ impl Consumer {
             }
         }
         if let Some((code, reason)) = self.inner.client().fatal_error() {
-            return Err(ConsumeError::Fatal { reason: format!("{code}: {reason}") });
+            return Err(ConsumeError::Fatal {
+                reason: format!("{code}: {reason}"),
+            });
         }
         let place = |(name, partition): (String, i32)| Some((*self.topics.get(&name)?, partition));
         Ok(self.inner.context().take().map(|rebalance| match rebalance {
@@ -287,12 +351,24 @@ impl Consumer {
     }
 
     /// Which errors end the reading? librdkafka recovers from the others by itself.
-    fn judge(&self, place: Option<Place>, offset: i64, code: RDKafkaErrorCode, text: String) -> Result<(), ConsumeError> {
+    fn judge(
+        &self,
+        place: Option<Place>,
+        offset: i64,
+        code: RDKafkaErrorCode,
+        text: String,
+    ) -> Result<(), ConsumeError> {
         match (code, place) {
             (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, Some(place)) => {
                 let (low, high) = self.ask_watermarks(place).unwrap_or((-1, -1));
                 let wanted = self.lanes.get(&place).map_or(offset, |lane| lane.next);
-                Err(ConsumeError::PositionLost { topic: self.names[&place.0].clone(), partition: place.1, wanted, low, high })
+                Err(ConsumeError::PositionLost {
+                    topic: self.names[&place.0].clone(),
+                    partition: place.1,
+                    wanted,
+                    low,
+                    high,
+                })
             }
             (RDKafkaErrorCode::Fatal, _) => Err(ConsumeError::Fatal { reason: text }),
             (
@@ -304,7 +380,10 @@ impl Consumer {
                 _,
             ) => {
                 let at = place.map_or_else(String::new, |(t, p)| format!("{} partition {p}", self.names[&t]));
-                Err(ConsumeError::Broker { doing: format!("read {at}"), reason: text })
+                Err(ConsumeError::Broker {
+                    doing: format!("read {at}"),
+                    reason: text,
+                })
             }
             _ => {
                 tracing::warn!(?place, ?code, text, "reading was disturbed, it goes on");
@@ -339,7 +418,11 @@ impl Consumer {
     pub fn take(&mut self, place: Place) -> Option<LogRecord> {
         let lane = self.lanes.get_mut(&place)?;
         let first = lane.records.front()?;
-        if self.translator.as_ref().is_some_and(|translator| translator.is_unknown(&first.payload)) {
+        if self
+            .translator
+            .as_ref()
+            .is_some_and(|translator| translator.is_unknown(&first.payload))
+        {
             return None;
         }
         let mut record = lane.records.pop_front()?;
@@ -357,7 +440,9 @@ impl Consumer {
 
     /// Has everything of this place been taken that was in the log when it was last asked?
     pub fn at_end(&self, place: Place) -> bool {
-        self.lanes.get(&place).is_some_and(|lane| lane.at_end && lane.records.is_empty())
+        self.lanes
+            .get(&place)
+            .is_some_and(|lane| lane.at_end && lane.records.is_empty())
     }
 
     /// Records between what was taken and the log's end; unknown before the first fetch.
@@ -388,15 +473,17 @@ impl Consumer {
         inner.context().close();
         let (done, closed) = mpsc::sync_channel(1);
         let begun = Instant::now();
-        let closing = std::thread::Builder::new().name("dialtone-consumer-close".to_owned()).spawn(move || {
-            inner.unsubscribe();
-            if let Err(error) = inner.unassign() {
-                tracing::debug!(%error, "unassign while closing");
-            }
-            drop(queue);
-            drop(inner);
-            done.send(()).ok(); // the caller may have given up waiting
-        });
+        let closing = std::thread::Builder::new()
+            .name("dialtone-consumer-close".to_owned())
+            .spawn(move || {
+                inner.unsubscribe();
+                if let Err(error) = inner.unassign() {
+                    tracing::debug!(%error, "unassign while closing");
+                }
+                drop(queue);
+                drop(inner);
+                done.send(()).ok(); // the caller may have given up waiting
+            });
         let in_time = closing.is_ok() && closed.recv_timeout(deadline).is_ok();
         if !in_time {
             tracing::warn!(waited = ?begun.elapsed(), "the consumer does not close: left behind");
@@ -424,9 +511,19 @@ fn record(place: Place, offset: i64, key: &[u8], value: Option<&[u8]>, headers: 
             both.extend_from_slice(value);
             let value = Bytes::from(both);
             let key = value.slice(..key.len());
-            LogRecord { place, offset, payload: Payload::Value(value.slice(key.len()..)), key }
+            LogRecord {
+                place,
+                offset,
+                payload: Payload::Value(value.slice(key.len()..)),
+                key,
+            }
         }
-        None => LogRecord { place, offset, key: Bytes::copy_from_slice(key), payload: payload_of_headers(headers) },
+        None => LogRecord {
+            place,
+            offset,
+            key: Bytes::copy_from_slice(key),
+            payload: payload_of_headers(headers),
+        },
     }
 }
 

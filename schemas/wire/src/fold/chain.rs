@@ -59,7 +59,9 @@ pub enum ChainError {
     #[error("checkpoint store")]
     Store(#[from] StoreError),
     /// An object is not what was written. Going on without it would lose or double something.
-    #[error("checkpoint {name} cannot be read: {reason}. Nothing was changed; restore it, or start a new chain in another state folder")]
+    #[error(
+        "checkpoint {name} cannot be read: {reason}. Nothing was changed; restore it, or start a new chain in another state folder"
+    )]
     Corrupt {
         /// Its name.
         name: String,
@@ -86,7 +88,10 @@ pub struct Chain {
 impl Chain {
     /// The chain under a prefix.
     pub fn new(store: Arc<dyn Store>, prefix: impl Into<String>) -> Self {
-        Self { store, prefix: prefix.into() }
+        Self {
+            store,
+            prefix: prefix.into(),
+        }
     }
 
     /// Where it lies.
@@ -98,7 +103,9 @@ impl Chain {
     pub fn newest(&self) -> Result<Option<(String, Checkpoint)>, ChainError> {
         let mut seen = None;
         for _ in 0..ATTEMPTS {
-            let Some(name) = self.store.newest(&self.prefix)? else { return Ok(None) };
+            let Some(name) = self.store.newest(&self.prefix)? else {
+                return Ok(None);
+            };
             match self.store.get(&name)? {
                 // Between listing and reading, another has gone on twice: list again.
                 Some(bytes) if bytes == STUB => seen = Some(name),
@@ -107,7 +114,10 @@ impl Chain {
             }
         }
         let reason = "the newest object is a stub or has gone";
-        Err(ChainError::Corrupt { name: seen.unwrap_or_default(), reason: reason.to_owned() })
+        Err(ChainError::Corrupt {
+            name: seen.unwrap_or_default(),
+            reason: reason.to_owned(),
+        })
     }
 
     /// Begins the chain: an object that fixes where everything starts. Lost means that another has begun it.
@@ -151,11 +161,18 @@ impl Chain {
 
 /// Names sort like marks, also below zero.
 fn name_of(from: i64) -> String {
-    if from < 0 { format!("n{:020}", from.wrapping_sub(i64::MIN).unsigned_abs()) } else { format!("p{from:020}") }
+    if from < 0 {
+        format!("n{:020}", from.wrapping_sub(i64::MIN).unsigned_abs())
+    } else {
+        format!("p{from:020}")
+    }
 }
 
 fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, ChainError> {
-    let failed = |reason: String| ChainError::Write { from: checkpoint.from, reason };
+    let failed = |reason: String| ChainError::Write {
+        from: checkpoint.from,
+        reason,
+    };
     let plain = postcard::to_stdvec(checkpoint).map_err(|error| failed(error.to_string()))?;
     let body = zstd::bulk::compress(&plain, COMPRESSION).map_err(|error| failed(error.to_string()))?;
     let mut bytes = Vec::with_capacity(body.len() + 32);
@@ -167,19 +184,28 @@ fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, ChainError> {
 }
 
 fn decode(name: &str, bytes: &[u8]) -> Result<Checkpoint, ChainError> {
-    let corrupt = |reason: String| ChainError::Corrupt { name: name.to_owned(), reason };
+    let corrupt = |reason: String| ChainError::Corrupt {
+        name: name.to_owned(),
+        reason,
+    };
     let Some((magic, rest)) = bytes.split_at_checked(MAGIC.len()) else {
         return Err(corrupt(format!("{} bytes", bytes.len())));
     };
     if magic != MAGIC {
         return Err(corrupt("not a checkpoint of this format".to_owned()));
     }
-    let header = rest.split_at_checked(CHECKSUM_BYTES).and_then(|(sum, rest)| Some((sum, rest.split_first_chunk::<8>()?)));
-    let Some((sum, (len, body))) = header else { return Err(corrupt("torn".to_owned())) };
+    let header = rest
+        .split_at_checked(CHECKSUM_BYTES)
+        .and_then(|(sum, rest)| Some((sum, rest.split_first_chunk::<8>()?)));
+    let Some((sum, (len, body))) = header else {
+        return Err(corrupt("torn".to_owned()));
+    };
     if blake3::hash(body).as_bytes()[..CHECKSUM_BYTES] != *sum {
         return Err(corrupt("its checksum does not fit: torn or changed".to_owned()));
     }
-    let len = usize::try_from(u64::from_be_bytes(*len)).ok().filter(|len| *len <= MAX_OBJECT_BYTES);
+    let len = usize::try_from(u64::from_be_bytes(*len))
+        .ok()
+        .filter(|len| *len <= MAX_OBJECT_BYTES);
     let len = len.ok_or_else(|| corrupt("larger than any checkpoint".to_owned()))?;
     let plain = zstd::bulk::decompress(body, len).map_err(|error| corrupt(error.to_string()))?;
     postcard::from_bytes(&plain).map_err(|error| corrupt(error.to_string()))
@@ -191,7 +217,12 @@ mod tests {
     use crate::fold::store::{Fault, MemoryStore};
 
     fn checkpoint(from: i64, to: i64, state: &[u8]) -> Checkpoint {
-        Checkpoint { from, to, state: state.to_vec(), ..Checkpoint::default() }
+        Checkpoint {
+            from,
+            to,
+            state: state.to_vec(),
+            ..Checkpoint::default()
+        }
     }
 
     fn chain() -> (Arc<MemoryStore>, Chain) {
@@ -201,7 +232,17 @@ mod tests {
 
     #[test]
     fn names_sort_like_marks_below_zero_too_and_after_the_genesis() {
-        let marks = [i64::MIN, -62_135_596_800_000_000, -1, 0, 1, 9, 10, 253_402_300_799_000_000, i64::MAX];
+        let marks = [
+            i64::MIN,
+            -62_135_596_800_000_000,
+            -1,
+            0,
+            1,
+            9,
+            10,
+            253_402_300_799_000_000,
+            i64::MAX,
+        ];
         let names: Vec<_> = marks.into_iter().map(name_of).collect();
         assert!(names.is_sorted(), "{names:?}");
         assert!(GENESIS < names[0].as_str());
@@ -212,9 +253,15 @@ mod tests {
     fn the_newest_object_is_the_one_that_starts_last() {
         let (_, chain) = chain();
         assert!(chain.newest().unwrap().is_none());
-        assert!(matches!(chain.begin(&checkpoint(-5, -5, b"g")).unwrap(), Appended::Won(_)));
+        assert!(matches!(
+            chain.begin(&checkpoint(-5, -5, b"g")).unwrap(),
+            Appended::Won(_)
+        ));
         for (from, to) in [(-5, -1), (-1, 100), (100, 101)] {
-            assert!(matches!(chain.append(&checkpoint(from, to, b"s")).unwrap(), Appended::Won(_)));
+            assert!(matches!(
+                chain.append(&checkpoint(from, to, b"s")).unwrap(),
+                Appended::Won(_)
+            ));
             assert_eq!(chain.newest().unwrap().unwrap().1.to, to);
         }
     }
@@ -222,17 +269,35 @@ mod tests {
     #[test]
     fn of_two_that_go_on_from_one_place_the_second_has_lost_unless_it_wrote_the_same() {
         let (_, chain) = chain();
-        assert!(matches!(chain.append(&checkpoint(0, 5, b"a")).unwrap(), Appended::Won(_)));
-        assert_eq!(chain.append(&checkpoint(0, 7, b"b")).unwrap(), Appended::Lost, "named by where it starts, not by where it ends");
-        assert!(matches!(chain.append(&checkpoint(0, 5, b"a")).unwrap(), Appended::Won(_)));
+        assert!(matches!(
+            chain.append(&checkpoint(0, 5, b"a")).unwrap(),
+            Appended::Won(_)
+        ));
+        assert_eq!(
+            chain.append(&checkpoint(0, 7, b"b")).unwrap(),
+            Appended::Lost,
+            "named by where it starts, not by where it ends"
+        );
+        assert!(matches!(
+            chain.append(&checkpoint(0, 5, b"a")).unwrap(),
+            Appended::Won(_)
+        ));
     }
 
     #[test]
     fn an_ambiguous_create_is_settled_by_what_lies_there() {
-        for faults in [vec![Fault::Before], vec![Fault::After], vec![Fault::Spurious], vec![Fault::Before, Fault::Spurious, Fault::After]] {
+        for faults in [
+            vec![Fault::Before],
+            vec![Fault::After],
+            vec![Fault::Spurious],
+            vec![Fault::Before, Fault::Spurious, Fault::After],
+        ] {
             let (store, chain) = chain();
             store.inject(faults.clone());
-            assert!(matches!(chain.append(&checkpoint(0, 5, b"a")).unwrap(), Appended::Won(_)), "{faults:?}");
+            assert!(
+                matches!(chain.append(&checkpoint(0, 5, b"a")).unwrap(), Appended::Won(_)),
+                "{faults:?}"
+            );
         }
         let (store, chain) = chain();
         chain.append(&checkpoint(0, 5, b"a")).unwrap();
@@ -244,13 +309,18 @@ mod tests {
     fn a_store_that_never_answers_is_an_error_and_not_a_loss() {
         let (store, chain) = chain();
         store.inject([Fault::Before; ATTEMPTS]);
-        assert!(matches!(chain.append(&checkpoint(0, 5, b"a")), Err(ChainError::Store(_))));
+        assert!(matches!(
+            chain.append(&checkpoint(0, 5, b"a")),
+            Err(ChainError::Store(_))
+        ));
     }
 
     #[test]
     fn a_sleeper_cannot_create_an_object_again_that_has_become_a_stub() {
         let (store, chain) = chain();
-        let Appended::Won(name) = chain.append(&checkpoint(0, 5, &[7; 10_000])).unwrap() else { panic!("won") };
+        let Appended::Won(name) = chain.append(&checkpoint(0, 5, &[7; 10_000])).unwrap() else {
+            panic!("won")
+        };
         chain.append(&checkpoint(5, 9, b"b")).unwrap();
         chain.stub(&name);
         assert!(store.get(&name).unwrap().unwrap().len() < 64, "space is given back");
@@ -260,18 +330,26 @@ mod tests {
     #[test]
     fn a_torn_or_changed_object_is_an_error_and_never_a_new_beginning() {
         let (store, chain) = chain();
-        let Appended::Won(name) = chain.append(&checkpoint(0, 5, b"state")).unwrap() else { panic!("won") };
+        let Appended::Won(name) = chain.append(&checkpoint(0, 5, b"state")).unwrap() else {
+            panic!("won")
+        };
         let whole = store.get(&name).unwrap().unwrap();
         for len in 0..whole.len() {
             store.put(&name, &whole[..len]).unwrap();
-            assert!(matches!(chain.newest(), Err(ChainError::Corrupt { .. })), "cut after {len}");
+            assert!(
+                matches!(chain.newest(), Err(ChainError::Corrupt { .. })),
+                "cut after {len}"
+            );
         }
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 0x40;
             store.put(&name, &changed).unwrap();
             let read = chain.newest();
-            assert!(matches!(read, Err(ChainError::Corrupt { .. })) || read.unwrap().unwrap().1.state == b"state", "bit at {at}");
+            assert!(
+                matches!(read, Err(ChainError::Corrupt { .. })) || read.unwrap().unwrap().1.state == b"state",
+                "bit at {at}"
+            );
         }
     }
 }

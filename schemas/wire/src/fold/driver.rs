@@ -103,7 +103,13 @@ pub enum DriveError {
 impl DriveError {
     /// Only the store did not answer: nothing is wrong, trying again may help.
     pub const fn is_store(&self) -> bool {
-        matches!(self, Self::Chain { source: ChainError::Store(_), .. })
+        matches!(
+            self,
+            Self::Chain {
+                source: ChainError::Store(_),
+                ..
+            }
+        )
     }
 }
 
@@ -161,8 +167,14 @@ impl<F: Fold> Driver<F> {
         fresh: impl FnOnce() -> F,
     ) -> Result<Self, DriveError> {
         let prefix = chain.prefix().to_owned();
-        let of_chain = |source| DriveError::Chain { prefix: prefix.clone(), source };
-        let of_fold = |source| DriveError::Snapshot { prefix: prefix.clone(), source };
+        let of_chain = |source| DriveError::Chain {
+            prefix: prefix.clone(),
+            source,
+        };
+        let of_fold = |source| DriveError::Snapshot {
+            prefix: prefix.clone(),
+            source,
+        };
         let mut fold = fresh();
         let mut newest = chain.newest().map_err(of_chain)?;
         if newest.is_none() {
@@ -183,10 +195,17 @@ impl<F: Fold> Driver<F> {
         }
         let Some((name, checkpoint)) = newest else {
             let reason = "its beginning was created by another and is gone".to_owned();
-            return Err(of_chain(ChainError::Corrupt { name: prefix.clone(), reason }));
+            return Err(of_chain(ChainError::Corrupt {
+                name: prefix.clone(),
+                reason,
+            }));
         };
         if checkpoint.partitions != *partitions {
-            return Err(DriveError::Partitions { prefix, then: checkpoint.partitions, now: partitions.clone() });
+            return Err(DriveError::Partitions {
+                prefix,
+                then: checkpoint.partitions,
+                now: partitions.clone(),
+            });
         }
         fold.restore(&checkpoint.state).map_err(of_fold)?;
         if fold.mark() != checkpoint.to || fold.positions() != checkpoint.positions {
@@ -237,9 +256,18 @@ impl<F: Fold> Driver<F> {
     /// The next record of one of the fold's places.
     pub fn absorb(&mut self, record: &LogRecord) -> Result<(), DriveError> {
         let absorbed = self.fold.absorb(record);
-        absorbed.map_err(|source| DriveError::Record { place: record.place, offset: record.offset, source })?;
+        absorbed.map_err(|source| DriveError::Record {
+            place: record.place,
+            offset: record.offset,
+            source,
+        })?;
         self.records += 1;
-        self.bytes += record.key.len() + if let Payload::Value(frame) = &record.payload { frame.len() } else { 16 };
+        self.bytes += record.key.len()
+            + if let Payload::Value(frame) = &record.payload {
+                frame.len()
+            } else {
+                16
+            };
         self.unsaved.append(&mut self.fold.take_outbox());
         Ok(())
     }
@@ -250,7 +278,11 @@ impl<F: Fold> Driver<F> {
             return false;
         }
         let since = now.saturating_sub(self.last);
-        let wait = if self.unsaved.is_empty() { limits.at_rest } else { limits.every };
+        let wait = if self.unsaved.is_empty() {
+            limits.at_rest
+        } else {
+            limits.every
+        };
         let full = self.records >= limits.records || self.bytes >= limits.bytes || self.unsaved.len() >= limits.outbox;
         full || since >= wait.max(self.cost * CHECKPOINT_SHARE)
     }
@@ -262,7 +294,10 @@ impl<F: Fold> Driver<F> {
             return Ok(Outcome::Nothing);
         }
         let prefix = || self.chain.prefix().to_owned();
-        let state = self.fold.snapshot().map_err(|source| DriveError::Snapshot { prefix: prefix(), source })?;
+        let state = self.fold.snapshot().map_err(|source| DriveError::Snapshot {
+            prefix: prefix(),
+            source,
+        })?;
         let mut checkpoint = Checkpoint {
             from: self.mark,
             to: mark,
@@ -279,7 +314,10 @@ impl<F: Fold> Driver<F> {
             Err(source) => {
                 self.unsaved = outbox;
                 self.last = now; // the store is not asked again at once
-                Err(DriveError::Chain { prefix: prefix(), source })
+                Err(DriveError::Chain {
+                    prefix: prefix(),
+                    source,
+                })
             }
             Ok(Appended::Lost) => Ok(Outcome::Lost),
             Ok(Appended::Won(name)) => {
@@ -324,7 +362,13 @@ impl<F: Fold> Driver<F> {
         }
         if failed.is_none() && deliveries.len() < self.outgoing.len() {
             let topic = self.outgoing[deliveries.len()].topic.suffix().to_owned();
-            failed = Some((deliveries.len(), PublishError::Unavailable { topic, reason: "no answer".to_owned() }));
+            failed = Some((
+                deliveries.len(),
+                PublishError::Unavailable {
+                    topic,
+                    reason: "no answer".to_owned(),
+                },
+            ));
         }
         match failed {
             None => {
@@ -333,7 +377,12 @@ impl<F: Fold> Driver<F> {
             }
             Some((index, PublishError::Refused { reason, .. })) => {
                 let topic = self.outgoing[index].topic;
-                Err(DriveError::Refused { prefix: self.chain.prefix().to_owned(), index, topic, reason })
+                Err(DriveError::Refused {
+                    prefix: self.chain.prefix().to_owned(),
+                    index,
+                    topic,
+                    reason,
+                })
             }
             Some((index, error)) => {
                 self.outgoing.drain(..index);

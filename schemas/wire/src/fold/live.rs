@@ -44,7 +44,8 @@ impl Idle {
         }
         *known = standing;
         let behind = wall.plus(-i64::try_from(IDLE.as_micros()).unwrap_or(i64::MAX));
-        let due = standing.at_end && now.saturating_sub(*since) >= IDLE && standing.clock.is_none_or(|clock| clock < behind);
+        let due =
+            standing.at_end && now.saturating_sub(*since) >= IDLE && standing.clock.is_none_or(|clock| clock < behind);
         due.then(|| {
             *since = now; // not again before it could have been read
             behind
@@ -90,13 +91,21 @@ impl Absence {
         };
         let moving = all.iter().filter(|(place, _)| !stuck(place));
         // One that has not begun yet holds the others back rightly.
-        let reached = moving.map(|(_, standing)| standing.clock).min().flatten().map(Tick::floor);
+        let reached = moving
+            .map(|(_, standing)| standing.clock)
+            .min()
+            .flatten()
+            .map(Tick::floor);
         let Some(reached) = reached else { return Vec::new() };
         let is_ahead = |place: &Place| {
             all[place].clock.is_none_or(|clock| clock < reached.time())
                 && self.given_up.get(place).is_none_or(|tick| *tick < reached)
         };
-        let absent: Vec<_> = all.keys().filter(|p| stuck(p) && is_ahead(p)).map(|p| (*p, reached)).collect();
+        let absent: Vec<_> = all
+            .keys()
+            .filter(|p| stuck(p) && is_ahead(p))
+            .map(|p| (*p, reached))
+            .collect();
         self.given_up.extend(absent.iter().copied());
         absent
     }
@@ -104,7 +113,9 @@ impl Absence {
 
 /// The wall clock as event time.
 pub fn wall(now: std::time::SystemTime) -> EventTime {
-    let since = now.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = now
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     EventTime::from_micros(i64::try_from(since.as_micros()).unwrap_or(time::DAY))
 }
 
@@ -127,7 +138,11 @@ mod tests {
     }
 
     fn standing(clock: Option<i64>, at_end: bool) -> Standing {
-        Standing { clock: clock.map(at), read: 0, at_end }
+        Standing {
+            clock: clock.map(at),
+            read: 0,
+            at_end,
+        }
     }
 
     #[test]
@@ -135,11 +150,25 @@ mod tests {
         let mut idle = Idle::default();
         assert_eq!(idle.look(P, standing(Some(1000), true), secs(0), at(1000)), None);
         assert_eq!(idle.look(P, standing(Some(1000), true), secs(119), at(1119)), None);
-        assert_eq!(idle.look(P, standing(Some(1000), false), secs(121), at(1121)), None, "not at the end");
-        assert_eq!(idle.look(P, standing(Some(1000), true), secs(122), at(1122)), Some(at(1002)));
-        assert_eq!(idle.look(P, standing(Some(1000), true), secs(123), at(1123)), None, "not twice before it is read");
+        assert_eq!(
+            idle.look(P, standing(Some(1000), false), secs(121), at(1121)),
+            None,
+            "not at the end"
+        );
+        assert_eq!(
+            idle.look(P, standing(Some(1000), true), secs(122), at(1122)),
+            Some(at(1002))
+        );
+        assert_eq!(
+            idle.look(P, standing(Some(1000), true), secs(123), at(1123)),
+            None,
+            "not twice before it is read"
+        );
         assert_eq!(idle.look(P, standing(Some(1002), true), secs(124), at(1124)), None);
-        assert_eq!(idle.look(P, standing(Some(1002), true), secs(244), at(1244)), Some(at(1124)));
+        assert_eq!(
+            idle.look(P, standing(Some(1002), true), secs(244), at(1244)),
+            Some(at(1124))
+        );
     }
 
     #[test]
@@ -147,7 +176,10 @@ mod tests {
         let mut idle = Idle::default();
         for second in 0..1000_u32 {
             let clock = 1000 + i64::from(second / 60);
-            assert_eq!(idle.look(P, standing(Some(clock), true), secs(second.into()), at(9000)), None);
+            assert_eq!(
+                idle.look(P, standing(Some(clock), true), secs(second.into()), at(9000)),
+                None
+            );
         }
         assert_eq!(idle.look(P, standing(Some(20_000), true), secs(1000), at(9000)), None);
         assert_eq!(idle.look(P, standing(Some(20_000), true), secs(2000), at(9000)), None);
@@ -157,13 +189,21 @@ mod tests {
     fn a_partition_without_markers_is_given_up_after_ten_minutes_and_every_tick_until_it_is_back() {
         let mut absence = Absence::default();
         let mut look = |a: i64, b: i64, c: i64, now: u64| {
-            let all = BTreeMap::from([(A, standing(Some(a), true)), (B, standing(Some(b), true)), (C, standing(Some(c), true))]);
+            let all = BTreeMap::from([
+                (A, standing(Some(a), true)),
+                (B, standing(Some(b), true)),
+                (C, standing(Some(c), true)),
+            ]);
             absence.look(&all, |place| place.0 == Topic::Summaries, secs(now))
         };
         assert_eq!(look(100, 100, 100, 0), []);
         assert_eq!(look(650, 100, 640, 599), [], "not yet");
         let tick = |second| Tick::floor(at(second));
-        assert_eq!(look(700, 100, 695, 600), [(B, tick(690))], "as far as all others have got");
+        assert_eq!(
+            look(700, 100, 695, 600),
+            [(B, tick(690))],
+            "as far as all others have got"
+        );
         assert_eq!(look(705, 690, 699, 610), [], "no new tick; our own record is no marker");
         assert_eq!(look(715, 690, 712, 620), [(B, tick(710))]);
         assert_eq!(look(725, 900, 730, 630), [], "its marker has overtaken");

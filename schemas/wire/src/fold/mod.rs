@@ -67,7 +67,9 @@ pub enum FoldError {
         number: i64,
     },
     /// The place is none of those the fold reads: the partition count has changed.
-    #[error("{place:?} is not part of this fold: its partition count has changed; finish the old chain or start a new one")]
+    #[error(
+        "{place:?} is not part of this fold: its partition count has changed; finish the old chain or start a new one"
+    )]
     UnknownPlace {
         /// Which.
         place: Place,

@@ -50,7 +50,12 @@ impl Cluster {
         kafka.properties.insert("reconnect.backoff.ms".into(), "20".into());
         kafka.properties.insert("reconnect.backoff.max.ms".into(), "200".into());
         kafka.partitions = partitions;
-        let unique = dir.path().file_name().unwrap().to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let unique = dir
+            .path()
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "");
         kafka.topic_prefix = format!("wire-{unique}");
         topics::ensure(&kafka).await.unwrap();
         Self { kafka, dir, running }
@@ -74,7 +79,9 @@ impl Cluster {
     /// Everything a partition holds now.
     pub async fn read(&self, place: Place) -> Vec<LogRecord> {
         let kafka = self.kafka.clone();
-        tokio::task::spawn_blocking(move || read_all(&kafka, place)).await.unwrap()
+        tokio::task::spawn_blocking(move || read_all(&kafka, place))
+            .await
+            .unwrap()
     }
 }
 
@@ -86,7 +93,11 @@ pub fn read_all(kafka: &KafkaConfig, place: Place) -> Vec<LogRecord> {
     let mut records = Vec::new();
     let deadline = Instant::now() + DEADLINE;
     while !consumer.at_end(place) {
-        assert!(Instant::now() < deadline, "{} records of {place:?} and no end", records.len());
+        assert!(
+            Instant::now() < deadline,
+            "{} records of {place:?} and no end",
+            records.len()
+        );
         consumer.poll(Duration::from_millis(20)).unwrap();
         records.extend(std::iter::from_fn(|| consumer.take(place)));
     }
@@ -95,7 +106,11 @@ pub fn read_all(kafka: &KafkaConfig, place: Place) -> Vec<LogRecord> {
 }
 
 /// Polls until a condition holds.
-pub fn poll_until(consumer: &mut Consumer, what: &str, mut done: impl FnMut(&mut Consumer, Option<Assignment>) -> bool) {
+pub fn poll_until(
+    consumer: &mut Consumer,
+    what: &str,
+    mut done: impl FnMut(&mut Consumer, Option<Assignment>) -> bool,
+) {
     let deadline = Instant::now() + DEADLINE;
     loop {
         assert!(Instant::now() < deadline, "never happened: {what}");
@@ -129,7 +144,13 @@ pub fn out(topic: Topic, partition: Option<i32>, key: &str, value: impl Into<Str
 }
 
 pub fn control(topic: Topic, partition: i32, payload: Payload) -> OutRecord {
-    OutRecord { topic, partition: Some(partition), key: Bytes::new(), payload, headers: Vec::new() }
+    OutRecord {
+        topic,
+        partition: Some(partition),
+        key: Bytes::new(),
+        payload,
+        headers: Vec::new(),
+    }
 }
 
 /// Publishes and requires every acknowledgement.
@@ -163,8 +184,20 @@ pub struct Numbering {
 
 impl Numbering {
     pub fn new(positions: &BTreeMap<Place, i64>) -> Self {
-        let (place, next) = positions.first_key_value().map(|(place, next)| (*place, *next)).unwrap();
-        Self { place, next, number: 0, sum: 0, step: 1, clock: None, seen: BTreeMap::new(), outbox: Vec::new() }
+        let (place, next) = positions
+            .first_key_value()
+            .map(|(place, next)| (*place, *next))
+            .unwrap();
+        Self {
+            place,
+            next,
+            number: 0,
+            sum: 0,
+            step: 1,
+            clock: None,
+            seen: BTreeMap::new(),
+            outbox: Vec::new(),
+        }
     }
 }
 
@@ -174,7 +207,11 @@ impl Fold for Numbering {
             return Err(FoldError::UnknownPlace { place: record.place });
         }
         if record.offset < self.next {
-            return Err(FoldError::OutOfOrder { place: self.place, offset: record.offset, expected: self.next });
+            return Err(FoldError::OutOfOrder {
+                place: self.place,
+                offset: record.offset,
+                expected: self.next,
+            });
         }
         match &record.payload {
             Payload::Value(value) => {
@@ -251,13 +288,18 @@ pub struct Collecting {
 
 impl Collecting {
     pub fn new(places: impl IntoIterator<Item = Place>) -> Self {
-        Self { next: places.into_iter().map(|place| (place, 0)).collect() }
+        Self {
+            next: places.into_iter().map(|place| (place, 0)).collect(),
+        }
     }
 }
 
 impl Fold for Collecting {
     fn absorb(&mut self, record: &LogRecord) -> Result<(), FoldError> {
-        let next = self.next.get_mut(&record.place).ok_or(FoldError::UnknownPlace { place: record.place })?;
+        let next = self
+            .next
+            .get_mut(&record.place)
+            .ok_or(FoldError::UnknownPlace { place: record.place })?;
         *next = record.offset + 1;
         Ok(())
     }

@@ -41,7 +41,10 @@ impl FolderStore {
                 tracing::debug!(%error, "stale staging file");
             }
         }
-        Ok(Self { root, staged: AtomicU64::new(0) })
+        Ok(Self {
+            root,
+            staged: AtomicU64::new(0),
+        })
     }
 
     fn path(&self, doing: &'static str, name: &str) -> Result<PathBuf, StoreError> {
@@ -56,8 +59,13 @@ impl FolderStore {
     /// Writes the bytes under a name of our own and forces them to disk.
     fn stage(&self, bytes: &[u8]) -> io::Result<PathBuf> {
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
-        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let path = self.root.join(STAGING).join(format!("{}-{nanos}-{number}", std::process::id()));
+        let nanos = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos());
+        let path = self
+            .root
+            .join(STAGING)
+            .join(format!("{}-{nanos}-{number}", std::process::id()));
         let mut file = File::create_new(&path)?;
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
         if let Err(error) = written {
@@ -94,7 +102,11 @@ impl Store for FolderStore {
     fn create(&self, name: &str, bytes: &[u8]) -> Result<Put, StoreError> {
         const DOING: &str = "create";
         if bytes.len() > MAX_OBJECT_BYTES {
-            return Err(StoreError::new(DOING, name, format!("{} bytes: at most {MAX_OBJECT_BYTES}", bytes.len())));
+            return Err(StoreError::new(
+                DOING,
+                name,
+                format!("{} bytes: at most {MAX_OBJECT_BYTES}", bytes.len()),
+            ));
         }
         let path = self.path(DOING, name)?;
         let failed = |error: io::Error| StoreError::new(DOING, name, error);

@@ -34,7 +34,10 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// The next writes go like this, one fault each; afterwards all is well.
     pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).extend(faults);
+        self.faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(faults);
     }
 
     /// From now on a create replaces what is there, as some stores do.
@@ -44,12 +47,20 @@ impl MemoryStore {
 
     /// Bytes kept under a prefix.
     pub fn bytes(&self, prefix: &str) -> usize {
-        self.objects().iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, bytes)| bytes.len()).sum()
+        self.objects()
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(_, bytes)| bytes.len())
+            .sum()
     }
 
     /// Names under a prefix, in order.
     pub fn names(&self, prefix: &str) -> Vec<String> {
-        self.objects().keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+        self.objects()
+            .keys()
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect()
     }
 
     fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
@@ -57,7 +68,11 @@ impl MemoryStore {
     }
 
     fn fault(&self) -> Fault {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Fault::None)
+        self.faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+            .unwrap_or(Fault::None)
     }
 }
 
@@ -77,7 +92,11 @@ impl Store for MemoryStore {
             objects.insert(name.to_owned(), bytes.to_vec());
             Put::Created
         };
-        if fault == Fault::After { Err(injected()) } else { Ok(put) }
+        if fault == Fault::After {
+            Err(injected())
+        } else {
+            Ok(put)
+        }
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -97,6 +116,10 @@ impl Store for MemoryStore {
             return Err(StoreError::new("replace", name, "injected"));
         }
         self.objects().insert(name.to_owned(), bytes.to_vec());
-        if fault == Fault::After { Err(StoreError::new("replace", name, "injected")) } else { Ok(()) }
+        if fault == Fault::After {
+            Err(StoreError::new("replace", name, "injected"))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -34,7 +34,11 @@ pub struct StoreError {
 
 impl StoreError {
     pub(crate) fn new(doing: &'static str, name: &str, reason: impl ToString) -> Self {
-        Self { doing, name: name.to_owned(), reason: reason.to_string() }
+        Self {
+            doing,
+            name: name.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -67,7 +71,11 @@ pub fn probe(store: &dyn Store) -> Result<(), StoreError> {
     }
     match store.get(NAME)? {
         Some(bytes) if bytes == b"probe" => Ok(()),
-        _ => Err(StoreError::new("probe", NAME, "the store does not give back what was created")),
+        _ => Err(StoreError::new(
+            "probe",
+            NAME,
+            "the store does not give back what was created",
+        )),
     }
 }
 
@@ -80,16 +88,28 @@ mod tests {
         assert_eq!(store.newest("a").unwrap(), None);
         assert_eq!(store.get("a/1").unwrap(), None);
         assert_eq!(store.create("a/1", b"one").unwrap(), Put::Created);
-        assert_eq!(store.create("a/1", b"two").unwrap(), Put::Exists, "nothing is replaced by a create");
+        assert_eq!(
+            store.create("a/1", b"two").unwrap(),
+            Put::Exists,
+            "nothing is replaced by a create"
+        );
         assert_eq!(store.get("a/1").unwrap().as_deref(), Some(&b"one"[..]));
         assert_eq!(store.create("a/3", b"three").unwrap(), Put::Created);
         assert_eq!(store.create("a/2", b"").unwrap(), Put::Created);
         assert_eq!(store.create("a/9/9", b"deeper").unwrap(), Put::Created);
         assert_eq!(store.create("b/4", b"other").unwrap(), Put::Created);
-        assert_eq!(store.newest("a").unwrap().as_deref(), Some("a/3"), "only what is directly under the prefix");
+        assert_eq!(
+            store.newest("a").unwrap().as_deref(),
+            Some("a/3"),
+            "only what is directly under the prefix"
+        );
         store.put("a/1", b"stub").unwrap();
         assert_eq!(store.get("a/1").unwrap().as_deref(), Some(&b"stub"[..]));
-        assert_eq!(store.create("a/1", b"again").unwrap(), Put::Exists, "a stub keeps its name taken");
+        assert_eq!(
+            store.create("a/1", b"again").unwrap(),
+            Put::Exists,
+            "a stub keeps its name taken"
+        );
         probe(store).unwrap();
         probe(store).unwrap();
     }
@@ -109,7 +129,10 @@ mod tests {
 
     #[test]
     fn an_object_store_does_what_a_store_must() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
         let store = std::sync::Arc::new(object_store::memory::InMemory::new());
         suite(&RemoteStore::new(store, runtime.handle().clone()));
     }
@@ -121,7 +144,11 @@ mod tests {
         let put = |n: usize| store.create("race/1", format!("{n}").as_bytes()).unwrap();
         let won = std::thread::scope(|scope| {
             let writers: Vec<_> = (0..8).map(|n| scope.spawn(move || put(n))).collect();
-            writers.into_iter().map(|w| w.join().unwrap()).filter(|p| *p == Put::Created).count()
+            writers
+                .into_iter()
+                .map(|w| w.join().unwrap())
+                .filter(|p| *p == Put::Created)
+                .count()
         });
         assert_eq!(won, 1);
     }

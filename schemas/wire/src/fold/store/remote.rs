@@ -26,10 +26,17 @@ impl Store for RemoteStore {
     fn create(&self, name: &str, bytes: &[u8]) -> Result<Put, StoreError> {
         const DOING: &str = "create";
         if bytes.len() > MAX_OBJECT_BYTES {
-            return Err(StoreError::new(DOING, name, format!("{} bytes: at most {MAX_OBJECT_BYTES}", bytes.len())));
+            return Err(StoreError::new(
+                DOING,
+                name,
+                format!("{} bytes: at most {MAX_OBJECT_BYTES}", bytes.len()),
+            ));
         }
         let payload = PutPayload::from(bytes.to_vec());
-        match self.runtime.block_on(self.store.put_opts(&Path::from(name), payload, PutMode::Create.into())) {
+        match self
+            .runtime
+            .block_on(self.store.put_opts(&Path::from(name), payload, PutMode::Create.into()))
+        {
             Ok(_) => Ok(Put::Created),
             Err(Error::AlreadyExists { .. }) => Ok(Put::Exists),
             Err(error) => Err(StoreError::new(DOING, name, error)),
@@ -37,7 +44,9 @@ impl Store for RemoteStore {
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = self.runtime.block_on(async { self.store.get(&Path::from(name)).await?.bytes().await });
+        let read = self
+            .runtime
+            .block_on(async { self.store.get(&Path::from(name)).await?.bytes().await });
         match read {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
             Err(Error::NotFound { .. }) => Ok(None),
@@ -52,7 +61,10 @@ impl Store for RemoteStore {
             let mut objects = self.store.list(Some(&path));
             while let Some(object) = objects.try_next().await? {
                 let name = object.location.as_ref();
-                let direct = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')).is_some_and(|n| !n.contains('/'));
+                let direct = name
+                    .strip_prefix(prefix)
+                    .and_then(|rest| rest.strip_prefix('/'))
+                    .is_some_and(|n| !n.contains('/'));
                 if direct && newest.as_deref().is_none_or(|so_far| name > so_far) {
                     newest = Some(name.to_owned());
                 }
@@ -63,7 +75,9 @@ impl Store for RemoteStore {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let put = self.runtime.block_on(self.store.put(&Path::from(name), PutPayload::from(bytes.to_vec())));
+        let put = self
+            .runtime
+            .block_on(self.store.put(&Path::from(name), PutPayload::from(bytes.to_vec())));
         put.map(|_| ()).map_err(|error| StoreError::new("replace", name, error))
     }
 }
