@@ -170,7 +170,9 @@ mod networks {
             let network = text
                 .parse::<IpNet>()
                 .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-            network.map_err(|_| de::Error::custom(format!("{text:?} is no network: expected such as \"10.0.0.0/8\"")))
+            network.map_err(|_said_already| {
+                de::Error::custom(format!("{text:?} is no network: expected such as \"10.0.0.0/8\""))
+            })
         };
         Vec::<String>::deserialize(deserializer)?
             .into_iter()

@@ -20,6 +20,7 @@ mod publish;
 pub mod receive;
 pub mod refusal;
 pub mod service;
+pub mod setup;
 
 #[cfg(test)]
 mod sample;

@@ -65,6 +65,9 @@ impl Refusal {
 
     /// The sentence without anything quoted from what was sent: for topics and logs (P-1).
     pub fn impersonal_detail(&self) -> String {
+        if self.reason == Reason::UnknownField {
+            return self.detail.split(", ").map(plain_path).collect::<Vec<_>>().join(", ");
+        }
         let mut clean = String::with_capacity(self.detail.len());
         let mut quoted = false;
         let mut chars = self.detail.chars().peekable();
@@ -95,6 +98,16 @@ impl Refusal {
     }
 }
 
+/// A key's path, if it looks like one: a sender may use a number or an e-mail address as a key.
+fn plain_path(path: &str) -> &str {
+    let is_plain = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '.' | ' ');
+    if path.len() <= 128 && path.chars().all(is_plain) {
+        path
+    } else {
+        "…"
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.reason.name(), self.detail)
@@ -117,5 +130,10 @@ mod tests {
             "kind: unknown variant, expected `final`"
         );
         assert_eq!(clean("cut \"off"), "cut \"…");
+        let unknown = Refusal::new(
+            Reason::UnknownField,
+            "unknown field packets.los_ratio, +4930123456, anna@example.org",
+        );
+        assert_eq!(unknown.impersonal_detail(), "unknown field packets.los_ratio, …, …");
     }
 }

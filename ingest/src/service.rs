@@ -3,11 +3,15 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use dialtone_schemas::{Change, Complaint, Event, EventTime, ReportKind, Source, Text, summary::Class};
 use dialtone_wire::{Delivery, OutRecord, Publish, PublishError};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::{
     clock::{IngestClock, clock_records},
@@ -155,6 +159,21 @@ impl IngestService {
         match self.with_clock(|clock| clock.due()) {
             Some(time) => self.tell(time).await,
             None => Ok(()),
+        }
+    }
+
+    /// Tells the logs the time once a second until told to stop. A log that is not told now is told a second later.
+    pub async fn keep_time(&self, stop: CancellationToken) {
+        let mut second = interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = second.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.tick().await {
+                warn!(%error, "clock not acknowledged");
+            }
         }
     }
 

@@ -161,7 +161,7 @@ fn network(record: &StringRecord, wrong: &mut Vec<String>) -> Option<IpNet> {
     let (ip, range) = (&record[NETWORK_IP], &record[NETWORK_RANGE]);
     let address = ip
         .parse::<IpAddr>()
-        .map_err(|_| wrong.push(format!("NetworkIP {ip:?} is no address")))
+        .map_err(|_not_one| wrong.push(format!("NetworkIP {ip:?} is no address")))
         .ok();
     let lengths = if matches!(address, Some(IpAddr::V6(_))) {
         16..=128

@@ -58,7 +58,7 @@ impl PrivacyKey {
     /// A key that nobody has seen before.
     pub fn generate() -> Result<Self, KeyError> {
         let mut bytes = [0; BYTES];
-        getrandom::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+        getrandom::fill(&mut bytes).map_err(|_said_already| KeyError::Random)?;
         Ok(Self(bytes))
     }
 
@@ -79,7 +79,8 @@ impl PrivacyKey {
         let text = fs::read_to_string(path).map_err(failed)?;
         refuse_exposed(path, &fs::metadata(path).map_err(failed)?)?;
         let mut bytes = [0; BYTES];
-        hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| KeyError::Format { path: path.to_owned() })?;
+        hex::decode_to_slice(text.trim(), &mut bytes)
+            .map_err(|_said_already| KeyError::Format { path: path.to_owned() })?;
         Ok(Self(bytes))
     }
 
@@ -216,7 +217,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("privacy.key");
-        drop(PrivacyKey::read_or_create(&path).expect("created"));
+        PrivacyKey::read_or_create(&path).expect("created");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("permissions");
         assert!(matches!(
             PrivacyKey::read_or_create(&path),

@@ -119,10 +119,7 @@ impl Privacy {
             free(text);
         }
         warnings.truncate(MAX_WARNINGS);
-        event.warnings = warnings
-            .iter()
-            .filter_map(|warning| scrub::free_text(warning))
-            .collect();
+        event.warnings = warnings.iter().filter_map(scrub::free_text).collect();
     }
 
     /// The user, the call, and what may stand in the words of a complaint.
@@ -222,7 +219,7 @@ const MAX_WARNINGS: usize = 32;
 
 fn leaf(leaf: &mut Leaf) {
     for dimension in dialtone_schemas::Dimension::ALL {
-        let clean = leaf.get(dimension).and_then(|value| scrub::name(value));
+        let clean = leaf.get(dimension).and_then(scrub::name);
         leaf.set(dimension, clean);
     }
 }

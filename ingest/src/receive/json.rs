@@ -126,4 +126,16 @@ mod tests {
         assert_eq!(refused(&"[".repeat(1000)).detail, "nested deeper than 32 levels");
         assert_eq!(refuse_deep(format!("\"{}\\\"[\"", "[".repeat(100)).as_bytes()), Ok(()));
     }
+
+    proptest::proptest! {
+        /// Whatever bytes come: a value or a refusal.
+        #[test]
+        fn mutated_lines_never_panic(at in 0_usize..200, bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..6)) {
+            let mut line = EVENT.as_bytes().to_vec();
+            let at = at.min(line.len());
+            let end = (at + bytes.len()).min(line.len());
+            line.splice(at..end, bytes);
+            drop(read::<Event>(&line));
+        }
+    }
 }

@@ -255,9 +255,9 @@ impl Context<'_> {
             let model =
                 model(device.capture_device_name.as_deref()).or_else(|| model(device.render_device_name.as_deref()));
             if is_appliance {
-                leaf.device = model
+                leaf.device = model;
             } else {
-                leaf.headset = model
+                leaf.headset = model;
             }
             let driver = device
                 .capture_device_driver

@@ -227,3 +227,15 @@ fn microsofts_own_example_is_read() {
         "a default device is no model"
     );
 }
+
+proptest::proptest! {
+    /// Whatever bytes come: reports, read or refused, never none and never a panic.
+    #[test]
+    fn mutated_records_never_panic(at in 0_usize..5000, bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..6)) {
+        let mut body = include_bytes!("../../../tests/fixtures/graph/peer_to_peer.json").to_vec();
+        let at = at.min(body.len());
+        let end = (at + bytes.len()).min(body.len());
+        body.splice(at..end, bytes);
+        proptest::prop_assert!(!reports(&body.into()).is_empty());
+    }
+}

@@ -70,7 +70,7 @@ impl<'a> Message<'a> {
         if head.len() > MAX_HEAD {
             return Err(MessageError::TooLong);
         }
-        let head = std::str::from_utf8(head).map_err(|_| MessageError::Header)?;
+        let head = std::str::from_utf8(head).map_err(|_said_already| MessageError::Header)?;
         let mut lines = head.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
         let start = start(lines.next().unwrap_or_default())?;
         let mut headers: Vec<(String, String)> = Vec::new();
@@ -114,7 +114,7 @@ impl<'a> Message<'a> {
     pub(super) fn content_length(&self) -> Result<Option<usize>, MessageError> {
         let mut lengths = self
             .headers("content-length")
-            .map(|value| value.parse::<usize>().map_err(|_| MessageError::Length));
+            .map(|value| value.parse::<usize>().map_err(|_said_already| MessageError::Length));
         let first = lengths.next().transpose()?;
         for other in lengths {
             if Some(other?) != first {

@@ -106,7 +106,7 @@ impl Opened {
 
 async fn ask(phone: &UdpSocket, request: &str) -> String {
     phone.send(request.as_bytes()).await.expect("sent");
-    let mut answer = [0; 65_535];
+    let mut answer = vec![0; 65_535];
     let length = phone.recv(&mut answer).await.expect("an answer");
     assert!(length <= request.len(), "never more than was asked");
     String::from_utf8_lossy(&answer[..length]).into_owned()
