@@ -51,7 +51,11 @@ fn load(cli: &Cli) -> Result<Config> {
 
 /// Runs on the async runtime, with logs.
 fn asynchronously<F: Future<Output = Result<ExitCode>>>(cli: &Cli, what: impl FnOnce(Config) -> F) -> Result<ExitCode> {
-    let config = load(cli)?;
+    let mut config = load(cli)?;
+    if matches!(cli.command, Command::Demo(_)) && config.log.level == "info" {
+        // A demo tells its story itself.
+        config.log.level = "warn".to_owned();
+    }
     telemetry::install(&config.log)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(what(config))
 }

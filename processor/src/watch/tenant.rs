@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dialtone_explain::{Condition, Settings};
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, EventTime, Incident, Scope, State, Summary, SummaryKind, Text, Window,
+    Alert, Change, Class, Complaint, Control, EventTime, Incident, Scope, State, Summary, SummaryKind, Text, Window,
     alert::AlertReason,
     control::ControlKind,
     incident::{Alternative, Evidence as Line, Onset, Severity},
@@ -112,8 +112,10 @@ impl Tenant {
                 if !summary.exemplars.is_empty() {
                     slice.exemplars.entry(leaf).or_default().extend(summary.exemplars.iter().cloned());
                 }
-                self.fresh.entry(leaf).or_default().add(&counts);
                 self.baseline.weigh(leaf, &counts);
+                // What comes an hour late says nothing of the volume now.
+                let events = if summary.class == Some(Class::Graph) { 0 } else { counts.events };
+                self.fresh.entry(leaf).or_default().add(&Counts { events, ..counts });
             }
             SummaryKind::Pair => {
                 let Some(far) = &summary.far else { return };

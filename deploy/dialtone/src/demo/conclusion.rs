@@ -60,7 +60,10 @@ impl Conclusion<'_> {
         say::line(format!("The lake: {lake}"));
         say::line("  DuckDB (pip install duckdb==1.5.5 duckdb-extension-delta==1.5.5):");
         say::line(format!(
-            "    python3 -c \"import duckdb; c = duckdb.connect(); c.install_extension('delta') if not c.sql(\\\"from duckdb_extensions() where extension_name='delta' and installed\\\").fetchall() else None; c.load_extension('delta'); print(c.sql(\\\"select near.site, count(*) events, avg(score.mos) mos from delta_scan('{lake}/events') group by 1 order by 2 desc\\\"))\""
+            "    python3 -c \"import duckdb, duckdb_extension_delta as d; c = duckdb.connect(); \
+             c.load_extension(d.__path__[0] + '/extensions/v1.5.5/delta.duckdb_extension'); \
+             print(c.sql(\\\"select near.site, count(*) events, round(avg(score.mos), 2) mos from \
+             delta_scan('{lake}/events') group by 1 order by 2 desc\\\"))\""
         ));
         say::line("  Polars (pip install polars deltalake):");
         say::line(format!(
