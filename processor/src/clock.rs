@@ -79,7 +79,8 @@ mod tests {
     use super::*;
 
     fn event(call: &str, end: &str, received: Option<&str>) -> Event {
-        let text = serde_json::json!({"kind": "interval", "call_id": call, "start": end, "end": end, "received_at": received});
+        let text =
+            serde_json::json!({"kind": "interval", "call_id": call, "start": end, "end": end, "received_at": received});
         serde_json::from_value(text).expect("an event")
     }
 
@@ -92,7 +93,11 @@ mod tests {
     fn a_record_from_the_future_moves_the_clock_no_further_than_its_receipt() {
         let mut clock = PartitionClock::default();
         let fine = event("a", "2026-03-02T09:04:00Z", Some("2026-03-02T09:00:00Z"));
-        assert_eq!(clock.observe(&fine), Verdict::Fine, "four minutes ahead is a phone's clock");
+        assert_eq!(
+            clock.observe(&fine),
+            Verdict::Fine,
+            "four minutes ahead is a phone's clock"
+        );
         assert_eq!(clock.now(), at("2026-03-02T09:00:00Z"));
         let far = event("a", "2036-03-02T09:00:00Z", Some("2026-03-02T09:01:00Z"));
         assert_eq!(clock.observe(&far), Verdict::Future);
@@ -103,8 +108,15 @@ mod tests {
     fn without_a_receipt_one_call_alone_cannot_jump_ahead() {
         let mut clock = PartitionClock::default();
         assert_eq!(clock.observe(&event("a", "2026-03-02T09:00:00Z", None)), Verdict::Fine);
-        assert_eq!(clock.observe(&event("b", "2026-03-02T12:00:00Z", None)), Verdict::Future);
-        assert_eq!(clock.observe(&event("b", "2026-03-02T12:00:10Z", None)), Verdict::Future, "the same call again");
+        assert_eq!(
+            clock.observe(&event("b", "2026-03-02T12:00:00Z", None)),
+            Verdict::Future
+        );
+        assert_eq!(
+            clock.observe(&event("b", "2026-03-02T12:00:10Z", None)),
+            Verdict::Future,
+            "the same call again"
+        );
         assert_eq!(clock.now(), at("2026-03-02T09:00:00Z"));
         assert_eq!(clock.observe(&event("c", "2026-03-02T12:01:00Z", None)), Verdict::Fine);
         assert_eq!(clock.now(), at("2026-03-02T12:01:00Z"));
@@ -116,6 +128,9 @@ mod tests {
         clock.set(EventTime::from_micros(50 * time::SECOND));
         clock.set(EventTime::from_micros(20 * time::SECOND));
         assert_eq!(clock.now(), Some(EventTime::from_micros(50 * time::SECOND)));
-        assert_eq!(clock.tick().map(Tick::time), Some(EventTime::from_micros(50 * time::SECOND)));
+        assert_eq!(
+            clock.tick().map(Tick::time),
+            Some(EventTime::from_micros(50 * time::SECOND))
+        );
     }
 }

@@ -21,7 +21,12 @@ impl Default for Thresholds {
     /// Jitter: Microsoft's stream classifier. Loss 5 %: a tenth is its limit for whole calls, half of it for an interval.
     /// Round trip 400 ms: twice the 200 ms one way at which G.107 falls off. MOS 3.6: R 70, G.109's "some users dissatisfied".
     fn default() -> Self {
-        Self { loss_ratio: 0.05, jitter_ms: 30.0, rtt_ms: 400.0, mos: 3.6 }
+        Self {
+            loss_ratio: 0.05,
+            jitter_ms: 30.0,
+            rtt_ms: 400.0,
+            mos: 3.6,
+        }
     }
 }
 
@@ -41,7 +46,11 @@ pub struct Lateness {
 impl Default for Lateness {
     fn default() -> Self {
         let of = |class: Class| Span::from_micros(class.default_bound());
-        Self { interval: of(Class::Interval), at_end: of(Class::Final), graph: of(Class::Graph) }
+        Self {
+            interval: of(Class::Interval),
+            at_end: of(Class::Final),
+            graph: of(Class::Graph),
+        }
     }
 }
 
@@ -151,7 +160,10 @@ impl Default for Owners {
     fn default() -> Self {
         #[allow(clippy::expect_used, reason = "a constant that is a text")]
         let default = dialtone_schemas::Text::new("service-desk").expect("a text");
-        Self { default, rules: Vec::new() }
+        Self {
+            default,
+            rules: Vec::new(),
+        }
     }
 }
 

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dialtone_schemas::{
-    Alert, Change, Class, Complaint, Control, Event, EventTime, Incident, Record, Reject, Text, Window, avro,
-    time,
+    Alert, Change, Class, Complaint, Control, Event, EventTime, Incident, Record, Reject, Text, Window, avro, time,
     topic::{Topic, event_key, partition_of},
 };
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
@@ -38,7 +37,9 @@ impl Offline {
         let logs = (0..partitions).map(|p| (Topic::Summaries, p));
         let logs = logs.chain([(Topic::Changes, 0), (Topic::Complaints, 0), (Topic::Control, 0)]);
         Self {
-            summarise: (0..partitions).map(|p| Summarise::new(summarise.clone(), p, 0)).collect(),
+            summarise: (0..partitions)
+                .map(|p| Summarise::new(summarise.clone(), p, 0))
+                .collect(),
             watch: Watch::new(watch, logs.map(|place| (place, 0))),
             offsets: BTreeMap::new(),
             highest: None,
@@ -60,7 +61,7 @@ impl Offline {
     pub fn framed_event(&mut self, key: &[u8], frame: Bytes) -> Result<(), FoldError> {
         let partitions = i32::try_from(self.summarise.len()).unwrap_or(i32::MAX);
         let partition = partition_of(key, partitions);
-        self.to_summarise(partition, Bytes::copy_from_slice(key), Payload::Value(frame))?;
+        self.feed_summarise(partition, Bytes::copy_from_slice(key), Payload::Value(frame))?;
         let now = self.summarise[usize::try_from(partition).unwrap_or(0)].now();
         if let Some(now) = now {
             self.highest = Some(self.highest.map_or(now, |highest| highest.max(now)));
@@ -73,17 +74,17 @@ impl Offline {
 
     /// A change that ingest has normalised.
     pub fn change(&mut self, change: &Change) -> Result<(), FoldError> {
-        self.to_watch_value((Topic::Changes, 0), change)
+        self.feed_watch_value((Topic::Changes, 0), change)
     }
 
     /// A complaint that ingest has normalised.
     pub fn complaint(&mut self, complaint: &Complaint) -> Result<(), FoldError> {
-        self.to_watch_value((Topic::Complaints, 0), complaint)
+        self.feed_watch_value((Topic::Complaints, 0), complaint)
     }
 
     /// Something said from outside.
     pub fn control(&mut self, control: &Control) -> Result<(), FoldError> {
-        self.to_watch_value((Topic::Control, 0), control)
+        self.feed_watch_value((Topic::Control, 0), control)
     }
 
     /// Tells every log how far time has got, as ingest does once a second.
@@ -91,10 +92,10 @@ impl Offline {
         self.told = Some(now);
         for partition in 0..self.summarise.len() {
             let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-            self.to_summarise(partition, Bytes::new(), Payload::Clock(now))?;
+            self.feed_summarise(partition, Bytes::new(), Payload::Clock(now))?;
         }
         for topic in [Topic::Changes, Topic::Complaints, Topic::Control] {
-            self.to_watch((topic, 0), Payload::Clock(now))?;
+            self.feed_watch((topic, 0), Payload::Clock(now))?;
         }
         Ok(())
     }
@@ -103,7 +104,11 @@ impl Offline {
     pub fn finish(&mut self) -> Result<(), FoldError> {
         let Some(highest) = self.highest else { return Ok(()) };
         let config = self.summarise[0].config();
-        let bound = Class::ALL.into_iter().map(|class| config.lateness.of(class)).max().unwrap_or(0);
+        let bound = Class::ALL
+            .into_iter()
+            .map(|class| config.lateness.of(class))
+            .max()
+            .unwrap_or(0);
         self.clock(highest.ceil(Window::SPAN).plus(bound + time::MINUTE))
     }
 
@@ -113,34 +118,46 @@ impl Offline {
         *next - 1
     }
 
-    fn to_summarise(&mut self, partition: i32, key: Bytes, payload: Payload) -> Result<(), FoldError> {
+    fn feed_summarise(&mut self, partition: i32, key: Bytes, payload: Payload) -> Result<(), FoldError> {
         let place = (Topic::Events, partition);
         let offset = self.next_offset(place);
         let Some(fold) = usize::try_from(partition).ok().and_then(|p| self.summarise.get_mut(p)) else {
             return Err(FoldError::UnknownPlace { place });
         };
-        fold.absorb(&LogRecord { place, offset, key, payload })?;
+        fold.absorb(&LogRecord {
+            place,
+            offset,
+            key,
+            payload,
+        })?;
         let out = fold.take_outbox();
         self.pass_on(out)
     }
 
-    fn to_watch_value<R: Record>(&mut self, place: Place, record: &R) -> Result<(), FoldError> {
-        self.to_watch(place, Payload::Value(avro::built_in_frame_from(record)?.into()))
+    fn feed_watch_value<R: Record>(&mut self, place: Place, record: &R) -> Result<(), FoldError> {
+        self.feed_watch(place, Payload::Value(avro::built_in_frame_from(record)?.into()))
     }
 
-    fn to_watch(&mut self, place: Place, payload: Payload) -> Result<(), FoldError> {
+    fn feed_watch(&mut self, place: Place, payload: Payload) -> Result<(), FoldError> {
         let offset = self.next_offset(place);
-        self.watch.absorb(&LogRecord { place, offset, key: Bytes::new(), payload })?;
+        self.watch.absorb(&LogRecord {
+            place,
+            offset,
+            key: Bytes::new(),
+            payload,
+        })?;
         let out = self.watch.take_outbox();
         self.pass_on(out)
     }
 
     fn pass_on(&mut self, out: Vec<OutRecord>) -> Result<(), FoldError> {
         for record in out {
-            let Payload::Value(frame) = &record.payload else { continue };
+            let Payload::Value(frame) = &record.payload else {
+                continue;
+            };
             match (record.topic, record.partition) {
                 (Topic::Summaries, Some(partition)) => {
-                    self.to_watch((Topic::Summaries, partition), Payload::Value(frame.clone()))?;
+                    self.feed_watch((Topic::Summaries, partition), Payload::Value(frame.clone()))?;
                 }
                 (Topic::Incidents, _) => {
                     let incident: Incident = avro::record_from_built_in_frame(frame)?;
@@ -173,14 +190,17 @@ impl Offline {
 
     /// What has become of the events (F-1).
     pub fn counts(&self) -> summarise::Counts {
-        self.summarise.iter().map(Summarise::counts).fold(summarise::Counts::default(), |a, b| summarise::Counts {
-            received: a.received + b.received,
-            closed: a.closed + b.closed,
-            held: a.held + b.held,
-            rejected: a.rejected + b.rejected,
-            late: a.late + b.late,
-            duplicate: a.duplicate + b.duplicate,
-        })
+        self.summarise
+            .iter()
+            .map(Summarise::counts)
+            .fold(summarise::Counts::default(), |a, b| summarise::Counts {
+                received: a.received + b.received,
+                closed: a.closed + b.closed,
+                held: a.held + b.held,
+                rejected: a.rejected + b.rejected,
+                late: a.late + b.late,
+                duplicate: a.duplicate + b.duplicate,
+            })
     }
 
     /// What has become of the records that watch read (F-1).

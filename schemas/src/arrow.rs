@@ -29,13 +29,21 @@ pub fn schema(kind: RecordKind) -> Schema {
 }
 
 fn fields(record: &RecordSchema) -> Fields {
-    record.fields.iter().map(|field| column(&field.name, &field.schema)).collect()
+    record
+        .fields
+        .iter()
+        .map(|field| column(&field.name, &field.schema))
+        .collect()
 }
 
 fn column(name: &str, avro: &Avro) -> FieldRef {
     match avro {
         Avro::Union(union) => {
-            let inner = union.variants().iter().find(|v| !matches!(v, Avro::Null)).unwrap_or(&Avro::Null);
+            let inner = union
+                .variants()
+                .iter()
+                .find(|v| !matches!(v, Avro::Null))
+                .unwrap_or(&Avro::Null);
             Arc::new(column(name, inner).as_ref().clone().with_nullable(true))
         }
         other => Arc::new(Field::new(name, data_type(other), false)),
@@ -67,7 +75,10 @@ fn data_type(avro: &Avro) -> DataType {
 fn named(avro: &Avro) -> DataType {
     match avro {
         Avro::Ref { name } if name.name() == "Leaf" => DataType::Struct(
-            Dimension::ALL.iter().map(|d| Arc::new(Field::new(d.name(), DataType::Utf8, true))).collect(),
+            Dimension::ALL
+                .iter()
+                .map(|d| Arc::new(Field::new(d.name(), DataType::Utf8, true)))
+                .collect(),
         ),
         Avro::Ref { name } => find(name.name()).unwrap_or(DataType::Utf8),
         _ => DataType::Utf8,
@@ -85,17 +96,25 @@ fn find(name: &str) -> Option<DataType> {
             _ => None,
         }
     }
-    RecordKind::ALL.iter().find_map(|kind| within(avro::schema(*kind), name))
+    RecordKind::ALL
+        .iter()
+        .find_map(|kind| within(avro::schema(*kind), name))
 }
 
 /// Columns from records.
 pub fn batch_from_records<R: Record>(records: &[R]) -> Result<RecordBatch, ArrowError> {
-    serde_arrow::to_record_batch(schema(R::KIND).fields(), &records)
-        .map_err(|source| ArrowError { record: R::KIND.name(), direction: "into", source: Box::new(source) })
+    serde_arrow::to_record_batch(schema(R::KIND).fields(), &records).map_err(|source| ArrowError {
+        record: R::KIND.name(),
+        direction: "into",
+        source: Box::new(source),
+    })
 }
 
 /// Records from columns.
 pub fn records_from_batch<R: Record>(batch: &RecordBatch) -> Result<Vec<R>, ArrowError> {
-    serde_arrow::from_record_batch(batch)
-        .map_err(|source| ArrowError { record: R::KIND.name(), direction: "from", source: Box::new(source) })
+    serde_arrow::from_record_batch(batch).map_err(|source| ArrowError {
+        record: R::KIND.name(),
+        direction: "from",
+        source: Box::new(source),
+    })
 }

@@ -68,15 +68,26 @@ static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
     // A length bomb must not cost memory: five bytes can claim gigabytes.
     apache_avro::util::max_allocation_bytes(MAX_FRAME_BYTES);
     #[allow(clippy::expect_used, reason = "the files are compiled in; a test parses each")]
-    RecordKind::ALL.map(|kind| Schema::parse_str(kind.avsc()).expect("a built-in schema parses")).into()
+    RecordKind::ALL
+        .map(|kind| Schema::parse_str(kind.avsc()).expect("a built-in schema parses"))
+        .into()
 });
 
 /// Readers and writers of the built-in schemas, with their names resolved once.
 static CODECS: LazyLock<Vec<(GenericDatumReader<'static>, GenericDatumWriter<'static>)>> = LazyLock::new(|| {
-    #[allow(clippy::expect_used, reason = "a schema that parses resolves; a test writes and reads each")]
+    #[allow(
+        clippy::expect_used,
+        reason = "a schema that parses resolves; a test writes and reads each"
+    )]
     let codec = |schema| {
-        let reader = GenericDatumReader::builder(schema).human_readable(false).build().expect("a reader");
-        let writer = GenericDatumWriter::builder(schema).human_readable(false).build().expect("a writer");
+        let reader = GenericDatumReader::builder(schema)
+            .human_readable(false)
+            .build()
+            .expect("a reader");
+        let writer = GenericDatumWriter::builder(schema)
+            .human_readable(false)
+            .build()
+            .expect("a writer");
         (reader, writer)
     };
     SCHEMAS.iter().map(codec).collect()
@@ -96,9 +107,10 @@ pub fn datum_from<R: Record>(record: &R) -> Result<Vec<u8>, AvroError> {
 
 fn write_datum<R: Record>(record: &R, bytes: &mut Vec<u8>) -> Result<(), AvroError> {
     let writer = &CODECS[R::KIND as usize].1;
-    writer
-        .write_ser(bytes, record)
-        .map_err(|source| AvroError::Write { record: R::KIND.name(), source: Box::new(source) })?;
+    writer.write_ser(bytes, record).map_err(|source| AvroError::Write {
+        record: R::KIND.name(),
+        source: Box::new(source),
+    })?;
     Ok(())
 }
 
@@ -108,17 +120,24 @@ pub fn record_from_datum<R: Record>(writer: &Schema, datum: &[u8]) -> Result<R, 
     let reader = GenericDatumReader::builder(writer)
         .human_readable(false)
         .build()
-        .map_err(|source| AvroError::Read { record: R::KIND.name(), source: Box::new(source) })?;
+        .map_err(|source| AvroError::Read {
+            record: R::KIND.name(),
+            source: Box::new(source),
+        })?;
     read_datum(&reader, datum)
 }
 
 fn read_datum<R: Record>(reader: &GenericDatumReader<'_>, mut datum: &[u8]) -> Result<R, AvroError> {
-    let record = reader
-        .read_deser(&mut datum)
-        .map_err(|source| AvroError::Read { record: R::KIND.name(), source: Box::new(source) })?;
+    let record = reader.read_deser(&mut datum).map_err(|source| AvroError::Read {
+        record: R::KIND.name(),
+        source: Box::new(source),
+    })?;
     match datum.len() {
         0 => Ok(record),
-        bytes => Err(AvroError::Trailing { record: R::KIND.name(), bytes }),
+        bytes => Err(AvroError::Trailing {
+            record: R::KIND.name(),
+            bytes,
+        }),
     }
 }
 
@@ -128,7 +147,11 @@ pub fn frame_from<R: Record>(id: u32, record: &R) -> Result<Vec<u8>, AvroError> 
     frame.push(0);
     frame.extend_from_slice(&id.to_be_bytes());
     write_datum(record, &mut frame)?;
-    if frame.len() > MAX_FRAME_BYTES { Err(AvroError::TooLarge { len: frame.len() }) } else { Ok(frame) }
+    if frame.len() > MAX_FRAME_BYTES {
+        Err(AvroError::TooLarge { len: frame.len() })
+    } else {
+        Ok(frame)
+    }
 }
 
 /// A framed record under its built-in id.
@@ -151,6 +174,9 @@ pub fn record_from_built_in_frame<R: Record>(frame: &[u8]) -> Result<R, AvroErro
     if id == R::KIND.built_in_id() {
         read_datum(&CODECS[R::KIND as usize].0, datum)
     } else {
-        Err(AvroError::UnknownId { id, expected: R::KIND.name() })
+        Err(AvroError::UnknownId {
+            id,
+            expected: R::KIND.name(),
+        })
     }
 }

@@ -49,7 +49,9 @@ impl<'de> Deserialize<'de> for Selector {
 impl Selector {
     /// Does the change touch this leaf? A selector that names nothing touches everything.
     pub fn covers(&self, leaf: &Leaf) -> bool {
-        self.0.iter().all(|(dimension, values)| leaf.get(*dimension).is_some_and(|v| values.contains(v)))
+        self.0
+            .iter()
+            .all(|(dimension, values)| leaf.get(*dimension).is_some_and(|v| values.contains(v)))
     }
 }
 

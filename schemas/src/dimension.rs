@@ -89,7 +89,10 @@ impl fmt::Display for Dimension {
 impl FromStr for Dimension {
     type Err = UnknownDimension;
     fn from_str(name: &str) -> Result<Self, UnknownDimension> {
-        Self::ALL.into_iter().find(|d| d.name() == name).ok_or_else(|| UnknownDimension(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|d| d.name() == name)
+            .ok_or_else(|| UnknownDimension(name.to_owned()))
     }
 }
 
@@ -109,7 +112,13 @@ mod tests {
             assert_eq!(dimension.name().parse(), Ok(dimension));
             let mut leaf = Leaf::default();
             leaf.set(dimension, Text::new("x").ok());
-            assert_eq!(Dimension::ALL.into_iter().filter(|d| leaf.get(*d).is_some()).collect::<Vec<_>>(), [dimension]);
+            assert_eq!(
+                Dimension::ALL
+                    .into_iter()
+                    .filter(|d| leaf.get(*d).is_some())
+                    .collect::<Vec<_>>(),
+                [dimension]
+            );
         }
         assert!("sites".parse::<Dimension>().is_err());
     }

@@ -19,7 +19,9 @@ impl EventId {
     pub fn derive<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+            hasher
+                .update(&(part.len() as u64).to_le_bytes())
+                .update(part.as_bytes());
         }
         let mut id = [0; 16];
         id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
@@ -419,38 +421,55 @@ impl Event {
             return Err(EventError::EndsBeforeItStarts { start, end });
         }
         if end.since(start) > Self::MAX_SPAN {
-            return Err(EventError::TooLong { hours: end.since(start) / crate::time::HOUR });
+            return Err(EventError::TooLong {
+                hours: end.since(start) / crate::time::HOUR,
+            });
         }
         let p = &self.packets;
-        for (field, value) in
-            [("expected", p.expected), ("received", p.received), ("lost", p.lost), ("discarded", p.discarded)]
-        {
+        for (field, value) in [
+            ("expected", p.expected),
+            ("received", p.received),
+            ("lost", p.lost),
+            ("discarded", p.discarded),
+        ] {
             match value {
-                Some(value) if !(0..=1_000_000_000_000).contains(&value) => return Err(EventError::Count { field, value }),
+                Some(value) if !(0..=1_000_000_000_000).contains(&value) => {
+                    return Err(EventError::Count { field, value });
+                }
                 _ => {}
             }
         }
         if let (Some(expected), Some(lost)) = (p.expected, p.lost)
             && lost > expected
         {
-            return Err(EventError::Count { field: "lost (more than expected)", value: lost });
+            return Err(EventError::Count {
+                field: "lost (more than expected)",
+                value: lost,
+            });
         }
         match self.provider.mos_degradation {
-            Some(d) if !(0.0..=5.0).contains(&d) => {
-                Err(EventError::Number { field: "mos_degradation", value: d.to_string() })
-            }
-            _ if self.revision < 0 => Err(EventError::Count { field: "revision", value: self.revision }),
+            Some(d) if !(0.0..=5.0).contains(&d) => Err(EventError::Number {
+                field: "mos_degradation",
+                value: d.to_string(),
+            }),
+            _ if self.revision < 0 => Err(EventError::Count {
+                field: "revision",
+                value: self.revision,
+            }),
             _ => Ok(()),
         }
     }
 
     /// Loss over what was expected: as reported, or from the counts.
     pub fn loss_ratio(&self) -> Option<f64> {
-        self.packets.loss_ratio.map(Ratio::get).or_else(|| match (self.packets.lost, self.packets.expected) {
-            #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-            (Some(lost), Some(expected)) if expected > 0 => Some(lost as f64 / expected as f64),
-            _ => None,
-        })
+        self.packets
+            .loss_ratio
+            .map(Ratio::get)
+            .or_else(|| match (self.packets.lost, self.packets.expected) {
+                #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+                (Some(lost), Some(expected)) if expected > 0 => Some(lost as f64 / expected as f64),
+                _ => None,
+            })
     }
 
     /// Length of what was measured, in whole milliseconds.

@@ -38,14 +38,25 @@ impl Scale {
         if value < self.first_edge() || value.is_nan() {
             return 0;
         }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 1..=LAST_BIN")]
-        let bin = ((value / self.first_edge()).log2() * Self::BINS_PER_OCTAVE).floor().clamp(0.0, 127.0) as u16 + 1;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to 1..=LAST_BIN"
+        )]
+        let bin = ((value / self.first_edge()).log2() * Self::BINS_PER_OCTAVE)
+            .floor()
+            .clamp(0.0, 127.0) as u16
+            + 1;
         bin
     }
 
     /// Lower edge of a bin.
     pub fn lower_edge(self, bin: u16) -> f64 {
-        if bin == 0 { 0.0 } else { self.first_edge() * ((f64::from(bin) - 1.0) / Self::BINS_PER_OCTAVE).exp2() }
+        if bin == 0 {
+            0.0
+        } else {
+            self.first_edge() * ((f64::from(bin) - 1.0) / Self::BINS_PER_OCTAVE).exp2()
+        }
     }
 }
 
@@ -93,7 +104,12 @@ impl From<Vec<Bin>> for Histogram {
     fn from(bins: Vec<Bin>) -> Self {
         let mut histogram = Self::default();
         for Bin { bin, count } in bins {
-            histogram.add(u16::try_from(bin.max(0)).unwrap_or(Scale::LAST_BIN).min(Scale::LAST_BIN), count);
+            histogram.add(
+                u16::try_from(bin.max(0))
+                    .unwrap_or(Scale::LAST_BIN)
+                    .min(Scale::LAST_BIN),
+                count,
+            );
         }
         histogram
     }
@@ -101,7 +117,13 @@ impl From<Vec<Bin>> for Histogram {
 
 impl From<Histogram> for Vec<Bin> {
     fn from(histogram: Histogram) -> Self {
-        histogram.bins().map(|(bin, count)| Bin { bin: i32::from(bin), count }).collect()
+        histogram
+            .bins()
+            .map(|(bin, count)| Bin {
+                bin: i32::from(bin),
+                count,
+            })
+            .collect()
     }
 }
 

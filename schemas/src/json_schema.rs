@@ -63,7 +63,10 @@ fn node(avro: &Avro, definitions: &mut Map<String, Value>) -> Value {
             let schema = json!({
                 "type": "object", "description": record.doc, "properties": properties, "additionalProperties": false,
             });
-            if RecordKind::ALL.iter().any(|kind| kind.name() == record.name.name().to_lowercase()) {
+            if RecordKind::ALL
+                .iter()
+                .any(|kind| kind.name() == record.name.name().to_lowercase())
+            {
                 return schema;
             }
             definitions.insert(record.name.name().to_owned(), schema);

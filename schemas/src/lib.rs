@@ -62,6 +62,6 @@ pub use record::{Record, RecordKind};
 pub use reject::Reject;
 pub use scope::Scope;
 pub use span::Span;
-pub use summary::{Channel, Class, Sums, Summary, SummaryKind};
+pub use summary::{Channel, Class, Summary, SummaryKind, Sums};
 pub use text::Text;
 pub use time::{EventTime, Tick, Window};

@@ -30,7 +30,10 @@ pub(crate) fn by_dimension<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 ) -> Result<BTreeMap<Dimension, T>, D::Error> {
     let named: Vec<(String, T)> = if deserializer.is_human_readable() {
         let nullable = BTreeMap::<String, Option<T>>::deserialize(deserializer)?;
-        nullable.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        nullable
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     } else {
         BTreeMap::<String, T>::deserialize(deserializer)?.into_iter().collect()
     };
@@ -48,7 +51,9 @@ impl Scope {
 
     /// Does this leaf fulfil every condition?
     pub fn covers(&self, leaf: &Leaf) -> bool {
-        self.0.iter().all(|(dimension, value)| leaf.get(*dimension) == Some(value))
+        self.0
+            .iter()
+            .all(|(dimension, value)| leaf.get(*dimension) == Some(value))
     }
 
     /// The conditions, in the order of the dimensions.
@@ -68,7 +73,9 @@ impl Scope {
 
     /// Is every condition of `other` one of ours? Then whatever we cover, `other` covers.
     pub fn implies(&self, other: &Self) -> bool {
-        other.conditions().all(|(dimension, value)| self.get(dimension) == Some(value))
+        other
+            .conditions()
+            .all(|(dimension, value)| self.get(dimension) == Some(value))
     }
 }
 
@@ -93,13 +100,19 @@ mod tests {
     fn a_scope_covers_the_leaves_that_fulfil_every_condition() {
         let text = |s: &str| Text::new(s).expect("text");
         let scope = Scope::new([(Dimension::Site, text("berlin")), (Dimension::Connection, text("wifi"))]);
-        let mut leaf = Leaf { site: Some(text("berlin")), ..Leaf::default() };
+        let mut leaf = Leaf {
+            site: Some(text("berlin")),
+            ..Leaf::default()
+        };
         assert!(!scope.covers(&leaf), "an unknown connection is not wifi");
         leaf.connection = Some(text("wifi"));
         assert!(scope.covers(&leaf));
         assert!(Scope::default().covers(&leaf));
         assert_eq!(scope.to_string(), "site=berlin connection=wifi");
-        assert_eq!(serde_json::to_string(&scope).expect("json"), r#"{"site":"berlin","connection":"wifi"}"#);
+        assert_eq!(
+            serde_json::to_string(&scope).expect("json"),
+            r#"{"site":"berlin","connection":"wifi"}"#
+        );
         assert!(scope.implies(&Scope::default()) && !Scope::default().implies(&scope));
     }
 }

@@ -10,8 +10,13 @@ use crate::time;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(i64);
 
-const UNITS: [(&str, i64); 5] =
-    [("d", time::DAY), ("h", time::HOUR), ("m", time::MINUTE), ("s", time::SECOND), ("ms", 1_000)];
+const UNITS: [(&str, i64); 5] = [
+    ("d", time::DAY),
+    ("h", time::HOUR),
+    ("m", time::MINUTE),
+    ("s", time::SECOND),
+    ("ms", 1_000),
+];
 
 impl Span {
     /// From microseconds; negative ones become zero.
@@ -35,16 +40,27 @@ impl Span {
         let mut rest = text.trim();
         let mut total = 0i64;
         while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|n| *n > 0).ok_or_else(wrong)?;
+            let digits = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .filter(|n| *n > 0)
+                .ok_or_else(wrong)?;
             let (number, tail) = rest.split_at(digits);
             let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
             let (unit, tail) = tail.split_at(letters);
             let micros = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?.1;
-            let value = number.parse::<i64>().ok().and_then(|n| n.checked_mul(micros)).ok_or_else(wrong)?;
+            let value = number
+                .parse::<i64>()
+                .ok()
+                .and_then(|n| n.checked_mul(micros))
+                .ok_or_else(wrong)?;
             total = total.checked_add(value).ok_or_else(wrong)?;
             rest = tail.trim_start();
         }
-        if text.trim().is_empty() { Err(wrong()) } else { Ok(Self(total)) }
+        if text.trim().is_empty() {
+            Err(wrong())
+        } else {
+            Ok(Self(total))
+        }
     }
 }
 
@@ -68,7 +84,11 @@ impl fmt::Display for Span {
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.0)
+        }
     }
 }
 

@@ -61,8 +61,15 @@ pub enum Channel {
 
 impl Channel {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Quality, Self::Loss, Self::Jitter, Self::Delay, Self::Mos, Self::Setup, Self::Drop];
+    pub const ALL: [Self; 7] = [
+        Self::Quality,
+        Self::Loss,
+        Self::Jitter,
+        Self::Delay,
+        Self::Mos,
+        Self::Setup,
+        Self::Drop,
+    ];
 
     /// The name used in records, tables and pages.
     pub const fn name(self) -> &'static str {

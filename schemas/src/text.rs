@@ -27,7 +27,11 @@ impl Text {
     /// What a source sends as "nothing" becomes nothing; what is too long is cut at a character boundary, and control
     /// characters become spaces. For free text of sources that know no limits (display names, user agents).
     pub fn lenient(value: &str) -> Option<Self> {
-        let mut clean: String = value.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let mut clean: String = value
+            .trim()
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         while clean.len() > Self::MAX_BYTES {
             clean.pop();
         }

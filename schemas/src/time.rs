@@ -66,14 +66,20 @@ impl EventTime {
 
     /// Days since 1970, as Arrow's `date32` counts them.
     pub const fn day(self) -> i32 {
-        #[allow(clippy::cast_possible_truncation, reason = "MIN..=MAX are fewer than four million days")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "MIN..=MAX are fewer than four million days"
+        )]
         let day = self.0.div_euclid(DAY) as i32;
         day
     }
 
     /// Reads RFC 3339 with any offset and any number of fractional digits (those after the microsecond are dropped).
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let stamp: jiff::Timestamp = text.trim().parse().map_err(|e: jiff::Error| TimeError(format!("{text:?} is not RFC 3339: {e}")))?;
+        let stamp: jiff::Timestamp = text
+            .trim()
+            .parse()
+            .map_err(|e: jiff::Error| TimeError(format!("{text:?} is not RFC 3339: {e}")))?;
         Ok(Self::from_micros(stamp.as_microsecond()))
     }
 }
@@ -94,7 +100,11 @@ impl fmt::Display for EventTime {
 
 impl Serialize for EventTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.0)
+        }
     }
 }
 
@@ -116,7 +126,11 @@ impl<'de> Deserialize<'de> for EventTime {
                 i64::try_from(micros).map(EventTime::from_micros).map_err(E::custom)
             }
         }
-        if deserializer.is_human_readable() { deserializer.deserialize_any(Instant) } else { deserializer.deserialize_i64(Instant) }
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(Instant)
+        } else {
+            deserializer.deserialize_i64(Instant)
+        }
     }
 }
 
@@ -192,14 +206,26 @@ mod tests {
 
     #[test]
     fn an_end_on_the_boundary_belongs_to_the_window_before_it() {
-        assert_eq!(Window::of_end(at("2026-03-02T09:01:00Z")).start(), at("2026-03-02T09:00:00Z"));
-        assert_eq!(Window::of_end(at("2026-03-02T09:01:00.000001Z")).start(), at("2026-03-02T09:01:00Z"));
+        assert_eq!(
+            Window::of_end(at("2026-03-02T09:01:00Z")).start(),
+            at("2026-03-02T09:00:00Z")
+        );
+        assert_eq!(
+            Window::of_end(at("2026-03-02T09:01:00.000001Z")).start(),
+            at("2026-03-02T09:01:00Z")
+        );
     }
 
     #[test]
     fn boundaries_floor_before_1970_too() {
-        assert_eq!(Window::of_end(EventTime::from_micros(0)).start(), EventTime::from_micros(-MINUTE));
-        assert_eq!(EventTime::from_micros(-1).floor(SECOND), EventTime::from_micros(-SECOND));
+        assert_eq!(
+            Window::of_end(EventTime::from_micros(0)).start(),
+            EventTime::from_micros(-MINUTE)
+        );
+        assert_eq!(
+            EventTime::from_micros(-1).floor(SECOND),
+            EventTime::from_micros(-SECOND)
+        );
         assert_eq!(Tick::ceil(EventTime::from_micros(-1)).time(), EventTime::from_micros(0));
         assert_eq!(EventTime::from_micros(-1).day(), -1);
     }
@@ -214,7 +240,13 @@ mod tests {
     #[test]
     fn json_shows_text_and_takes_text_or_microseconds() {
         let time = at("2026-03-02T09:00:00.5Z");
-        assert_eq!(serde_json::to_string(&time).expect("json"), "\"2026-03-02T09:00:00.5Z\"");
-        assert_eq!(serde_json::from_str::<EventTime>("1772442000500000").expect("micros"), time);
+        assert_eq!(
+            serde_json::to_string(&time).expect("json"),
+            "\"2026-03-02T09:00:00.5Z\""
+        );
+        assert_eq!(
+            serde_json::from_str::<EventTime>("1772442000500000").expect("micros"),
+            time
+        );
     }
 }

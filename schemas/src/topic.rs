@@ -104,7 +104,10 @@ pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
 /// MurmurHash2, 32 bit, seed 0x9747b28c, as `org.apache.kafka.common.utils.Utils.murmur2` computes it.
 fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
-    #[allow(clippy::cast_possible_truncation, reason = "the algorithm takes the length modulo 2^32")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the algorithm takes the length modulo 2^32"
+    )]
     let mut h: u32 = 0x9747_b28c ^ data.len() as u32;
     let mut chunks = data.chunks_exact(4);
     for chunk in &mut chunks {

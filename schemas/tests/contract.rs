@@ -22,8 +22,17 @@ fn event() -> Event {
 }
 
 fn summary() -> Summary {
-    let mut sums = Sums { events: 3, ends: 2, ..Sums::default() };
-    sums.quality = ChannelSums { at_risk: 2, poor: 1, media_ms: 120_000, poor_ms: 60_000 };
+    let mut sums = Sums {
+        events: 3,
+        ends: 2,
+        ..Sums::default()
+    };
+    sums.quality = ChannelSums {
+        at_risk: 2,
+        poor: 1,
+        media_ms: 120_000,
+        poor_ms: 60_000,
+    };
     sums.loss_histogram.add(18, 2);
     let mut summary = Summary::marker(7, dialtone_schemas::Tick::floor(event().end));
     summary.kind = dialtone_schemas::SummaryKind::Leaf;
@@ -83,7 +92,8 @@ fn reject() -> Reject {
 }
 
 fn control() -> Control {
-    serde_json::from_str(r#"{"control_id": "c", "kind": "acknowledge", "at": "2026-03-02T09:12:00Z"}"#).expect("control")
+    serde_json::from_str(r#"{"control_id": "c", "kind": "acknowledge", "at": "2026-03-02T09:12:00Z"}"#)
+        .expect("control")
 }
 
 /// C-1, C-2: through Avro and back nothing changes; the bytes are those frozen with version 1.
@@ -96,7 +106,12 @@ fn keeps<R: Record + PartialEq + std::fmt::Debug>(record: &R) {
     let file = format!("{}/golden/v1/{}.avro.hex", env!("CARGO_MANIFEST_DIR"), R::KIND.name());
     let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
     let golden = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}; today's bytes: {hex}"));
-    assert_eq!(hex, golden.trim(), "the bytes of {} differ from those frozen in {file}", R::KIND.name());
+    assert_eq!(
+        hex,
+        golden.trim(),
+        "the bytes of {} differ from those frozen in {file}",
+        R::KIND.name()
+    );
 }
 
 #[test]
@@ -144,15 +159,28 @@ fn a_later_minor_version_with_one_more_field_is_still_read() {
     let mut datum = vec![2, 6]; // union branch 1, three bytes
     datum.extend_from_slice(b"bad");
     datum.extend_from_slice(&avro::datum_from(&complaint()).expect("datum"));
-    assert_eq!(avro::record_from_datum::<Complaint>(&wider, &datum).expect("read"), complaint());
+    assert_eq!(
+        avro::record_from_datum::<Complaint>(&wider, &datum).expect("read"),
+        complaint()
+    );
 }
 
 #[test]
 fn broken_frames_are_refused_with_their_reason() {
     let frame = avro::built_in_frame_from(&event()).expect("frame");
-    let refused = |bytes: &[u8]| avro::record_from_built_in_frame::<Event>(bytes).expect_err("refused").to_string();
-    assert_eq!(refused(b""), "0 bytes without a Confluent frame (00 and four bytes of schema id)");
-    assert_eq!(refused(&avro::built_in_frame_from(&change()).expect("frame")), "schema id 2 is not one of event");
+    let refused = |bytes: &[u8]| {
+        avro::record_from_built_in_frame::<Event>(bytes)
+            .expect_err("refused")
+            .to_string()
+    };
+    assert_eq!(
+        refused(b""),
+        "0 bytes without a Confluent frame (00 and four bytes of schema id)"
+    );
+    assert_eq!(
+        refused(&avro::built_in_frame_from(&change()).expect("frame")),
+        "schema id 2 is not one of event"
+    );
     assert_eq!(refused(&frame[..frame.len() - 1]), "event cannot be read");
     assert_eq!(refused(&[&frame[..], &[1]].concat()), "event is followed by 1 bytes");
 }
@@ -167,12 +195,17 @@ fn the_lake_has_only_types_that_every_reader_accepts() {
             DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => assert_eq!(&**zone, "UTC"),
             DataType::List(element) => check(path, element.data_type()),
             DataType::Struct(fields) => {
-                fields.iter().for_each(|f| check(&format!("{path}.{}", f.name()), f.data_type()));
+                fields
+                    .iter()
+                    .for_each(|f| check(&format!("{path}.{}", f.name()), f.data_type()));
             }
             other => panic!("{path}: {other}"),
         }
     }
     for kind in RecordKind::ALL {
-        arrow::schema(kind).fields().iter().for_each(|f| check(f.name(), f.data_type()));
+        arrow::schema(kind)
+            .fields()
+            .iter()
+            .for_each(|f| check(f.name(), f.data_type()));
     }
 }

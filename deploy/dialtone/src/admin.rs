@@ -1,6 +1,6 @@
 //! `/livez`, `/readyz`, `/metrics`: for orchestrators and Prometheus, on loopback unless told otherwise.
 
-use std::{net::SocketAddr, sync::Arc, sync::OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use axum::{Router, http::StatusCode, routing::get};
@@ -29,22 +29,26 @@ impl Admin {
         Ok(Self { listener })
     }
 
-    /// Where it listens.
-    pub fn local_addr(&self) -> Result<SocketAddr> {
-        Ok(self.listener.local_addr()?)
-    }
-
     /// Answers until told to stop.
     pub async fn serve(self, ready: impl Fn() -> bool + Send + Sync + 'static, stop: CancellationToken) {
         let ready = Arc::new(ready);
         let readyz = move || {
             let ready = ready();
-            async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") } }
+            async move {
+                if ready {
+                    (StatusCode::OK, "ready\n")
+                } else {
+                    (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+                }
+            }
         };
         let routes = Router::new()
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(readyz))
-            .route("/metrics", get(|| async { RECORDER.get().map(PrometheusHandle::render).unwrap_or_default() }));
+            .route(
+                "/metrics",
+                get(|| async { RECORDER.get().map(PrometheusHandle::render).unwrap_or_default() }),
+            );
         let served = axum::serve(self.listener, routes).with_graceful_shutdown(async move { stop.cancelled().await });
         if let Err(error) = served.await {
             tracing::error!(%error, "admin port");

@@ -66,7 +66,10 @@ impl<'a> Judgement<'a> {
             .iter()
             .map(|cause| {
                 let found = others.iter().position(|incident| names(incident, cause, calls));
-                Named { cause, incident: found.map(|i| others.remove(i)) }
+                Named {
+                    cause,
+                    incident: found.map(|i| others.remove(i)),
+                }
             })
             .collect();
         Self { causes, others }
@@ -92,6 +95,9 @@ fn names(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
 
 /// How far the onset is from the middle of what the incident says.
 fn distance(onset: EventTime, incident: &Incident) -> i64 {
-    let middle = incident.onset.from.plus(incident.onset.to.since(incident.onset.from) / 2);
+    let middle = incident
+        .onset
+        .from
+        .plus(incident.onset.to.since(incident.onset.from) / 2);
     onset.since(middle).abs()
 }

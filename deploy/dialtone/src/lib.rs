@@ -1,18 +1,18 @@
 //! The one binary: reads the configuration, starts what the command line names, says what happened.
 
-mod admin;
+pub mod admin;
 pub mod cli;
 pub mod config;
-mod demo;
+pub mod demo;
 pub mod judge;
 pub mod replay;
 pub mod say;
-mod schema;
+pub mod schema;
 pub mod simulate;
 pub mod stage;
-mod telemetry;
-mod topics;
-mod validate;
+pub mod telemetry;
+pub mod topics;
+pub mod validate;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -27,10 +27,38 @@ use stage::Which;
 pub fn run(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
         Command::Demo(args) => asynchronously(cli, |config| demo::run(args, config)),
-        Command::Ingest => serve(cli, Which { ingest: true, process: false, sink: false }),
-        Command::Process => serve(cli, Which { ingest: false, process: true, sink: false }),
-        Command::Sink => serve(cli, Which { ingest: false, process: false, sink: true }),
-        Command::All => serve(cli, Which { ingest: true, process: true, sink: true }),
+        Command::Ingest => serve(
+            cli,
+            Which {
+                ingest: true,
+                process: false,
+                sink: false,
+            },
+        ),
+        Command::Process => serve(
+            cli,
+            Which {
+                ingest: false,
+                process: true,
+                sink: false,
+            },
+        ),
+        Command::Sink => serve(
+            cli,
+            Which {
+                ingest: false,
+                process: false,
+                sink: true,
+            },
+        ),
+        Command::All => serve(
+            cli,
+            Which {
+                ingest: true,
+                process: true,
+                sink: true,
+            },
+        ),
         Command::Simulate(args) => simulate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Replay(args) => replay::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
         Command::Validate => validate::run(&load(cli)?),
@@ -57,7 +85,10 @@ fn asynchronously<F: Future<Output = Result<ExitCode>>>(cli: &Cli, what: impl Fn
         config.log.level = "warn".to_owned();
     }
     telemetry::install(&config.log)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(what(config))
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(what(config))
 }
 
 fn serve(cli: &Cli, which: Which) -> Result<ExitCode> {

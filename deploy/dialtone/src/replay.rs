@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use dialtone_ingest::{IngestRules, Normaliser, PrivacyKey, Sites};
+use dialtone_ingest::{IngestRules, Normaliser, PrivacyKey, Sites, receive::json};
 use dialtone_processor::{Offline, config::Owners};
 use dialtone_schemas::{Change, Complaint, Event, Incident, Source, Text, avro, topic::event_key};
 use serde::de::DeserializeOwned;
@@ -44,19 +44,25 @@ pub fn run(args: &cli::Replay, config: &Config) -> Result<()> {
         None => config.owners()?,
     };
     let normaliser = normaliser(config, sites);
-    let mut offline = Offline::new(&config.processor.summarise, config.watch(owners), config.kafka.partitions);
+    let mut offline = Offline::new(
+        &config.processor.summarise,
+        config.watch(owners),
+        config.kafka.partitions,
+    );
     let tenant = Text::new("replay")?;
     let mut tally = Tally::default();
 
     let mut events = Events::default();
-    each(&args.events, &mut tally, |event: Event| events.take(event, &normaliser, &tenant))?;
-    for path in &args.changes {
+    each(&args.events, &mut tally, |event: Event| {
+        events.take(event, &normaliser, &tenant)
+    })?;
+    if let Some(path) = &args.changes {
         each(path, &mut tally, |change: Change| {
             offline.change(&normaliser.change(change, &tenant, None)?)?;
             Ok(())
         })?;
     }
-    for path in &args.complaints {
+    if let Some(path) = &args.complaints {
         each(path, &mut tally, |complaint: Complaint| {
             offline.complaint(&normaliser.complaint(complaint, &tenant)?)?;
             Ok(())
@@ -87,7 +93,8 @@ impl Events {
     pub fn take(&mut self, event: Event, normaliser: &Normaliser, tenant: &Text) -> Result<()> {
         let event = normaliser.event(event, tenant, Source::Http, None)?;
         let key = event_key(tenant.as_str(), event.call_id.as_str());
-        self.0.push((event.end.micros(), key, avro::built_in_frame_from(&event)?.into()));
+        self.0
+            .push((event.end.micros(), key, avro::built_in_frame_from(&event)?.into()));
         Ok(())
     }
 
@@ -115,7 +122,11 @@ fn each<R: DeserializeOwned>(path: &Path, tally: &mut Tally, mut take: impl FnMu
     for number in 1u64.. {
         line.clear();
         let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX) + 1;
-        let read = lines.by_ref().take(limit).read_until(b'\n', &mut line).with_context(|| format!("{name} line {number}"))?;
+        let read = lines
+            .by_ref()
+            .take(limit)
+            .read_until(b'\n', &mut line)
+            .with_context(|| format!("{name} line {number}"))?;
         if read == 0 {
             return Ok(());
         }
@@ -126,7 +137,9 @@ fn each<R: DeserializeOwned>(path: &Path, tally: &mut Tally, mut take: impl FnMu
         let taken = if line.len() > MAX_LINE {
             Err(anyhow::anyhow!("longer than {MAX_LINE} bytes"))
         } else {
-            serde_json::from_slice::<R>(line.trim_ascii()).map_err(Into::into).and_then(&mut take)
+            json::read::<R>(line.trim_ascii())
+                .map_err(Into::into)
+                .and_then(&mut take)
         };
         if let Err(error) = taken {
             tally.rejected += 1;
@@ -134,7 +147,9 @@ fn each<R: DeserializeOwned>(path: &Path, tally: &mut Tally, mut take: impl FnMu
                 say::note(format!("{name} line {number}: rejected: {error:#}"));
             }
             if line.len() > MAX_LINE && !line.ends_with(b"\n") {
-                lines.skip_until(b'\n').with_context(|| format!("{name} line {number}"))?;
+                lines
+                    .skip_until(b'\n')
+                    .with_context(|| format!("{name} line {number}"))?;
             }
         }
     }
@@ -145,7 +160,10 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let magic = file.fill_buf()?;
     Ok(match magic {
-        [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(1 << 20, flate2::bufread::MultiGzDecoder::new(file))),
+        [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(
+            1 << 20,
+            flate2::bufread::MultiGzDecoder::new(file),
+        )),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::with_buffer(file)?)),
         _ => Box::new(file),
     })
@@ -173,7 +191,8 @@ pub fn write_incidents(path: Option<&Path>, incidents: &[Incident]) -> Result<()
     match path {
         Some(path) => {
             let mut file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-            file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+            file.write_all(text.as_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))
         }
         None => {
             text.lines().for_each(say::line);
@@ -197,7 +216,9 @@ fn report(offline: &Offline, tally: Tally) {
     ));
     if counts.received > 0 {
         for (_, until) in offline.watch().warming_up() {
-            say::note(format!("warming up until {until}: the events end before that, so no incident could open"));
+            say::note(format!(
+                "warming up until {until}: the events end before that, so no incident could open"
+            ));
         }
     }
 }

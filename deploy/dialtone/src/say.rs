@@ -1,5 +1,9 @@
 //! What a person reads: the only place that prints.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the binary talks to people here and nowhere else")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the binary talks to people here and nowhere else"
+)]
 
 use std::io::{IsTerminal, Write};
 

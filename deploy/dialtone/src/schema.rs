@@ -32,17 +32,31 @@ pub async fn check(config: &Config) -> Result<ExitCode> {
 
 /// Registers what is missing.
 pub async fn register(config: &Config) -> Result<ExitCode> {
-    registry(config)?.register(&config.kafka).await?.iter().for_each(describe);
+    registry(config)?
+        .register(&config.kafka)
+        .await?
+        .iter()
+        .for_each(describe);
     Ok(ExitCode::SUCCESS)
 }
 
 fn registry(config: &Config) -> Result<Registry> {
-    let settings = config.kafka.registry.as_ref().context("kafka.registry.url is not set: built-in ids are in force")?;
+    let settings = config
+        .kafka
+        .registry
+        .as_ref()
+        .context("kafka.registry.url is not set: built-in ids are in force")?;
     Ok(Registry::new(settings)?)
 }
 
 fn describe(subject: &Subject) {
-    let id = subject.id.map_or_else(|| "not registered".to_owned(), |id| format!("id {id}"));
-    let fits = if subject.compatible { "compatible" } else { "INCOMPATIBLE" };
+    let id = subject
+        .id
+        .map_or_else(|| "not registered".to_owned(), |id| format!("id {id}"));
+    let fits = if subject.compatible {
+        "compatible"
+    } else {
+        "INCOMPATIBLE"
+    };
     say::line(format!("{} ({}): {id}, {fits}", subject.name, subject.kind.name()));
 }

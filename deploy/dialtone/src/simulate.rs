@@ -15,11 +15,16 @@ pub fn run(args: &cli::Simulate) -> Result<()> {
         }
         return Ok(());
     }
-    let Some(out) = &args.out else { bail!("--out DIR is missing") };
+    let Some(out) = &args.out else {
+        bail!("--out DIR is missing")
+    };
     let scenario = load(&args.scenario)?;
     let files = write_run(&scenario, args.seed, out).with_context(|| format!("cannot write to {}", out.display()))?;
     let [events, changes, complaints] = files.lines;
-    say::line(format!("{events} events, {changes} changes, {complaints} complaints in {}", out.display()));
+    say::line(format!(
+        "{events} events, {changes} changes, {complaints} complaints in {}",
+        out.display()
+    ));
     say::line(format!(
         "replay them: dialtone replay --events {0}/events.ndjson --changes {0}/changes.ndjson --complaints \
          {0}/complaints.ndjson --sites {0}/sites.csv --owners {0}/owners.toml",
@@ -35,7 +40,10 @@ pub fn load(name: &str) -> Result<Scenario> {
 
 /// The text of a scenario.
 pub fn text(name: &str) -> Result<String> {
-    let built_in = scenario::built_in().iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+    let built_in = scenario::built_in()
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, text)| (*text).to_owned());
     match built_in {
         Some(text) => Ok(text),
         None if Path::new(name).extension().is_some() || name.contains('/') => {
@@ -50,7 +58,16 @@ pub fn text(name: &str) -> Result<String> {
 
 /// The sentence a scenario begins with.
 fn first_comment(text: &str) -> String {
-    let comment: Vec<&str> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
+    let comment: Vec<&str> = text
+        .lines()
+        .map_while(|line| line.strip_prefix('#'))
+        .map(str::trim)
+        .collect();
     let sentence = comment.join(" ");
-    sentence.split_inclusive(". ").next().unwrap_or_default().trim().to_owned()
+    sentence
+        .split_inclusive(". ")
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }

@@ -11,7 +11,9 @@ use crate::{cli::TopicsAction, config::Config, say};
 pub async fn run(action: TopicsAction, config: &Config) -> Result<ExitCode> {
     let planned = plan(&config.kafka, &describe(&config.kafka).await?);
     planned.iter().for_each(say::line);
-    let refused = planned.iter().any(|topic| matches!(topic.action, TopicAction::Refuse(_)));
+    let refused = planned
+        .iter()
+        .any(|topic| matches!(topic.action, TopicAction::Refuse(_)));
     if refused {
         return Ok(ExitCode::FAILURE);
     }

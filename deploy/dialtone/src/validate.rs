@@ -41,6 +41,9 @@ mod tests {
             toml::from_str("[kafka.properties]\n\"sasl.password\" = \"hunter2\"\n\"client.id\" = \"x\"").expect("toml");
         mask(&mut table);
         let text = table.to_string();
-        assert!(!text.contains("hunter2") && text.contains("***") && text.contains("\"x\""), "{text}");
+        assert!(
+            !text.contains("hunter2") && text.contains("***") && text.contains("\"x\""),
+            "{text}"
+        );
     }
 }

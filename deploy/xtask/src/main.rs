@@ -18,7 +18,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 11] = [
     ("dialtone-ingest", &["dialtone-schemas", "dialtone-wire"]),
     ("dialtone-simulator", &["dialtone-schemas"]),
     ("dialtone-explain", &[]),
-    ("dialtone-processor", &["dialtone-schemas", "dialtone-wire", "dialtone-explain"]),
+    (
+        "dialtone-processor",
+        &["dialtone-schemas", "dialtone-wire", "dialtone-explain"],
+    ),
     ("dialtone-sinks", &["dialtone-schemas", "dialtone-wire"]),
     ("dialtone-broker", &[]),
     ("dialtone", &["*"]),
@@ -76,7 +79,11 @@ fn check() -> Result<Vec<String>> {
 
 fn root() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(here.parent().and_then(Path::parent).context("no workspace above")?.to_owned())
+    Ok(here
+        .parent()
+        .and_then(Path::parent)
+        .context("no workspace above")?
+        .to_owned())
 }
 
 fn read(path: &Path) -> Result<Table> {
@@ -92,20 +99,32 @@ struct Member {
 }
 
 fn members(root: &Path, workspace: &Table) -> Result<Vec<Member>> {
-    let listed = workspace.get("workspace").and_then(|w| w.get("members")).and_then(Value::as_array);
+    let listed = workspace
+        .get("workspace")
+        .and_then(|w| w.get("members"))
+        .and_then(Value::as_array);
     let mut members = Vec::new();
     for path in listed.context("no members")?.iter().filter_map(Value::as_str) {
         let folder = root.join(path);
         let manifest = read(&folder.join("Cargo.toml"))?;
-        let name = manifest.get("package").and_then(|p| p.get("name")).and_then(Value::as_str);
-        let Some(name) = name.map(str::to_owned) else { bail!("{path} has no name") };
+        let name = manifest
+            .get("package")
+            .and_then(|p| p.get("name"))
+            .and_then(Value::as_str);
+        let Some(name) = name.map(str::to_owned) else {
+            bail!("{path} has no name")
+        };
         members.push(Member { name, folder, manifest });
     }
     Ok(members)
 }
 
 fn dependencies<'a>(manifest: &'a Table, section: &str) -> impl Iterator<Item = &'a str> {
-    manifest.get(section).and_then(Value::as_table).into_iter().flat_map(|table| table.keys().map(String::as_str))
+    manifest
+        .get(section)
+        .and_then(Value::as_table)
+        .into_iter()
+        .flat_map(|table| table.keys().map(String::as_str))
 }
 
 /// The dependency direction, and who may name what.
@@ -122,7 +141,10 @@ fn directions(members: &[Member]) -> Vec<String> {
             if ours.contains(dependency) && !may.contains(&"*") && !may.contains(&dependency) {
                 problems.push(format!("{} must not depend on {dependency}", member.name));
             }
-            let owners = ONLY.iter().find(|(library, _)| *library == dependency).map(|(_, owners)| *owners);
+            let owners = ONLY
+                .iter()
+                .find(|(library, _)| *library == dependency)
+                .map(|(_, owners)| *owners);
             if member.name != "dialtone-tests" && owners.is_some_and(|owners| !owners.contains(&member.name.as_str())) {
                 problems.push(format!("{} must not name {dependency}", member.name));
             }
@@ -135,12 +157,21 @@ fn directions(members: &[Member]) -> Vec<String> {
 fn inheritance(members: &[Member]) -> Vec<String> {
     let mut problems = Vec::new();
     for member in members {
-        let lints = member.manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(Value::as_bool);
+        let lints = member
+            .manifest
+            .get("lints")
+            .and_then(|lints| lints.get("workspace"))
+            .and_then(Value::as_bool);
         if lints != Some(true) {
             problems.push(format!("{}: [lints] workspace = true is missing", member.name));
         }
         for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            let table = member.manifest.get(section).and_then(Value::as_table).into_iter().flatten();
+            let table = member
+                .manifest
+                .get(section)
+                .and_then(Value::as_table)
+                .into_iter()
+                .flatten();
             for (name, value) in table {
                 if value.get("workspace").and_then(Value::as_bool) != Some(true) {
                     problems.push(format!("{}: {name} must come from the workspace's table", member.name));
@@ -156,13 +187,24 @@ fn documents(root: &Path, workspace: &Table) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     let text = |name: &str| fs::read_to_string(root.join(name)).with_context(|| format!("{name} is missing"));
     let architecture = text("ARCHITECTURE.md")?;
-    for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "processor/DESIGN.md"] {
+    for name in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "processor/DESIGN.md",
+    ] {
         text(name)?;
     }
-    let table = workspace.get("workspace").and_then(|w| w.get("dependencies")).and_then(Value::as_table);
+    let table = workspace
+        .get("workspace")
+        .and_then(|w| w.get("dependencies"))
+        .and_then(Value::as_table);
     for dependency in table.context("no dependencies")?.keys() {
         if !architecture.contains(&format!("`{dependency}`")) {
-            problems.push(format!("ARCHITECTURE.md: no sentence for the dependency `{dependency}`"));
+            problems.push(format!(
+                "ARCHITECTURE.md: no sentence for the dependency `{dependency}`"
+            ));
         }
     }
     for id in INVARIANTS {
@@ -180,26 +222,16 @@ fn documents(root: &Path, workspace: &Table) -> Result<Vec<String>> {
 
 /// The promises, as ARCHITECTURE.md lists them.
 const INVARIANTS: [&str; 15] = [
-    "C-1",
-    "C-2",
-    "T-1",
-    "T-2",
-    "T-3",
-    "F-1",
-    "F-2",
-    "F-3",
-    "F-4",
-    "W-1",
-    "W-2",
-    "S-1",
-    "S-2",
-    "D-1",
-    "P-1",
+    "C-1", "C-2", "T-1", "T-2", "T-3", "F-1", "F-2", "F-3", "F-4", "W-1", "W-2", "S-1", "S-2", "D-1", "P-1",
 ];
 
 /// The targets of a Markdown text's links.
 fn links(text: &str) -> Vec<String> {
-    text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).map(str::to_owned).collect()
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn top_level(root: &Path) -> Result<Vec<String>> {
@@ -217,7 +249,12 @@ fn top_level(root: &Path) -> Result<Vec<String>> {
 /// Promises to do something later, and files that are two ideas.
 fn sources(root: &Path, members: &[Member]) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    let later = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!("), concat!("unimplemented", "!(")];
+    let later = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+    ];
     for member in members {
         let mut folders = vec![member.folder.join("src")];
         while let Some(folder) = folders.pop() {
@@ -237,7 +274,12 @@ fn sources(root: &Path, members: &[Member]) -> Result<Vec<String>> {
                 if !is_tests && code.lines().count() > MAX_LINES {
                     problems.push(format!("{shown}: more than {MAX_LINES} lines before its tests"));
                 }
-                problems.extend(later.iter().filter(|word| text.contains(**word)).map(|w| format!("{shown}: {w}")));
+                problems.extend(
+                    later
+                        .iter()
+                        .filter(|word| text.contains(**word))
+                        .map(|w| format!("{shown}: {w}")),
+                );
             }
         }
     }

@@ -34,17 +34,17 @@ pub struct Cause {
 
 /// The causes that together explain the excess, strongest first. After each accepted cause `also_explains` may take from
 /// the table what the cause does beyond its own scope (at the far ends of its calls).
-pub fn causes(
-    table: &Table,
-    settings: &Settings,
-    mut also_explains: impl FnMut(&mut Table, &Candidate),
-) -> Vec<Cause> {
+pub fn causes(table: &Table, settings: &Settings, mut also_explains: impl FnMut(&mut Table, &Candidate)) -> Vec<Cause> {
     let mut table = table.clone();
     let mut accepted: Vec<Cause> = Vec::new();
     while accepted.len() < MAX_CAUSES {
         let candidates = scan(&table, settings);
-        let Some(cause) = choose(&table, &candidates) else { break };
-        let enough = accepted.first().map_or(MARGIN, |first| MARGIN.max(SHARE_OF_FIRST * first.best.score));
+        let Some(cause) = choose(&table, &candidates) else {
+            break;
+        };
+        let enough = accepted
+            .first()
+            .map_or(MARGIN, |first| MARGIN.max(SHARE_OF_FIRST * first.best.score));
         if cause.best.score < enough {
             break;
         }
@@ -58,11 +58,18 @@ pub fn causes(
 /// The best candidate, in the form a person would give it, with what equals it and what rivals it.
 fn choose(table: &Table, candidates: &[Candidate]) -> Option<Cause> {
     let top = simplest(candidates)?;
-    let (same, other): (Vec<&Candidate>, Vec<&Candidate>) =
-        candidates.iter().partition(|c| table.jaccard(&c.conditions, &top.conditions) >= SAME);
+    let (same, other): (Vec<&Candidate>, Vec<&Candidate>) = candidates
+        .iter()
+        .partition(|c| table.jaccard(&c.conditions, &top.conditions) >= SAME);
     // Of equal scopes the one with the fewest conditions; of those the one first in the order of the attributes.
-    let best = same.iter().min_by_key(|c| (c.conditions.len(), c.conditions.clone())).copied()?;
-    let best = Candidate { score: top.score, ..best.clone() };
+    let best = same
+        .iter()
+        .min_by_key(|c| (c.conditions.len(), c.conditions.clone()))
+        .copied()?;
+    let best = Candidate {
+        score: top.score,
+        ..best.clone()
+    };
     let weight = |c: &Candidate| (c.score - top.score).exp();
     let total = 1.0 + other.iter().map(|c| weight(c)).sum::<f64>();
     Some(Cause {
@@ -71,7 +78,11 @@ fn choose(table: &Table, candidates: &[Candidate]) -> Option<Cause> {
             .filter(|c| c.conditions != best.conditions && c.conditions.len() <= 2)
             .map(|c| c.conditions.clone())
             .collect(),
-        alternatives: other.iter().take(MAX_ALTERNATIVES).map(|c| ((*c).clone(), weight(c) / total)).collect(),
+        alternatives: other
+            .iter()
+            .take(MAX_ALTERNATIVES)
+            .map(|c| ((*c).clone(), weight(c) / total))
+            .collect(),
         share: 1.0 / total,
         best,
     })
@@ -83,9 +94,15 @@ fn simplest(candidates: &[Candidate]) -> Option<&Candidate> {
     let mut top = candidates.first()?;
     let is_parent = |parent: &Candidate, child: &Candidate| {
         parent.conditions.len() < child.conditions.len()
-            && parent.conditions.iter().all(|condition| child.conditions.contains(condition))
+            && parent
+                .conditions
+                .iter()
+                .all(|condition| child.conditions.contains(condition))
     };
-    while let Some(parent) = candidates.iter().find(|c| is_parent(c, top) && c.score >= top.score - OCCAM) {
+    while let Some(parent) = candidates
+        .iter()
+        .find(|c| is_parent(c, top) && c.score >= top.score - OCCAM)
+    {
         top = parent;
     }
     Some(top)
@@ -111,7 +128,12 @@ mod tests {
         for site in 1..=6 {
             for headset in 1..=4 {
                 for carrier in 1..=3 {
-                    let row = Row { n: 100.0, k: poor(site, headset, carrier), e: 3.0, weight: 100.0 };
+                    let row = Row {
+                        n: 100.0,
+                        k: poor(site, headset, carrier),
+                        e: 3.0,
+                        weight: 100.0,
+                    };
                     table.push(&[site, site, headset, carrier], row);
                 }
             }
@@ -131,14 +153,24 @@ mod tests {
             (_, 3) => 9.0,
             _ => 3.0,
         });
-        let named: Vec<_> = causes(&table, &Settings::default(), |_, _| {}).into_iter().map(|c| c.best.conditions).collect();
+        let named: Vec<_> = causes(&table, &Settings::default(), |_, _| {})
+            .into_iter()
+            .map(|c| c.best.conditions)
+            .collect();
         assert_eq!(named.len(), 2, "{named:?}");
-        assert!(named.contains(&vec![condition(0, 2)]) && named.contains(&vec![condition(2, 3)]), "{named:?}");
+        assert!(
+            named.contains(&vec![condition(0, 2)]) && named.contains(&vec![condition(2, 3)]),
+            "{named:?}"
+        );
     }
 
     #[test]
     fn a_building_that_is_the_whole_site_is_an_alias_of_it() {
-        let found = causes(&estate(|site, _, _| if site == 5 { 12.0 } else { 3.0 }), &Settings::default(), |_, _| {});
+        let found = causes(
+            &estate(|site, _, _| if site == 5 { 12.0 } else { 3.0 }),
+            &Settings::default(),
+            |_, _| {},
+        );
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].best.conditions, [condition(0, 5)]);
         assert!(found[0].aliases.contains(&vec![condition(1, 5)]));

@@ -39,7 +39,11 @@ fn steps(series: &[(f64, f64)], dispersion: f64) -> Vec<f64> {
     for (i, (poor, expected)) in series.iter().enumerate().rev() {
         k += poor;
         e += expected;
-        llr[i] = if e > 0.0 && k > e { (k * (k / e).ln() - (k - e)) / dispersion } else { 0.0 };
+        llr[i] = if e > 0.0 && k > e {
+            (k * (k / e).ln() - (k - e)) / dispersion
+        } else {
+            0.0
+        };
     }
     llr
 }
@@ -69,9 +73,16 @@ fn interval(series: &[(f64, f64)], llr: &[f64]) -> Option<Onset> {
     let near = |i: &usize| llr[*i] >= llr[best] - 2.0;
     let from = (0..=best).rev().take_while(|i| near(i)).last().unwrap_or(best);
     // Steps in which nothing was seen or expected say nothing: a start there is a start at the next one.
-    let from = (from..=best).find(|i| series[*i].0 > 0.0 || series[*i].1 > 0.0).unwrap_or(best);
+    let from = (from..=best)
+        .find(|i| series[*i].0 > 0.0 || series[*i].1 > 0.0)
+        .unwrap_or(best);
     let to = (best..llr.len()).take_while(near).last().unwrap_or(best);
-    Some(Onset { best, from, to, llr: llr[best] })
+    Some(Onset {
+        best,
+        from,
+        to,
+        llr: llr[best],
+    })
 }
 
 #[cfg(test)]
@@ -89,7 +100,13 @@ mod tests {
     /// From step 60 on the rate grows by 5 % of itself each step: after 60 steps it is four times the expected one.
     #[test]
     fn the_beginning_of_a_slow_ramp_is_found_and_not_where_it_became_obvious() {
-        let rate = |i: u32| if i < 60 { 2.0 } else { 2.0 * f64::from(i - 60).mul_add(0.05, 1.0) };
+        let rate = |i: u32| {
+            if i < 60 {
+                2.0
+            } else {
+                2.0 * f64::from(i - 60).mul_add(0.05, 1.0)
+            }
+        };
         let series: Vec<(f64, f64)> = (0..120).map(|i| (rate(i), 2.0)).collect();
         let found = onset(&series, 1.0).expect("worse");
         assert!((56..=66).contains(&found.best), "{found:?}");
@@ -99,7 +116,10 @@ mod tests {
     fn what_did_not_exist_before_did_not_get_worse_before() {
         let mut series = vec![(0.0, 0.0); 20];
         series.extend([(6.0, 1.0); 5]);
-        assert_eq!(onset(&series, 1.0).map(|found| (found.from, found.best)), Some((20, 20)));
+        assert_eq!(
+            onset(&series, 1.0).map(|found| (found.from, found.best)),
+            Some((20, 20))
+        );
     }
 
     #[test]

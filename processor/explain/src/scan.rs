@@ -22,7 +22,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_depth: 3, min_excess: 5.0, dispersion: 1.0, keep: 40 }
+        Self {
+            max_depth: 3,
+            min_excess: 5.0,
+            dispersion: 1.0,
+            keep: 40,
+        }
     }
 }
 
@@ -52,7 +57,10 @@ struct Cell {
 
 /// The candidates with the highest scores, best first; equal scores in the order of their conditions.
 pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
-    let (total_k, total_e) = table.rows().iter().fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e));
+    let (total_k, total_e) = table
+        .rows()
+        .iter()
+        .fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e));
     let mut found = Vec::new();
     let mut cells = FxHashMap::default();
     for attributes in sets(table.attributes(), settings.max_depth) {
@@ -67,10 +75,21 @@ pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
             let llr = inside_outside(cell.k, cell.e, total_k, total_e);
             let score = llr / settings.dispersion.max(1.0) - price(table.attributes(), attributes.len(), count, cell.n);
             let conditions = unpack(*key, &attributes);
-            found.push(Candidate { conditions, n: cell.n, k: cell.k, e: cell.e, llr, score });
+            found.push(Candidate {
+                conditions,
+                n: cell.n,
+                k: cell.k,
+                e: cell.e,
+                llr,
+                score,
+            });
         }
     }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.conditions.cmp(&b.conditions)));
+    found.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then_with(|| a.conditions.cmp(&b.conditions))
+    });
     found.truncate(settings.keep);
     found
 }
@@ -122,7 +141,10 @@ fn unpack(mut key: u64, attributes: &[usize]) -> Vec<Condition> {
             #[allow(clippy::cast_possible_truncation, reason = "masked to 21 bits")]
             let code = (key & ((1 << BITS) - 1)) as u32;
             key >>= BITS;
-            Condition { attribute: *attribute, code }
+            Condition {
+                attribute: *attribute,
+                code,
+            }
         })
         .collect();
     conditions.reverse();
@@ -140,7 +162,12 @@ mod tests {
         for site in 1..=4 {
             for headset in 1..=3 {
                 for connection in 1..=2 {
-                    let row = Row { n: 100.0, k: poor(site, headset, connection), e: 3.0, weight: 100.0 };
+                    let row = Row {
+                        n: 100.0,
+                        k: poor(site, headset, connection),
+                        e: 3.0,
+                        weight: 100.0,
+                    };
                     table.push(&[site, headset, connection], row);
                 }
             }
@@ -150,7 +177,10 @@ mod tests {
 
     #[test]
     fn the_smallest_scope_that_holds_the_excess_comes_first() {
-        let one_site = scan(&grid(|site, _, _| if site == 2 { 12.0 } else { 3.0 }), &Settings::default());
+        let one_site = scan(
+            &grid(|site, _, _| if site == 2 { 12.0 } else { 3.0 }),
+            &Settings::default(),
+        );
         assert_eq!(one_site[0].conditions, [Condition { attribute: 0, code: 2 }]);
         assert_eq!((one_site[0].k, one_site[0].e), (72.0, 18.0));
 
@@ -161,15 +191,31 @@ mod tests {
 
     #[test]
     fn where_nothing_is_wrong_no_scope_has_a_positive_score() {
-        assert!(scan(&grid(|_, _, _| 3.0), &Settings { min_excess: 0.0, ..Settings::default() })
+        assert!(
+            scan(
+                &grid(|_, _, _| 3.0),
+                &Settings {
+                    min_excess: 0.0,
+                    ..Settings::default()
+                }
+            )
             .iter()
-            .all(|candidate| candidate.score < 0.0));
+            .all(|candidate| candidate.score < 0.0)
+        );
     }
 
     #[test]
     fn an_unknown_value_is_never_a_cause() {
         let mut table = grid(|_, _, _| 3.0);
-        table.push(&[0, 0, 0], Row { n: 100.0, k: 90.0, e: 3.0, weight: 100.0 });
+        table.push(
+            &[0, 0, 0],
+            Row {
+                n: 100.0,
+                k: 90.0,
+                e: 3.0,
+                weight: 100.0,
+            },
+        );
         assert!(scan(&table, &Settings::default()).is_empty());
     }
 }

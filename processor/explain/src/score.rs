@@ -8,7 +8,10 @@ const OUTSIDE_PRIOR: f64 = 20.0;
 ///
 /// `k` poor of `e` expected inside, `total_k` of `total_e` in all.
 pub fn inside_outside(k: f64, e: f64, total_k: f64, total_e: f64) -> f64 {
-    let (out_k, out_e) = ((total_k - k).max(0.0) + OUTSIDE_PRIOR, (total_e - e).max(0.0) + OUTSIDE_PRIOR);
+    let (out_k, out_e) = (
+        (total_k - k).max(0.0) + OUTSIDE_PRIOR,
+        (total_e - e).max(0.0) + OUTSIDE_PRIOR,
+    );
     let (all_k, all_e) = (k + out_k, e + out_e);
     if e <= 0.0 || k * out_e <= out_k * e {
         return 0.0;
@@ -46,7 +49,10 @@ mod tests {
     #[test]
     fn a_scope_with_its_expected_share_explains_nothing() {
         assert!(close(inside_outside(10.0, 10.0, 100.0, 100.0), 0.0));
-        assert!(close(inside_outside(5.0, 10.0, 100.0, 100.0), 0.0), "better than outside is no cause");
+        assert!(
+            close(inside_outside(5.0, 10.0, 100.0, 100.0), 0.0),
+            "better than outside is no cause"
+        );
     }
 
     /// 40 poor where 10 were expected, 80 of 80 outside (+20 each): 40 ln 4 + 0 − 140 ln(140/110) = 55.452 − 33.763.

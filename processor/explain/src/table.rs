@@ -34,7 +34,11 @@ pub struct Table {
 impl Table {
     /// A table of so many attributes.
     pub fn new(attributes: usize) -> Self {
-        Self { attributes, cardinality: vec![0; attributes], ..Self::default() }
+        Self {
+            attributes,
+            cardinality: vec![0; attributes],
+            ..Self::default()
+        }
     }
 
     /// Adds a row; missing codes count as unknown.

@@ -76,22 +76,37 @@ pub fn end_of(event: &Event) -> u128 {
     let leg = match &event.leg_id {
         Some(leg) => leg.as_str().to_owned(),
         // Without a leg the end is told apart by whatever is known of it.
-        None => format!("{}/{}", of(&event.near_endpoint.device_id), of(&event.near_endpoint.user)),
+        None => format!(
+            "{}/{}",
+            of(&event.near_endpoint.device_id),
+            of(&event.near_endpoint.user)
+        ),
     };
-    let direction = if event.direction == Direction::Receive { "receive" } else { "send" };
+    let direction = if event.direction == Direction::Receive {
+        "receive"
+    } else {
+        "send"
+    };
     EventId::derive([of(&event.tenant).as_str(), event.call_id.as_str(), &leg, direction]).0
 }
 
 /// Judges the audio that the near end heard. Video, what was only sent, and alert reports (whose interval is reported
 /// anyway) pass into the lake and count as events, but do not judge.
 pub fn judge(event: &Event, thresholds: &Thresholds) -> Judgement {
-    let mut judgement = Judgement { media_ms: event.media_ms(), ..Judgement::default() };
+    let mut judgement = Judgement {
+        media_ms: event.media_ms(),
+        ..Judgement::default()
+    };
     if event.modality != Modality::Audio || event.direction != Direction::Receive || event.kind == ReportKind::Alert {
         return judgement;
     }
     let loss = event.loss_ratio();
     let jitter = event.delay.jitter_ms.map(|ms| ms.get());
-    let rtt = event.delay.rtt_ms.map(|ms| ms.get()).or_else(|| event.delay.one_way_ms.map(|ms| 2.0 * ms.get()));
+    let rtt = event
+        .delay
+        .rtt_ms
+        .map(|ms| ms.get())
+        .or_else(|| event.delay.one_way_ms.map(|ms| 2.0 * ms.get()));
     let r = event.score.as_ref().map(|score| score.r.get());
     let mos = event.score.as_ref().map(|score| score.mos.get());
 
@@ -109,7 +124,10 @@ pub fn judge(event: &Event, thresholds: &Thresholds) -> Judgement {
     channel(Channel::Jitter, jitter, |v, limit| v >= limit, thresholds.jitter_ms);
     channel(Channel::Delay, rtt, |v, limit| v >= limit, thresholds.rtt_ms);
     channel(Channel::Mos, mos, |v, limit| v < limit, thresholds.mos);
-    for (channel, failed) in [(Channel::Setup, event.failure.setup_failed), (Channel::Drop, event.failure.dropped)] {
+    for (channel, failed) in [
+        (Channel::Setup, event.failure.setup_failed),
+        (Channel::Drop, event.failure.dropped),
+    ] {
         if let (ReportKind::Final, Some(failed)) = (event.kind, failed) {
             judgement.judged.insert(channel);
             if failed {
@@ -135,7 +153,10 @@ mod tests {
         for (key, value) in json.as_object().expect("an object") {
             event[key] = value.clone();
         }
-        judge(&serde_json::from_value(event).expect("an event"), &Thresholds::default())
+        judge(
+            &serde_json::from_value(event).expect("an event"),
+            &Thresholds::default(),
+        )
     }
 
     #[test]
@@ -155,7 +176,15 @@ mod tests {
     #[test]
     fn a_failed_setup_counts_only_at_the_end_of_a_call() {
         let failure = serde_json::json!({"setup_failed": true});
-        assert!(!judged(serde_json::json!({"failure": failure})).judged.contains(Channel::Setup));
-        assert!(judged(serde_json::json!({"kind": "final", "failure": failure})).poor.contains(Channel::Setup));
+        assert!(
+            !judged(serde_json::json!({"failure": failure}))
+                .judged
+                .contains(Channel::Setup)
+        );
+        assert!(
+            judged(serde_json::json!({"kind": "final", "failure": failure}))
+                .poor
+                .contains(Channel::Setup)
+        );
     }
 }

@@ -15,7 +15,11 @@ pub struct Memory<V> {
 
 impl<V> Default for Memory<V> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), by_expiry: BTreeMap::new(), forgotten: 0 }
+        Self {
+            entries: BTreeMap::new(),
+            by_expiry: BTreeMap::new(),
+            forgotten: 0,
+        }
     }
 }
 
@@ -34,7 +38,9 @@ impl<V> Memory<V> {
     pub fn put(&mut self, key: u128, value: V, expiry: EventTime, limit: usize) {
         self.remove(key);
         while self.entries.len() >= limit.max(1) {
-            let Some(((_, oldest), ())) = self.by_expiry.pop_first() else { break };
+            let Some(((_, oldest), ())) = self.by_expiry.pop_first() else {
+                break;
+            };
             self.entries.remove(&oldest);
             self.forgotten += 1;
         }
@@ -91,7 +97,10 @@ mod tests {
         memory.put(2, "b", at(20), 100);
         memory.put(1, "a again", at(30), 100);
         memory.expire(at(20));
-        assert_eq!((memory.get(1), memory.get(2), memory.len()), (Some(&"a again"), None, 1));
+        assert_eq!(
+            (memory.get(1), memory.get(2), memory.len()),
+            (Some(&"a again"), None, 1)
+        );
     }
 
     #[test]
@@ -101,6 +110,9 @@ mod tests {
             memory.put(key, (), at(10 - i64::try_from(key).expect("small")), 3);
         }
         assert_eq!((memory.len(), memory.forgotten()), (3, 2));
-        assert!(memory.get(0).is_some() && memory.get(4).is_some(), "key 2 and 3 went: they expired first when room was made");
+        assert!(
+            memory.get(0).is_some() && memory.get(4).is_some(),
+            "key 2 and 3 went: they expired first when room was made"
+        );
     }
 }

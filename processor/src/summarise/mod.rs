@@ -138,7 +138,11 @@ impl Summarise {
             Err(error) => return self.reject(record, frame, &error),
         };
         let (Some(tenant), Some(id)) = (event.tenant.clone(), event.event_id) else {
-            return self.reject(record, frame, &"no tenant or event_id: not written by dialtone's ingest");
+            return self.reject(
+                record,
+                frame,
+                &"no tenant or event_id: not written by dialtone's ingest",
+            );
         };
         if self.clock.observe(&event) == Verdict::Future {
             return self.late(record, frame, "future");
@@ -177,7 +181,10 @@ impl Summarise {
     }
 
     fn room(&self) -> Room {
-        Room { leaves: self.config.max_leaves, pair_sampling: self.config.pair_sampling }
+        Room {
+            leaves: self.config.max_leaves,
+            pair_sampling: self.config.pair_sampling,
+        }
     }
 
     fn count(&mut self, event: &Event, tenant: Text, id: EventId, class: Class, window: Window) {
@@ -185,13 +192,22 @@ impl Summarise {
         let contribution = self.contribution(event, tenant, end_key, window);
         let room = self.room();
         let closing = self.closing(class, window);
-        self.windows.entry((closing, class, window)).or_default().add(&contribution, 1, room);
+        self.windows
+            .entry((closing, class, window))
+            .or_default()
+            .add(&contribution, 1, room);
         self.counts.held += 1;
         let memory = match class {
             Class::Graph => REVISION_MEMORY,
             Class::Interval | Class::Final => self.config.lateness.of(class) + ID_GRACE,
         };
-        let seen = Seen { revision: event.revision, class, window, end: end_key, contribution };
+        let seen = Seen {
+            revision: event.revision,
+            class,
+            window,
+            end: end_key,
+            contribution,
+        };
         self.ids.put(id.0, seen, window.end().plus(memory), self.config.max_ids);
     }
 
@@ -201,7 +217,11 @@ impl Summarise {
         let known = self.ends.get(end_key).copied();
         let mut end = known.unwrap_or_default();
         let final_of_intervals = end.intervals && event.kind == dialtone_schemas::ReportKind::Final;
-        let quality = if final_of_intervals { Channels::default() } else { Channels::QUALITY };
+        let quality = if final_of_intervals {
+            Channels::default()
+        } else {
+            Channels::QUALITY
+        };
         let once = judgement.judged.without(Channels::QUALITY).without(end.judged_once);
         let at_risk = judgement.judged.and(quality).without(end.poor).with(once);
         let first_poor = judgement.poor.and(at_risk);
@@ -213,7 +233,8 @@ impl Summarise {
         if binned {
             end.binned = Some(window);
         }
-        self.ends.put(end_key, end, window.end().plus(END_MEMORY), self.config.max_ends);
+        self.ends
+            .put(end_key, end, window.end().plus(END_MEMORY), self.config.max_ends);
         Contribution {
             tenant,
             call: event.call_id.clone(),
@@ -271,7 +292,11 @@ impl Summarise {
 
     /// Writes what the risen clock closes, then a marker.
     fn advance(&mut self) -> Result<(), FoldError> {
-        let Some(tick) = self.clock.tick().filter(|tick| self.marked.is_none_or(|marked| *tick > marked)) else {
+        let Some(tick) = self
+            .clock
+            .tick()
+            .filter(|tick| self.marked.is_none_or(|marked| *tick > marked))
+        else {
             return Ok(());
         };
         while let Some(entry) = self.windows.first_entry().filter(|entry| entry.key().0 <= tick) {
@@ -302,17 +327,31 @@ impl Summarise {
         }
         for (tenant, row) in table.overflow {
             let overflow = closed(SummaryKind::Leaf, tenant, Leaf::default(), row);
-            records.push(Summary { overflow: true, ..overflow });
+            records.push(Summary {
+                overflow: true,
+                ..overflow
+            });
         }
-        let events = records.iter().filter_map(|summary| summary.sums.as_ref()).map(|sums| sums.events).sum::<i64>();
+        let events = records
+            .iter()
+            .filter_map(|summary| summary.sums.as_ref())
+            .map(|sums| sums.events)
+            .sum::<i64>();
         for ((tenant, near, far, poor), row) in table.pairs {
             let weight = if poor { 1 } else { self.config.pair_sampling.max(1) };
             let pair = closed(SummaryKind::Pair, tenant, near, row);
-            records.push(Summary { far: Some(far), weight, ..pair });
+            records.push(Summary {
+                far: Some(far),
+                weight,
+                ..pair
+            });
         }
         for ((tenant, device), (near, row)) in devices {
             let worst = closed(SummaryKind::Device, tenant, near, row);
-            records.push(Summary { device_id: Some(device), ..worst });
+            records.push(Summary {
+                device_id: Some(device),
+                ..worst
+            });
         }
         records.sort_by(|a, b| place_of(a).cmp(&place_of(b)));
         let events = u64::try_from(events).unwrap_or(0);
@@ -327,7 +366,11 @@ impl Summarise {
 
     /// The devices of a window that are poor, worst first and bounded, and those that were so a while ago.
     fn worst_devices(&mut self, table: &WindowTable, window: Window) -> Vec<((Text, Text), (Leaf, Row))> {
-        let mut poor: Vec<_> = table.devices.iter().filter(|(_, (_, row))| row.sums.quality.poor > 0).collect();
+        let mut poor: Vec<_> = table
+            .devices
+            .iter()
+            .filter(|(_, (_, row))| row.sums.quality.poor > 0)
+            .collect();
         poor.sort_by_key(|(key, (_, row))| (-row.sums.quality.poor, -row.sums.quality.poor_ms, (*key).clone()));
         poor.truncate(self.config.max_devices);
         let until = window.end().plus(SUSPECT_MEMORY);
@@ -341,8 +384,11 @@ impl Summarise {
     }
 
     fn write(&mut self, summary: &Summary) -> Result<(), FoldError> {
-        let headers =
-            summary.tenant.iter().map(|t| (topic::TENANT_HEADER.to_owned(), t.as_str().to_owned())).collect();
+        let headers = summary
+            .tenant
+            .iter()
+            .map(|t| (topic::TENANT_HEADER.to_owned(), t.as_str().to_owned()))
+            .collect();
         self.outbox.push(OutRecord {
             topic: Topic::Summaries,
             partition: Some(self.partition),
@@ -424,7 +470,11 @@ impl Fold for Summarise {
             return Err(FoldError::UnknownPlace { place: record.place });
         }
         if record.offset < self.next_offset {
-            return Err(FoldError::OutOfOrder { place, offset: record.offset, expected: self.next_offset });
+            return Err(FoldError::OutOfOrder {
+                place,
+                offset: record.offset,
+                expected: self.next_offset,
+            });
         }
         match &record.payload {
             Payload::Value(frame) => self.event(record, frame)?,

@@ -36,7 +36,11 @@ pub struct Contribution {
 
 impl Contribution {
     fn sums(&self) -> Sums {
-        let mut sums = Sums { events: 1, ends: i64::from(self.new_end), ..Sums::default() };
+        let mut sums = Sums {
+            events: 1,
+            ends: i64::from(self.new_end),
+            ..Sums::default()
+        };
         for channel in Channel::ALL {
             *sums.channel_mut(channel) = self.channel(channel);
         }
@@ -64,12 +68,18 @@ impl Contribution {
             at_risk: i64::from(self.at_risk.contains(channel)),
             poor: i64::from(self.first_poor.contains(channel)),
             media_ms,
-            poor_ms: if self.judgement.poor.contains(channel) { media_ms } else { 0 },
+            poor_ms: if self.judgement.poor.contains(channel) {
+                media_ms
+            } else {
+                0
+            },
         }
     }
 
     fn is_poor(&self) -> bool {
-        Channel::ALL.into_iter().any(|channel| self.first_poor.contains(channel))
+        Channel::ALL
+            .into_iter()
+            .any(|channel| self.first_poor.contains(channel))
     }
 
     /// The id hash that decides which exemplars and which good pairs are kept.
@@ -141,7 +151,10 @@ impl WindowTable {
     fn add_leaf(&mut self, contribution: &Contribution, sign: i64, room: Room) {
         let key = (contribution.tenant.clone(), contribution.near.clone());
         if self.leaves.len() >= room.leaves && !self.leaves.contains_key(&key) {
-            self.overflow.entry(contribution.tenant.clone()).or_default().add(contribution, sign);
+            self.overflow
+                .entry(contribution.tenant.clone())
+                .or_default()
+                .add(contribution, sign);
             return;
         }
         let row = self.leaves.entry(key.clone()).or_default();
@@ -157,11 +170,18 @@ impl WindowTable {
             return;
         }
         let poor = contribution.is_poor();
-        let sampled = contribution.hash() % room.pair_sampling.max(1).unsigned_abs() as u128 == 0;
+        let sampled = contribution
+            .hash()
+            .is_multiple_of(u128::from(room.pair_sampling.max(1).unsigned_abs()));
         if !poor && !sampled {
             return;
         }
-        let key = (contribution.tenant.clone(), contribution.near.clone(), far.clone(), poor);
+        let key = (
+            contribution.tenant.clone(),
+            contribution.near.clone(),
+            far.clone(),
+            poor,
+        );
         if self.pairs.len() >= room.leaves && !self.pairs.contains_key(&key) {
             return;
         }
@@ -178,7 +198,10 @@ impl WindowTable {
         if self.devices.len() >= room.leaves && !self.devices.contains_key(&key) {
             return;
         }
-        let (_, row) = self.devices.entry(key.clone()).or_insert_with(|| (contribution.near.clone(), Row::default()));
+        let (_, row) = self
+            .devices
+            .entry(key.clone())
+            .or_insert_with(|| (contribution.near.clone(), Row::default()));
         row.add(contribution, sign);
         if row.sums.is_zero() {
             self.devices.remove(&key);

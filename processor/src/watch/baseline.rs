@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     dictionary::{Codes, D},
-    evidence::{Counts, KINDS, WATCHED},
+    evidence::Counts,
 };
 
 /// Expected poor call-ends a value needs before its own rate counts half: 1/sd² for effects of sd 0.3 on the log-rate.
@@ -45,12 +45,12 @@ impl Baseline {
     /// Learns the counts of one leaf.
     pub fn learn(&mut self, leaf: u32, counts: &Counts) {
         let sums = self.sums.entry(leaf).or_default();
-        for channel in 0..WATCHED.len() {
-            sums[channel].0 += real(counts.n[channel]);
-            sums[channel].1 += real(counts.k[channel]);
+        for (sum, (n, k)) in sums.iter_mut().zip(counts.n.into_iter().zip(counts.k)) {
+            sum.0 += real(n);
+            sum.1 += real(k);
         }
-        for kind in 0..KINDS.len() {
-            self.kinds[kind] += real(counts.kinds[kind]);
+        for (sum, poor) in self.kinds.iter_mut().zip(counts.kinds) {
+            *sum += real(poor);
         }
         self.kinds_n += real(counts.n[0]);
     }
@@ -155,7 +155,11 @@ mod tests {
     use super::*;
 
     fn counts(n: i64, k: i64) -> Counts {
-        Counts { n: [n, 0, 0], k: [k, 0, 0], ..Counts::default() }
+        Counts {
+            n: [n, 0, 0],
+            k: [k, 0, 0],
+            ..Counts::default()
+        }
     }
 
     #[test]

@@ -115,7 +115,11 @@ fn told(incident: &Incident) -> impl PartialEq + '_ {
         &incident.scope,
         &incident.device_id,
         (incident.first_complaint, incident.third_complaint),
-        incident.suspected_changes.iter().map(|s| &s.change_id).collect::<Vec<_>>(),
+        incident
+            .suspected_changes
+            .iter()
+            .map(|s| &s.change_id)
+            .collect::<Vec<_>>(),
         (incident.acknowledged, incident.silenced_until),
     )
 }

@@ -192,7 +192,11 @@ impl Detector {
             cell.hours[0].add(minute);
             let log_m = cell.log_mixture();
             if log_m >= threshold {
-                alarms.push(Alarm { conditions: key.conditions(), log_m, key });
+                alarms.push(Alarm {
+                    conditions: key.conditions(),
+                    log_m,
+                    key,
+                });
             }
         }
         alarms.sort_by(|a, b| b.log_m.total_cmp(&a.log_m).then(a.key.cmp(&b.key)));
@@ -262,7 +266,10 @@ impl Detector {
 
     /// The mean dispersion of the one-condition cuboids: that of a scan's residuals.
     pub fn mean_dispersion(&self) -> f64 {
-        let single = self.dispersion.iter().filter(|(cuboid, d)| **cuboid & 31 == 0 && d.expected > 0.0);
+        let single = self
+            .dispersion
+            .iter()
+            .filter(|(cuboid, d)| **cuboid & 31 == 0 && d.expected > 0.0);
         let (squares, expected) = single.fold((0.0, 0.0), |(s, e), (_, d)| (s + d.squares, e + d.expected));
         Dispersion { squares, expected }.get()
     }
@@ -281,7 +288,13 @@ mod tests {
     #[test]
     fn a_cell_names_its_conditions() {
         let key = CellKey::of((0, 7), Some((13, 90_000)));
-        let expected = [Condition { attribute: 0, code: 7 }, Condition { attribute: 13, code: 90_000 }];
+        let expected = [
+            Condition { attribute: 0, code: 7 },
+            Condition {
+                attribute: 13,
+                code: 90_000,
+            },
+        ];
         assert_eq!(key.conditions(), expected);
         assert_eq!(CellKey::of((6, 1), None).conditions().len(), 1);
     }
@@ -292,14 +305,29 @@ mod tests {
         let mut detector = Detector::default();
         let mut noticed = None;
         for minute in 0..120 {
-            detector.add(&codes(1, 1), if minute >= 60 { 1.0 } else { f64::from(u8::from(minute % 5 == 0)) }, 0.2);
+            detector.add(
+                &codes(1, 1),
+                if minute >= 60 {
+                    1.0
+                } else {
+                    f64::from(u8::from(minute % 5 == 0))
+                },
+                0.2,
+            );
             detector.add(&codes(2, 1), f64::from(u8::from(minute % 5 == 0)), 0.2);
             let alarms = detector.minute(1.25, 14.0);
             if let (None, Some(alarm)) = (noticed, alarms.first()) {
-                assert!(alarm.conditions.iter().any(|c| *c == Condition { attribute: 0, code: 1 }), "{alarm:?}");
+                assert!(
+                    alarm.conditions.contains(&Condition { attribute: 0, code: 1 }),
+                    "{alarm:?}"
+                );
                 noticed = Some(minute);
             }
-            assert!(alarms.iter().all(|a| a.conditions != [Condition { attribute: 0, code: 2 }]));
+            assert!(
+                alarms
+                    .iter()
+                    .all(|a| a.conditions != [Condition { attribute: 0, code: 2 }])
+            );
         }
         assert!(noticed.is_some_and(|minute| (65..90).contains(&minute)), "{noticed:?}");
     }
@@ -314,6 +342,10 @@ mod tests {
             wild.minute(1.25, 1e9);
         }
         // (40 − 20)² / 20 = 20 for each block; the prior of 30 at 1.3 pulls it down a little.
-        assert!((15.0..=20.5).contains(&wild.mean_dispersion()), "{}", wild.mean_dispersion());
+        assert!(
+            (15.0..=20.5).contains(&wild.mean_dispersion()),
+            "{}",
+            wild.mean_dispersion()
+        );
     }
 }

@@ -67,7 +67,12 @@ impl Devices {
         let row = (window, counts.n[0], counts.k[0], expected);
         let Some(device) = self.known.get_mut(id) else {
             let windows = VecDeque::from([row]);
-            let device = Device { leaf, log_m: [0.0; 3], windows, exemplars: exemplars.to_vec() };
+            let device = Device {
+                leaf,
+                log_m: [0.0; 3],
+                windows,
+                exemplars: exemplars.to_vec(),
+            };
             self.known.insert(id.clone(), device);
             return;
         };
@@ -87,7 +92,11 @@ impl Devices {
         let bad = |device: &Device| {
             device.log_mixture() >= threshold && device.since(Window::of_end(EventTime::MIN)).1 >= MIN_POOR
         };
-        self.known.iter().filter(|(_, device)| bad(device)).map(|(id, d)| (id.clone(), d.clone())).collect()
+        self.known
+            .iter()
+            .filter(|(_, device)| bad(device))
+            .map(|(id, d)| (id.clone(), d.clone()))
+            .collect()
     }
 
     /// The devices of these leaves, by name.
@@ -105,7 +114,11 @@ impl Devices {
     /// Forgets what is too old.
     pub fn expire(&mut self, now: EventTime) {
         for device in self.known.values_mut() {
-            while device.windows.front().is_some_and(|(window, ..)| now.since(window.end()) > MEMORY) {
+            while device
+                .windows
+                .front()
+                .is_some_and(|(window, ..)| now.since(window.end()) > MEMORY)
+            {
                 device.windows.pop_front();
             }
         }

@@ -49,7 +49,11 @@ impl Dictionary {
     pub fn known(&self, leaf: &Leaf) -> Codes {
         let mut codes = [0; D];
         for (i, dimension) in Dimension::ALL.into_iter().enumerate() {
-            codes[i] = leaf.get(dimension).and_then(|v| self.values[i].get(v)).copied().unwrap_or(0);
+            codes[i] = leaf
+                .get(dimension)
+                .and_then(|v| self.values[i].get(v))
+                .copied()
+                .unwrap_or(0);
         }
         codes
     }
@@ -82,7 +86,9 @@ impl Dictionary {
     /// The scope of these conditions.
     pub fn scope(&self, conditions: &[Condition]) -> Scope {
         Scope::new(
-            conditions.iter().filter_map(|c| Some((Dimension::ALL[c.attribute], self.name(c.attribute, c.code)?.clone()))),
+            conditions
+                .iter()
+                .filter_map(|c| Some((Dimension::ALL[c.attribute], self.name(c.attribute, c.code)?.clone()))),
         )
     }
 
@@ -92,7 +98,10 @@ impl Dictionary {
             .conditions()
             .map(|(dimension, value)| {
                 let attribute = dimension.index();
-                Some(Condition { attribute, code: *self.values[attribute].get(value)? })
+                Some(Condition {
+                    attribute,
+                    code: *self.values[attribute].get(value)?,
+                })
             })
             .collect()
     }

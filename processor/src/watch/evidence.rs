@@ -28,7 +28,9 @@ pub struct Counts {
 impl Counts {
     /// The counts of a summary, each standing for `weight`.
     pub fn of(summary: &Summary) -> Self {
-        let Some(sums) = &summary.sums else { return Self::default() };
+        let Some(sums) = &summary.sums else {
+            return Self::default();
+        };
         let w = summary.weight;
         Self {
             n: WATCHED.map(|c| sums.channel(c).at_risk * w),

@@ -56,7 +56,11 @@ impl Evidence<'_> {
 
     fn explained(&self, codes: &Codes) -> f64 {
         let explains = |case: &&Case| case.basis == Basis::Rate(self.channel) && case.is_open() && case.covers(codes);
-        self.cases.iter().filter(explains).map(|case| case.factor).fold(1.0, f64::max)
+        self.cases
+            .iter()
+            .filter(explains)
+            .map(|case| case.factor)
+            .fold(1.0, f64::max)
     }
 
     /// Poor and expected call-ends of a scope, window by window.
@@ -64,9 +68,15 @@ impl Evidence<'_> {
         self.ring
             .all()
             .map(|(window, slice)| {
-                let inside = slice.leaves.iter().filter(|(leaf, _)| covers(conditions, self.dictionary.codes(**leaf)));
+                let inside = slice
+                    .leaves
+                    .iter()
+                    .filter(|(leaf, _)| covers(conditions, self.dictionary.codes(**leaf)));
                 let sums = inside.fold((0.0, 0.0), |(k, e), (leaf, counts)| {
-                    (k + real(counts.k[self.channel]), e + self.expected(*leaf, counts.n[self.channel]))
+                    (
+                        k + real(counts.k[self.channel]),
+                        e + self.expected(*leaf, counts.n[self.channel]),
+                    )
                 });
                 (*window, sums)
             })
@@ -83,9 +93,14 @@ impl Evidence<'_> {
 
     /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause once.
     pub fn locate(&self, alarm: &[Condition], settings: &Settings) -> Vec<Located> {
-        let Some((_, began, _)) = self.onset(alarm) else { return Vec::new() };
+        let Some((_, began, _)) = self.onset(alarm) else {
+            return Vec::new();
+        };
         let mut found = self.causes_since(began, settings);
-        let again = found.first().and_then(|first| self.onset(&first.best.conditions)).map(|(_, best, _)| best);
+        let again = found
+            .first()
+            .and_then(|first| self.onset(&first.best.conditions))
+            .map(|(_, best, _)| best);
         let mut since = began;
         if let Some(again) = again.filter(|again| *again != began) {
             found = self.causes_since(again, settings);
@@ -144,8 +159,10 @@ impl Evidence<'_> {
                     sum.0 += k;
                     sum.1 += e * others;
                 }
-                factors[d] =
-                    sums.into_iter().map(|(code, (k, e))| (code, (k + prior) / (e + prior))).collect();
+                factors[d] = sums
+                    .into_iter()
+                    .map(|(code, (k, e))| (code, (k + prior) / (e + prior)))
+                    .collect();
             }
         }
         factors
@@ -158,7 +175,15 @@ impl Evidence<'_> {
             let codes = self.dictionary.codes(leaf);
             let e = self.expected(leaf, n) * factor_of(control, codes);
             rows.insert(leaf, rows.len());
-            table.push(codes, Row { n: real(n), k: real(k), e, weight: self.baseline.weight(leaf).max(0.5) });
+            table.push(
+                codes,
+                Row {
+                    n: real(n),
+                    k: real(k),
+                    e,
+                    weight: self.baseline.weight(leaf).max(0.5),
+                },
+            );
         }
         (table, rows)
     }
@@ -185,7 +210,10 @@ impl Evidence<'_> {
         accepted: &Candidate,
     ) {
         let inside = |leaf: u32| covers(&accepted.conditions, self.dictionary.codes(leaf));
-        let touched: Vec<_> = pairs.iter().filter(|((near, far), _)| inside(*far) && !inside(*near)).collect();
+        let touched: Vec<_> = pairs
+            .iter()
+            .filter(|((near, far), _)| inside(*far) && !inside(*near))
+            .collect();
         let (k, e) = touched.iter().fold((0.0, 0.0), |(k, e), ((near, _), (at_risk, poor))| {
             (k + real(*poor), e + self.expected(*near, *at_risk))
         });
@@ -217,10 +245,18 @@ impl Evidence<'_> {
         }
         let own = ((before.0 + SCOPE_PRIOR) / (before.1 + SCOPE_PRIOR)).max(1.0);
         let (k, e) = (since.0, since.1 * own);
-        if k > e && e > 0.0 { (k * (k / e).ln() - (k - e)) / self.dispersion } else { 0.0 }
+        if k > e && e > 0.0 {
+            (k * (k / e).ln() - (k - e)) / self.dispersion
+        } else {
+            0.0
+        }
     }
 }
 
 fn factor_of(factors: &[BTreeMap<u32, f64>; D], codes: &Codes) -> f64 {
-    codes.iter().zip(factors).map(|(code, values)| values.get(code).copied().unwrap_or(1.0)).product()
+    codes
+        .iter()
+        .zip(factors)
+        .map(|(code, values)| values.get(code).copied().unwrap_or(1.0))
+        .product()
 }

@@ -47,7 +47,17 @@ impl Rank {
     pub fn of_id(tick: Tick, id: Text, place: Place, offset: i64) -> Self {
         let kind = SummaryKind::Marker as u8 + 1 + place.0 as u8;
         let (topic, partition) = place;
-        Self { tick, kind, class: None, window: None, leaf: None, id: Some(id), topic, partition, number: offset }
+        Self {
+            tick,
+            kind,
+            class: None,
+            window: None,
+            leaf: None,
+            id: Some(id),
+            topic,
+            partition,
+            number: offset,
+        }
     }
 }
 
@@ -90,9 +100,15 @@ pub struct Merge<T> {
 impl<T> Merge<T> {
     /// A merge of these places, each from its first offset.
     pub fn new(places: impl IntoIterator<Item = (Place, i64)>) -> Self {
-        let input = |next_offset| Input { next_offset, ..Input::default() };
+        let input = |next_offset| Input {
+            next_offset,
+            ..Input::default()
+        };
         Self {
-            inputs: places.into_iter().map(|(place, offset)| (place, input(offset))).collect(),
+            inputs: places
+                .into_iter()
+                .map(|(place, offset)| (place, input(offset)))
+                .collect(),
             held: BTreeMap::new(),
             next_tick: None,
         }
@@ -105,7 +121,10 @@ impl<T> Merge<T> {
 
     /// The next offset wanted of each place.
     pub fn positions(&self) -> BTreeMap<Place, i64> {
-        self.inputs.iter().map(|(place, input)| (*place, input.next_offset)).collect()
+        self.inputs
+            .iter()
+            .map(|(place, input)| (*place, input.next_offset))
+            .collect()
     }
 
     /// Is this place so far ahead of the fold that its reading should pause?
@@ -113,9 +132,11 @@ impl<T> Merge<T> {
         let clock = self.inputs.get(&place).and_then(|input| input.clock);
         match (clock, self.next_tick) {
             (Some(clock), Some(next)) => clock.since(next.time()) > max_ahead,
-            (Some(clock), None) => {
-                self.inputs.get(&place).and_then(|i| i.first).is_some_and(|f| clock.since(f.time()) > max_ahead)
-            }
+            (Some(clock), None) => self
+                .inputs
+                .get(&place)
+                .and_then(|i| i.first)
+                .is_some_and(|f| clock.since(f.time()) > max_ahead),
             (None, _) => false,
         }
     }
@@ -129,7 +150,11 @@ impl<T> Merge<T> {
     pub fn input(&mut self, place: Place, offset: i64) -> Result<&mut Input, FoldError> {
         let input = self.inputs.get_mut(&place).ok_or(FoldError::UnknownPlace { place })?;
         if offset < input.next_offset {
-            return Err(FoldError::OutOfOrder { place, offset, expected: input.next_offset });
+            return Err(FoldError::OutOfOrder {
+                place,
+                offset,
+                expected: input.next_offset,
+            });
         }
         input.next_offset = offset + 1;
         Ok(input)
@@ -174,7 +199,10 @@ impl<T> Merge<T> {
     /// The next tick that every place has reached, with its items in order.
     pub fn release(&mut self) -> Option<(Tick, Vec<(Rank, T)>)> {
         let next = self.next_tick?;
-        let reached = self.inputs.values().all(|input| input.clock.is_some_and(|clock| clock >= next.time()));
+        let reached = self
+            .inputs
+            .values()
+            .all(|input| input.clock.is_some_and(|clock| clock >= next.time()));
         if !reached {
             return None;
         }
@@ -243,7 +271,10 @@ mod tests {
             merge.clock(B, at(120));
             let mut released = Vec::new();
             while let Some((tick, items)) = merge.release() {
-                released.push((tick.time().micros() / SECOND, items.into_iter().map(|(_, i)| i).collect::<Vec<_>>()));
+                released.push((
+                    tick.time().micros() / SECOND,
+                    items.into_iter().map(|(_, i)| i).collect::<Vec<_>>(),
+                ));
             }
             released
         };
@@ -271,6 +302,9 @@ mod tests {
         assert_eq!(input.number(0, 0, &x).expect("fine"), Numbered::Next);
         assert_eq!(input.number(0, 1, &y).expect("fine"), Numbered::Next);
         assert_eq!(input.number(0, 0, &x).expect("fine"), Numbered::Repeat);
-        assert!(matches!(input.number(0, 0, &y), Err(FoldError::Contradiction { number: 0, .. })));
+        assert!(matches!(
+            input.number(0, 0, &y),
+            Err(FoldError::Contradiction { number: 0, .. })
+        ));
     }
 }

@@ -17,10 +17,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, EventTime, Record, Summary, SummaryKind, Text, Tick, avro,
-    control::ControlKind,
-    time,
-    topic::Topic,
+    Alert, Change, Complaint, Control, EventTime, Record, Summary, SummaryKind, Text, Tick, avro, control::ControlKind,
+    time, topic::Topic,
 };
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 use serde::{Deserialize, Serialize};
@@ -111,10 +109,11 @@ impl Watch {
 
     /// Tenants that have not seen enough yet, with the time until which they warm up.
     pub fn warming_up(&self) -> Vec<(Text, EventTime)> {
-        let Some(now) = self.next_tick().map(Tick::time) else { return Vec::new() };
-        let until = |(name, tenant): (&Text, &Tenant)| {
-            Some((name.clone(), tenant.warming_up_until(now, &self.config)?))
+        let Some(now) = self.next_tick().map(Tick::time) else {
+            return Vec::new();
         };
+        let until =
+            |(name, tenant): (&Text, &Tenant)| Some((name.clone(), tenant.warming_up_until(now, &self.config)?));
         self.tenants.iter().filter_map(until).collect()
     }
 
@@ -122,10 +121,18 @@ impl Watch {
         self.counts.received += 1;
         match record.place.0 {
             Topic::Summaries => self.summary(record, frame),
-            Topic::Changes => self.report(record, frame, |c: &Change| (c.time_reported(), c.change_id.clone()), Item::Change),
-            Topic::Complaints => {
-                self.report(record, frame, |c: &Complaint| (c.complained_at, c.complaint_id.clone()), Item::Complaint)
-            }
+            Topic::Changes => self.report(
+                record,
+                frame,
+                |c: &Change| (c.time_reported(), c.change_id.clone()),
+                Item::Change,
+            ),
+            Topic::Complaints => self.report(
+                record,
+                frame,
+                |c: &Complaint| (c.complained_at, c.complaint_id.clone()),
+                Item::Complaint,
+            ),
             Topic::Control => self.report(record, frame, |c: &Control| (c.at, c.control_id.clone()), Item::Control),
             _ => Err(FoldError::UnknownPlace { place: record.place }),
         }
@@ -253,7 +260,8 @@ impl Watch {
             payload: Payload::Value(frame.into()),
             headers: Vec::new(),
         };
-        self.outbox.push(out(Topic::Incidents, avro::built_in_frame_from(&alert.incident)?));
+        self.outbox
+            .push(out(Topic::Incidents, avro::built_in_frame_from(&alert.incident)?));
         self.outbox.push(out(Topic::Alerts, avro::built_in_frame_from(alert)?));
         Ok(())
     }

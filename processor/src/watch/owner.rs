@@ -28,16 +28,16 @@ pub fn layer_of(scope: &Scope, is_one_device: bool) -> Layer {
     if is_one_device {
         return Layer::Device;
     }
-    let decides = BY_DIMENSION.iter().find(|(dimension, _)| scope.get(*dimension).is_some());
+    let decides = BY_DIMENSION
+        .iter()
+        .find(|(dimension, _)| scope.get(*dimension).is_some());
     decides.map_or(Layer::Unknown, |(_, layer)| *layer)
 }
 
 /// The team of a cause: of the rules that fit the one with the most conditions (a layer is one), then the first; the
 /// default where none fits.
 pub fn owner_of(owners: &Owners, layer: Layer, scope: &Scope) -> Text {
-    let fits = |rule: &&crate::config::OwnerRule| {
-        rule.layer.is_none_or(|of| of == layer) && scope.implies(&rule.scope)
-    };
+    let fits = |rule: &&crate::config::OwnerRule| rule.layer.is_none_or(|of| of == layer) && scope.implies(&rule.scope);
     let conditions = |rule: &crate::config::OwnerRule| rule.scope.depth() + usize::from(rule.layer.is_some());
     let mut best: Option<&crate::config::OwnerRule> = None;
     for rule in owners.rules.iter().filter(fits) {
@@ -58,7 +58,13 @@ mod tests {
     }
 
     fn rule(team: &str, layer: Option<Layer>, scope: Scope) -> OwnerRule {
-        OwnerRule { team: text(team), layer, scope, contact: None, runbook: None }
+        OwnerRule {
+            team: text(team),
+            layer,
+            scope,
+            contact: None,
+            runbook: None,
+        }
     }
 
     #[test]
@@ -72,7 +78,10 @@ mod tests {
             ],
         };
         assert_eq!(owner_of(&owners, Layer::Site, &berlin), text("network-berlin"));
-        assert_eq!(owner_of(&owners, Layer::Site, &Scope::new([(Dimension::Site, text("lyon"))])), text("network"));
+        assert_eq!(
+            owner_of(&owners, Layer::Site, &Scope::new([(Dimension::Site, text("lyon"))])),
+            text("network")
+        );
         assert_eq!(owner_of(&owners, Layer::Carrier, &berlin), text("desk"));
     }
 

@@ -39,12 +39,17 @@ pub fn suspects<'a>(
     to: EventTime,
     overlap: impl Fn(&Change) -> Overlap,
 ) -> Vec<SuspectedChange> {
-    let weighed: Vec<(&Change, f64)> =
-        changes.into_iter().map(|change| (change, weight(change, from, to, overlap(change)))).collect();
+    let weighed: Vec<(&Change, f64)> = changes
+        .into_iter()
+        .map(|change| (change, weight(change, from, to, overlap(change))))
+        .collect();
     let total = NONE + weighed.iter().map(|(_, w)| w).sum::<f64>();
     let mut named: Vec<SuspectedChange> = weighed
         .into_iter()
-        .map(|(change, w)| SuspectedChange { change_id: change.change_id.clone(), score: w / total })
+        .map(|(change, w)| SuspectedChange {
+            change_id: change.change_id.clone(),
+            score: w / total,
+        })
         .filter(|suspect| suspect.score >= NAMED)
         .collect();
     named.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.change_id.cmp(&b.change_id)));
@@ -76,12 +81,20 @@ mod tests {
             .expect("a change")
     }
 
-    const FITS: Overlap = Overlap { of_cause: 1.0, of_change: 1.0, names_version: false };
+    const FITS: Overlap = Overlap {
+        of_cause: 1.0,
+        of_change: 1.0,
+        names_version: false,
+    };
 
     /// Two minutes before: e^-0.2 = 0.82; an hour before: e^-6 = 0.002; 0.82 / (0.05 + 0.82 + 0.002) = 0.94.
     #[test]
     fn the_route_changed_two_minutes_before_is_suspected_and_that_of_an_hour_before_is_not() {
-        let (near, old, after) = (change("near", "route", 98), change("old", "route", 40), change("after", "route", 110));
+        let (near, old, after) = (
+            change("near", "route", 98),
+            change("old", "route", 40),
+            change("after", "route", 110),
+        );
         let at = EventTime::from_micros(100 * time::MINUTE);
         let named = suspects([&near, &old, &after], at, at, |_| FITS);
         assert_eq!(named.len(), 1);

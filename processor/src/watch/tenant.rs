@@ -101,7 +101,9 @@ impl Tenant {
 
     /// A summary whose tick has come.
     pub fn summary(&mut self, summary: &Summary) {
-        let (Some(near), Some(window)) = (&summary.near, summary.window) else { return };
+        let (Some(near), Some(window)) = (&summary.near, summary.window) else {
+            return;
+        };
         let counts = Counts::of(summary);
         let leaf = self.dictionary.leaf(near);
         self.began.get_or_insert(window.start());
@@ -110,11 +112,19 @@ impl Tenant {
                 let slice = self.ring.slice(window);
                 slice.leaves.entry(leaf).or_default().add(&counts);
                 if !summary.exemplars.is_empty() {
-                    slice.exemplars.entry(leaf).or_default().extend(summary.exemplars.iter().cloned());
+                    slice
+                        .exemplars
+                        .entry(leaf)
+                        .or_default()
+                        .extend(summary.exemplars.iter().cloned());
                 }
                 self.baseline.weigh(leaf, &counts);
                 // What comes an hour late says nothing of the volume now.
-                let events = if summary.class == Some(Class::Graph) { 0 } else { counts.events };
+                let events = if summary.class == Some(Class::Graph) {
+                    0
+                } else {
+                    counts.events
+                };
                 self.fresh.entry(leaf).or_default().add(&Counts { events, ..counts });
             }
             SummaryKind::Pair => {
@@ -126,7 +136,8 @@ impl Tenant {
             SummaryKind::Device => {
                 let Some(device) = &summary.device_id else { return };
                 let expected = self.evidence(0).expected(leaf, counts.n[0]);
-                self.devices.add(device, leaf, window, &counts, expected, &summary.exemplars);
+                self.devices
+                    .add(device, leaf, window, &counts, expected, &summary.exemplars);
             }
             SummaryKind::Marker => {}
         }
@@ -139,7 +150,9 @@ impl Tenant {
 
     /// A complaint whose tick has come. Repeats by id are dropped.
     pub fn complaint(&mut self, complaint: Complaint) {
-        self.complaints.entry(complaint.complaint_id.clone()).or_insert(complaint);
+        self.complaints
+            .entry(complaint.complaint_id.clone())
+            .or_insert(complaint);
     }
 
     /// Something said from outside about an incident. Repeats by id are dropped.
@@ -148,7 +161,9 @@ impl Tenant {
             return;
         }
         let about = |case: &&mut Case| control.incident_id.as_ref() == Some(&case.incident.id);
-        let Some(case) = self.cases.iter_mut().find(about) else { return };
+        let Some(case) = self.cases.iter_mut().find(about) else {
+            return;
+        };
         match control.kind {
             ControlKind::Acknowledge => case.incident.acknowledged = Some(control.at),
             ControlKind::Silence => case.incident.silenced_until = control.until,
@@ -199,7 +214,7 @@ impl Tenant {
         }
         let cells = self.cells();
         let mut alarms: [Vec<Alarm>; 3] = Default::default();
-        for channel in 0..WATCHED.len() {
+        for (channel, alarms) in alarms.iter_mut().enumerate() {
             let taken = self.far_ends(channel);
             let evidence = self.evidence(channel);
             let rows: Vec<(u32, f64, f64)> = self
@@ -211,12 +226,16 @@ impl Tenant {
                     (*leaf, k, evidence.expected(*leaf, counts.n[channel]))
                 })
                 .collect();
-            let threshold = if warm { self.threshold(cells, config) } else { f64::INFINITY };
+            let threshold = if warm {
+                self.threshold(cells, config)
+            } else {
+                f64::INFINITY
+            };
             let detector = &mut self.detectors[channel];
             for (leaf, k, e) in rows {
                 detector.add(self.dictionary.codes(leaf), k, e);
             }
-            alarms[channel] = detector.minute(config.indifference, threshold);
+            *alarms = detector.minute(config.indifference, threshold);
         }
         alarms
     }
@@ -224,7 +243,10 @@ impl Tenant {
     /// Poor call-ends that an open incident's far ends explain, by near leaf.
     fn far_ends(&self, channel: usize) -> BTreeMap<u32, f64> {
         let mut taken = BTreeMap::new();
-        let open = self.cases.iter().filter(|case| case.is_open() && case.basis == Basis::Rate(channel));
+        let open = self
+            .cases
+            .iter()
+            .filter(|case| case.is_open() && case.basis == Basis::Rate(channel));
         for case in open.filter(|case| case.far_factor > 1.0) {
             for ((near, far), counts) in &self.fresh_pairs {
                 let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
@@ -249,10 +271,18 @@ impl Tenant {
             .map(|case| case.conditions.clone())
             .collect();
         if !out.is_empty() {
-            let shares: Vec<Condition> = self.volume.conditions().filter(|c| self.shares_calls(*c, &out)).collect();
+            let shares: Vec<Condition> = self
+                .volume
+                .conditions()
+                .filter(|c| self.shares_calls(*c, &out))
+                .collect();
             self.volume.forget(|condition| shares.contains(&condition));
         }
-        let threshold = if warm { self.threshold(self.volume.cells(), config) } else { f64::INFINITY };
+        let threshold = if warm {
+            self.threshold(self.volume.cells(), config)
+        } else {
+            f64::INFINITY
+        };
         let silences = self.volume.minute(threshold);
         outermost(silences, self.dictionary.leaves(), |leaf| self.baseline.weight(leaf))
     }
@@ -264,7 +294,9 @@ impl Tenant {
             if codes[condition.attribute] == condition.code {
                 let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
                 own += weight;
-                let is_out = out.iter().any(|conditions| super::dictionary::covers(conditions, codes));
+                let is_out = out
+                    .iter()
+                    .any(|conditions| super::dictionary::covers(conditions, codes));
                 shared += if is_out { weight } else { 0.0 };
             }
         }
@@ -273,14 +305,20 @@ impl Tenant {
 
     fn settings(&self, channel: usize, config: &WatchConfig) -> Settings {
         let dispersion = self.detectors[channel].mean_dispersion();
-        Settings { min_excess: config.min_excess, dispersion, ..Settings::default() }
+        Settings {
+            min_excess: config.min_excess,
+            dispersion,
+            ..Settings::default()
+        }
     }
 
     /// Opens an incident for each cause of what the detectors noticed.
     fn open_rates(&mut self, now: EventTime, alarms: [Vec<Alarm>; 3], config: &WatchConfig) {
         let threshold = self.threshold(self.cells(), config);
         for (channel, alarms) in alarms.into_iter().enumerate() {
-            let Some(strongest) = alarms.first().filter(|_| now >= self.scan_again[channel]) else { continue };
+            let Some(strongest) = alarms.first().filter(|_| now >= self.scan_again[channel]) else {
+                continue;
+            };
             let settings = self.settings(channel, config);
             let located = self.evidence(channel).locate(&strongest.conditions, &settings);
             let mut explained = false;
@@ -336,7 +374,10 @@ impl Tenant {
             .cause
             .alternatives
             .iter()
-            .map(|(candidate, score)| Alternative { scope: scope(&candidate.conditions), score: *score })
+            .map(|(candidate, score)| Alternative {
+                scope: scope(&candidate.conditions),
+                score: *score,
+            })
             .collect();
     }
 
@@ -354,13 +395,21 @@ impl Tenant {
 
     /// Is there an open incident that has most of these calls?
     fn is_same_trouble(&self, conditions: &[Condition]) -> bool {
-        let open = || self.cases.iter().filter(|case| case.is_open() && case.incident.device_id.is_none());
+        let open = || {
+            self.cases
+                .iter()
+                .filter(|case| case.is_open() && case.incident.device_id.is_none())
+        };
         let (mut own, mut shared) = (0.0, 0.0);
         for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
             if super::dictionary::covers(conditions, codes) {
                 let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
                 own += weight;
-                shared += if open().any(|case| case.covers(codes)) { weight } else { 0.0 };
+                shared += if open().any(|case| case.covers(codes)) {
+                    weight
+                } else {
+                    0.0
+                };
             }
         }
         own <= 0.0 || shared >= SAME_TROUBLE * own
@@ -369,7 +418,10 @@ impl Tenant {
     fn reopen(&mut self, now: EventTime, conditions: &[Condition], config: &WatchConfig) -> bool {
         let recent = |case: &&mut Case| {
             case.conditions == conditions
-                && case.incident.closed.is_some_and(|closed| now.since(closed) <= config.reopen.micros())
+                && case
+                    .incident
+                    .closed
+                    .is_some_and(|closed| now.since(closed) <= config.reopen.micros())
         };
         self.cases.iter_mut().find(recent).map(Case::reopen).is_some()
     }
@@ -395,7 +447,10 @@ impl Tenant {
             device_id,
             layer,
             owner,
-            onset: Onset { from: onset.0.start(), to: onset.2.end() },
+            onset: Onset {
+                from: onset.0.start(),
+                to: onset.2.end(),
+            },
             opened: Some(now),
             localised: Some(now),
             closed: None,
@@ -458,7 +513,11 @@ impl Tenant {
 
     fn open_device(&mut self, now: EventTime, id: &Text, device: &Device, config: &WatchConfig) {
         self.devices.forget(id);
-        if self.cases.iter().any(|case| case.is_open() && case.incident.device_id.as_ref() == Some(id)) {
+        if self
+            .cases
+            .iter()
+            .any(|case| case.is_open() && case.incident.device_id.as_ref() == Some(id))
+        {
             return;
         }
         let codes = *self.dictionary.codes(device.leaf);
@@ -475,7 +534,10 @@ impl Tenant {
         ];
         let conditions: Vec<Condition> = place
             .into_iter()
-            .map(|d| Condition { attribute: d.index(), code: codes[d.index()] })
+            .map(|d| Condition {
+                attribute: d.index(),
+                code: codes[d.index()],
+            })
             .filter(|c| c.code != 0)
             .collect();
         let scope = self.dictionary.scope(&conditions);
@@ -516,7 +578,10 @@ impl Tenant {
                 let mut incident = self.cases[i].incident.clone();
                 incident.owner = owner_of(&config.owners, layer, &scope);
                 (incident.layer, incident.scope) = (layer, scope);
-                incident.onset = Onset { from: found.onset.0.start(), to: found.onset.2.end() };
+                incident.onset = Onset {
+                    from: found.onset.0.start(),
+                    to: found.onset.2.end(),
+                };
                 self.describe(&mut incident, &found);
                 let case = &mut self.cases[i];
                 case.factor = (found.cause.best.k / found.cause.best.e.max(0.1)).max(1.0);
@@ -529,8 +594,17 @@ impl Tenant {
     /// What the case should be about, if it is not what it says: its own scope is no longer among the causes, and another
     /// that shares half of the smaller one's calls is.
     fn better(&self, i: usize, channel: usize, config: &WatchConfig) -> Option<Located> {
-        let others: Vec<Case> = self.cases.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, c)| c.clone()).collect();
-        let evidence = Evidence { cases: &others, ..self.evidence(channel) };
+        let others: Vec<Case> = self
+            .cases
+            .iter()
+            .enumerate()
+            .filter(|(j, _)| *j != i)
+            .map(|(_, c)| c.clone())
+            .collect();
+        let evidence = Evidence {
+            cases: &others,
+            ..self.evidence(channel)
+        };
         let case = &self.cases[i];
         let located = evidence.locate(&case.conditions, &self.settings(channel, config));
         let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
@@ -539,9 +613,12 @@ impl Tenant {
         }
         let is_taken = |found: &Located| {
             let open = others.iter().filter(|other| other.is_open());
-            open.into_iter().any(|o| self.overlap(&found.cause.best.conditions, &o.conditions).jaccard >= SAME_TROUBLE)
+            open.into_iter()
+                .any(|o| self.overlap(&found.cause.best.conditions, &o.conditions).jaccard >= SAME_TROUBLE)
         };
-        located.into_iter().find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found))
+        located
+            .into_iter()
+            .find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found))
     }
 
     /// How two scopes share their calls.
@@ -555,7 +632,10 @@ impl Tenant {
             of_b += if in_b { weight } else { 0.0 };
         }
         let share = |of: f64| if of > 0.0 { both / of } else { 0.0 };
-        Shared { jaccard: share(of_a + of_b - both), of_smaller: share(of_a.min(of_b)) }
+        Shared {
+            jaccard: share(of_a + of_b - both),
+            of_smaller: share(of_a.min(of_b)),
+        }
     }
 
     /// Open incidents live on: their sums, whether quality is back, their complaints and suspects.
@@ -581,12 +661,19 @@ impl Tenant {
                 self.suspect(case);
             }
         }
-        cases.retain(|case| case.incident.closed.is_none_or(|closed| now.since(closed) <= 2 * config.reopen.micros()));
+        cases.retain(|case| {
+            case.incident
+                .closed
+                .is_none_or(|closed| now.since(closed) <= 2 * config.reopen.micros())
+        });
         self.cases = cases;
     }
 
     fn live_rate(&self, case: &mut Case, channel: usize, config: &WatchConfig) {
-        let baseline = Evidence { cases: &[], ..self.evidence(channel) };
+        let baseline = Evidence {
+            cases: &[],
+            ..self.evidence(channel)
+        };
         let onset = Window::of_end(case.incident.onset.from.plus(1));
         let (mut inside, mut outside, mut kinds, mut poor_ms) = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), [0.0; 4], 0);
         let mut exemplars: Vec<Text> = Vec::new();
@@ -607,7 +694,11 @@ impl Tenant {
             }
         }
         let (mut fresh_k, mut fresh_e) = (0.0, 0.0);
-        for (leaf, counts) in self.fresh.iter().filter(|(leaf, _)| case.covers(self.dictionary.codes(**leaf))) {
+        for (leaf, counts) in self
+            .fresh
+            .iter()
+            .filter(|(leaf, _)| case.covers(self.dictionary.codes(**leaf)))
+        {
             fresh_k += real(counts.k[channel]);
             fresh_e += baseline.expected(*leaf, counts.n[channel]);
         }
@@ -618,7 +709,12 @@ impl Tenant {
         case.far_factor = self.far_factor(case, channel, onset);
         case.sums = inside;
         let incident = &mut case.incident;
-        incident.severity = incident.severity.max(severity(case.basis, inside.0, inside.1, (inside.1 - inside.2) / f64::max(minutes, 1.0)));
+        incident.severity = incident.severity.max(severity(
+            case.basis,
+            inside.0,
+            inside.1,
+            (inside.1 - inside.2) / f64::max(minutes, 1.0),
+        ));
         incident.effect = round(inside.1 / inside.2.max(0.1), 100.0);
         let excess = (1.0 - inside.2 / inside.1.max(inside.2).max(0.1)).max(0.0);
         incident.excess_poor_minutes = round(real(poor_ms) / 60_000.0 * excess, 10.0);
@@ -629,7 +725,10 @@ impl Tenant {
 
     /// How much more often the far ends of a case's calls are poor than expected.
     fn far_factor(&self, case: &Case, channel: usize, onset: Window) -> f64 {
-        let baseline = Evidence { cases: &[], ..self.evidence(channel) };
+        let baseline = Evidence {
+            cases: &[],
+            ..self.evidence(channel)
+        };
         let (mut k, mut e) = (0.0, 0.0);
         for (_, slice) in self.ring.since(onset) {
             for ((near, far), counts) in &slice.pairs {
@@ -649,9 +748,15 @@ impl Tenant {
             let evidence = |kind: usize| {
                 let expected = (n * self.baseline.kind_rate(kind)).max(0.1);
                 let seen = kinds[kind];
-                if seen > expected { seen * (seen / expected).ln() - (seen - expected) } else { 0.0 }
+                if seen > expected {
+                    seen * (seen / expected).ln() - (seen - expected)
+                } else {
+                    0.0
+                }
             };
-            let most = (0..4).max_by(|a, b| evidence(*a).total_cmp(&evidence(*b)).then(b.cmp(a))).unwrap_or(3);
+            let most = (0..4)
+                .max_by(|a, b| evidence(*a).total_cmp(&evidence(*b)).then(b.cmp(a)))
+                .unwrap_or(3);
             KINDS[most].name()
         } else {
             WATCHED[channel].name()
@@ -661,9 +766,13 @@ impl Tenant {
     }
 
     fn live_device(&self, case: &mut Case) {
-        let Some(id) = case.incident.device_id.clone() else { return };
+        let Some(id) = case.incident.device_id.clone() else {
+            return;
+        };
         let onset = Window::of_end(case.incident.onset.from.plus(1));
-        let Some((_, device)) = self.devices.of(|_| true).find(|(known, _)| **known == id) else { return };
+        let Some((_, device)) = self.devices.of(|_| true).find(|(known, _)| **known == id) else {
+            return;
+        };
         let (n, k, e) = device.since(onset);
         case.sums = (n, k, e);
         let incident = &mut case.incident;
@@ -689,7 +798,11 @@ impl Tenant {
     /// A complaint is about an incident when it names its call, or nothing it says contradicts the scope and something of
     /// it agrees.
     fn is_about(&self, complaint: &Complaint, case: &Case) -> bool {
-        if complaint.call_id.as_ref().is_some_and(|call| case.incident.exemplar_calls.contains(call)) {
+        if complaint
+            .call_id
+            .as_ref()
+            .is_some_and(|call| case.incident.exemplar_calls.contains(call))
+        {
             return true;
         }
         let mut agrees = false;
@@ -717,11 +830,20 @@ impl Tenant {
             }
             let share = |of: f64| if of > 0.0 { both / of } else { 0.0 };
             let version = change.to_version.as_ref();
-            let names_version = case.incident.scope.conditions().any(|(_, value)| Some(value) == version);
-            Overlap { of_cause: share(of_cause), of_change: share(of_change), names_version }
+            let names_version = case
+                .incident
+                .scope
+                .conditions()
+                .any(|(_, value)| Some(value) == version);
+            Overlap {
+                of_cause: share(of_cause),
+                of_change: share(of_change),
+                names_version,
+            }
         };
         let Onset { from, to } = case.incident.onset;
-        let near = |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
+        let near =
+            |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
         case.incident.suspected_changes = suspects(self.changes.values().filter(near), from, to, overlap);
         for suspect in &mut case.incident.suspected_changes {
             suspect.score = round(suspect.score, 1000.0);
@@ -805,7 +927,10 @@ struct Shared {
 fn alert(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
     let silenced = incident.silenced_until.is_some_and(|until| until > now);
     let calls = matches!(reason, AlertReason::Opened | AlertReason::Escalated);
-    let what = incident.device_id.as_ref().map_or_else(|| incident.scope.to_string(), ToString::to_string);
+    let what = incident
+        .device_id
+        .as_ref()
+        .map_or_else(|| incident.scope.to_string(), ToString::to_string);
     #[allow(clippy::expect_used, reason = "an id and a number are a text")]
     let alert_id = Text::new(format!("{}/{}", incident.id, incident.revision)).expect("a text");
     Alert {
@@ -823,7 +948,12 @@ fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {
     let group = Text::new(group).expect("a text");
     #[allow(clippy::cast_possible_truncation, reason = "sums of integer counts")]
     let (at_risk, poor) = (n as i64, k as i64);
-    Line { group, at_risk, poor, expected: round(e, 10.0) }
+    Line {
+        group,
+        at_risk,
+        poor,
+        expected: round(e, 10.0),
+    }
 }
 
 /// Figures for people need no sixteen digits.

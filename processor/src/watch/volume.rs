@@ -64,7 +64,11 @@ impl Cell {
     fn mean(&self) -> f64 {
         let old = self.minutes.iter().take(self.minutes.len().saturating_sub(HOLD_OFF));
         let (sum, count) = old.fold((0, 0u32), |(sum, count), events| (sum + events, count + 1));
-        if count as usize >= (MEMORY - HOLD_OFF) / 2 { real(sum) / f64::from(count) } else { 0.0 }
+        if count as usize >= (MEMORY - HOLD_OFF) / 2 {
+            real(sum) / f64::from(count)
+        } else {
+            0.0
+        }
     }
 
     /// The last minutes' mean, this one included.
@@ -135,12 +139,25 @@ impl Volume {
             let yesterday = cell.yesterday();
             let trend = trend.min(yesterday.unwrap_or(1.0));
             let expected = cell.frozen.unwrap_or(mean * trend);
-            let drop = if yesterday.is_some() { DROP } else { DROP_WITHOUT_YESTERDAY };
+            let drop = if yesterday.is_some() {
+                DROP
+            } else {
+                DROP_WITHOUT_YESTERDAY
+            };
             if cell.judge(expected, drop) >= threshold && cell.missing >= MIN_MISSING {
                 cell.frozen.get_or_insert(expected);
-                let condition = Condition { attribute: *attribute, code: *code };
+                let condition = Condition {
+                    attribute: *attribute,
+                    code: *code,
+                };
                 let (missing, minutes, evidence) = (cell.missing, cell.age, cell.evidence);
-                silences.push(Silence { condition, missing, expected, minutes, evidence });
+                silences.push(Silence {
+                    condition,
+                    missing,
+                    expected,
+                    minutes,
+                    evidence,
+                });
             }
         }
         self.all.next();
@@ -152,7 +169,12 @@ impl Volume {
     /// Forgets what the cells expect whose calls an outage takes as well: they learn anew without it.
     pub fn forget(&mut self, shares_calls: impl Fn(Condition) -> bool) {
         for ((attribute, code), cell) in &mut self.cells {
-            if cell.frozen.is_none() && shares_calls(Condition { attribute: *attribute, code: *code }) {
+            if cell.frozen.is_none()
+                && shares_calls(Condition {
+                    attribute: *attribute,
+                    code: *code,
+                })
+            {
                 cell.minutes.clear();
                 (cell.evidence, cell.missing, cell.age) = (0.0, 0.0, 0);
             }
@@ -161,10 +183,17 @@ impl Volume {
 
     /// Is the volume of a silent cell back? Then it is judged anew.
     pub fn is_back(&mut self, condition: Condition) -> bool {
-        let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) else { return true };
+        let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) else {
+            return true;
+        };
         let expected = cell.frozen.unwrap_or(0.0);
         // Each of the last minutes: those before the silence must not speak for it.
-        let back = cell.minutes.iter().rev().take(BACK).all(|events| real(*events) >= 0.3 * expected);
+        let back = cell
+            .minutes
+            .iter()
+            .rev()
+            .take(BACK)
+            .all(|events| real(*events) >= 0.3 * expected);
         if back {
             (cell.frozen, cell.evidence, cell.missing, cell.age) = (None, 0.0, 0.0, 0);
         }
@@ -173,7 +202,10 @@ impl Volume {
 
     /// The cells.
     pub fn conditions(&self) -> impl Iterator<Item = Condition> + '_ {
-        self.cells.keys().map(|(attribute, code)| Condition { attribute: *attribute, code: *code })
+        self.cells.keys().map(|(attribute, code)| Condition {
+            attribute: *attribute,
+            code: *code,
+        })
     }
 
     /// How many cells are watched.
@@ -224,10 +256,18 @@ pub fn outermost(silences: Vec<Silence>, leaves: &[Codes], weight: impl Fn(u32) 
     for silence in silences {
         let c = silence.condition;
         let (mut own, mut shared) = (0.0, 0.0);
-        for (leaf, codes) in leaves.iter().enumerate().filter(|(_, codes)| codes[c.attribute] == c.code) {
+        for (leaf, codes) in leaves
+            .iter()
+            .enumerate()
+            .filter(|(_, codes)| codes[c.attribute] == c.code)
+        {
             let w = weight(u32::try_from(leaf).unwrap_or(u32::MAX));
             own += w;
-            shared += if kept.iter().any(|k| codes[k.condition.attribute] == k.condition.code) { w } else { 0.0 };
+            shared += if kept.iter().any(|k| codes[k.condition.attribute] == k.condition.code) {
+                w
+            } else {
+                0.0
+            };
         }
         if own <= 0.0 || shared < 0.6 * own {
             kept.push(silence);
@@ -291,7 +331,10 @@ mod tests {
     #[test]
     fn a_building_is_part_of_its_silent_site() {
         let silence = |dimension: Dimension, missing| Silence {
-            condition: Condition { attribute: dimension.index(), code: 1 },
+            condition: Condition {
+                attribute: dimension.index(),
+                code: 1,
+            },
             missing,
             expected: 10.0,
             minutes: 3,

@@ -61,7 +61,11 @@ impl Lake {
         }
         let clocks = Table::open(dir, "clocks", rows::clock_columns()).await?;
         let unreadable = Table::open(dir, "unreadable", rows::unreadable_columns()).await?;
-        Ok(Self { tables, clocks, unreadable })
+        Ok(Self {
+            tables,
+            clocks,
+            unreadable,
+        })
     }
 
     /// The next offset wanted of a place: what lies before is in the lake, in all of its tables. None where nothing is.
@@ -79,7 +83,9 @@ impl Lake {
     /// were skipped count as read.
     pub async fn append(&mut self, place: Place, records: &[LogRecord], next: i64) -> Result<Appended, LakeError> {
         let mut appended = Appended::default();
-        let Some(table) = self.tables.get_mut(&place.0) else { return Ok(appended) };
+        let Some(table) = self.tables.get_mut(&place.0) else {
+            return Ok(appended);
+        };
         let from = table.position(place).unwrap_or(0);
         let fresh: Vec<&LogRecord> = records.iter().filter(|record| record.offset >= from).collect();
         appended.records = u64::try_from(fresh.len()).unwrap_or(u64::MAX);
@@ -102,9 +108,13 @@ impl Lake {
         };
         // The side tables first: the main table's offset is the last to move, so that nothing is skipped after a crash.
         let before = self.clocks.position(place).unwrap_or(0);
-        self.clocks.commit(place, rows::clocks(place, records, before)?, next).await?;
+        self.clocks
+            .commit(place, rows::clocks(place, records, before)?, next)
+            .await?;
         let before = self.unreadable.position(place).unwrap_or(0);
-        self.unreadable.commit(place, batch.unreadable_columns(place, before)?, next).await?;
+        self.unreadable
+            .commit(place, batch.unreadable_columns(place, before)?, next)
+            .await?;
         if let Some(table) = self.tables.get_mut(&place.0) {
             table.commit(place, columns, next).await?;
             table.remember(batch.ids());

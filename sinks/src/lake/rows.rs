@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use arrow_array::{ArrayRef, BinaryArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, BinaryArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use dialtone_schemas::{
@@ -44,7 +46,12 @@ fn with_lineage(fields: impl IntoIterator<Item = Field>) -> SchemaRef {
 
 /// The columns of a topic's table.
 pub(super) fn columns_of_topic(topic: Topic) -> SchemaRef {
-    with_lineage(arrow::schema(kind_of(topic)).fields().iter().map(|field| field.as_ref().clone()))
+    with_lineage(
+        arrow::schema(kind_of(topic))
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().clone()),
+    )
 }
 
 /// The columns of `clocks`: clock, absent and configuration records, so that a backtest has the same logs.
@@ -59,7 +66,10 @@ pub(super) fn clock_columns() -> SchemaRef {
 
 /// The columns of `unreadable`.
 pub(super) fn unreadable_columns() -> SchemaRef {
-    with_lineage([Field::new("reason", DataType::Utf8, false), Field::new("original", DataType::Binary, false)])
+    with_lineage([
+        Field::new("reason", DataType::Utf8, false),
+        Field::new("original", DataType::Binary, false),
+    ])
 }
 
 /// The day a record belongs to, and what it is told apart by.
@@ -73,7 +83,11 @@ impl Row for Event {
         self.end
     }
     fn identity(&self) -> String {
-        format!("{}/{}", self.event_id.map(|id| id.to_string()).unwrap_or_default(), self.revision)
+        format!(
+            "{}/{}",
+            self.event_id.map(|id| id.to_string()).unwrap_or_default(),
+            self.revision
+        )
     }
 }
 
@@ -173,7 +187,11 @@ impl Batch {
                 return;
             }
         };
-        let partition = if record.place.0 == Topic::Summaries { record.place.1.to_string() } else { String::new() };
+        let partition = if record.place.0 == Topic::Summaries {
+            record.place.1.to_string()
+        } else {
+            String::new()
+        };
         let id = EventId::derive([record.place.0.suffix(), partition.as_str(), identity.as_str()]);
         if table.has(id.0) || !self.ids.insert(id.0) {
             appended.repeats += 1;
@@ -181,7 +199,11 @@ impl Batch {
         }
         appended.rows += 1;
         self.frames.push(frame.clone());
-        self.origins.push(Origin { day: time.day(), id: id.to_string(), offset: record.offset });
+        self.origins.push(Origin {
+            day: time.day(),
+            id: id.to_string(),
+            offset: record.offset,
+        });
     }
 
     /// The identities written.
@@ -207,13 +229,25 @@ impl Batch {
         if self.frames.is_empty() {
             return Ok(None);
         }
-        let records: Vec<T> = self.frames.iter().filter_map(|frame| decode(frame).ok()).map(kept).collect();
+        let records: Vec<T> = self
+            .frames
+            .iter()
+            .filter_map(|frame| decode(frame).ok())
+            .map(kept)
+            .collect();
         let own = arrow::batch_from_records(&records)?;
         let days = self.origins.iter().map(|o| o.day);
         let ids = self.origins.iter().map(|o| o.id.clone());
         let offsets = self.origins.iter().map(|o| o.offset);
-        let columns = own.columns().iter().cloned().chain(lineage_columns(place, days, ids, offsets));
-        Ok(Some(RecordBatch::try_new(columns_of_topic(place.0), columns.collect())?))
+        let columns = own
+            .columns()
+            .iter()
+            .cloned()
+            .chain(lineage_columns(place, days, ids, offsets));
+        Ok(Some(RecordBatch::try_new(
+            columns_of_topic(place.0),
+            columns.collect(),
+        )?))
     }
 
     /// The columns of what could not be read, from an offset on.
@@ -228,7 +262,10 @@ impl Batch {
         let ids = offsets().map(|offset| position_id(place, offset));
         let days = offsets().map(|_| 0);
         let lineage = lineage_columns(place, days, ids, offsets());
-        Ok(Some(RecordBatch::try_new(unreadable_columns(), [reasons, originals].into_iter().chain(lineage).collect())?))
+        Ok(Some(RecordBatch::try_new(
+            unreadable_columns(),
+            [reasons, originals].into_iter().chain(lineage).collect(),
+        )?))
     }
 }
 
@@ -260,7 +297,10 @@ fn lineage_columns(
     vec![
         Arc::new(Date32Array::from_iter_values(days)),
         Arc::new(StringArray::from_iter_values(ids)),
-        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(place.0.suffix(), count))),
+        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+            place.0.suffix(),
+            count,
+        ))),
         Arc::new(Int32Array::from_iter_values(std::iter::repeat_n(place.1, count))),
         Arc::new(offsets),
     ]
@@ -288,5 +328,8 @@ pub(super) fn clocks(place: Place, records: &[LogRecord], from: i64) -> Result<O
     let days = told.iter().map(|(.., time, _)| time.map_or(0, EventTime::day));
     let ids = told.iter().map(|(offset, ..)| position_id(place, *offset));
     let lineage = lineage_columns(place, days, ids, told.iter().map(|(offset, ..)| *offset));
-    Ok(Some(RecordBatch::try_new(clock_columns(), [kinds, times, configs].into_iter().chain(lineage).collect())?))
+    Ok(Some(RecordBatch::try_new(
+        clock_columns(),
+        [kinds, times, configs].into_iter().chain(lineage).collect(),
+    )?))
 }

@@ -23,7 +23,11 @@ impl Seen {
         let mut seen = Self::default();
         let store = table.object_store();
         let snapshot = table.snapshot()?;
-        let files: Vec<_> = snapshot.snapshot().file_views(table.log_store().as_ref(), None).try_collect().await?;
+        let files: Vec<_> = snapshot
+            .snapshot()
+            .file_views(table.log_store().as_ref(), None)
+            .try_collect()
+            .await?;
         for file in files {
             if seen.0.len() >= MAX_REMEMBERED {
                 break;
@@ -35,14 +39,16 @@ impl Seen {
     }
 
     fn read_file(&mut self, bytes: bytes::Bytes) -> DeltaResult<()> {
-        let failed = |error: &dyn std::fmt::Display| DeltaTableError::generic(format!("row ids cannot be read: {error}"));
+        let failed =
+            |error: &dyn std::fmt::Display| DeltaTableError::generic(format!("row ids cannot be read: {error}"));
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| failed(&e))?;
         let mask = ProjectionMask::columns(reader.parquet_schema(), ["_row_id"]);
         for batch in reader.with_projection(mask).build().map_err(|e| failed(&e))? {
             let batch = batch.map_err(|e| failed(&e))?;
             let ids = batch.column(0).as_any().downcast_ref::<StringArray>();
             let ids = ids.ok_or_else(|| failed(&"they are no text"))?;
-            self.0.extend((0..ids.len()).filter_map(|i| u128::from_str_radix(ids.value(i), 16).ok()));
+            self.0
+                .extend((0..ids.len()).filter_map(|i| u128::from_str_radix(ids.value(i), 16).ok()));
         }
         Ok(())
     }

@@ -6,13 +6,12 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use deltalake_core::{
     DeltaTable, DeltaTableError,
-    kernel::{
-        StructType, Transaction,
-        engine::arrow_conversion::TryIntoKernel,
-        transaction::CommitBuilder,
-    },
+    kernel::{StructType, Transaction, engine::arrow_conversion::TryIntoKernel, transaction::CommitBuilder},
     operations::create::CreateBuilder,
-    parquet::{basic::{Compression, ZstdLevel}, file::properties::WriterProperties},
+    parquet::{
+        basic::{Compression, ZstdLevel},
+        file::properties::WriterProperties,
+    },
     protocol::{DeltaOperation, SaveMode},
     table::builder::DeltaTableBuilder,
     writer::{DeltaWriter, RecordBatchWriter},
@@ -82,15 +81,27 @@ impl Table {
     pub(super) async fn open(dir: &Path, name: &str, columns: SchemaRef) -> Result<Self, LakeError> {
         let failed = |doing| {
             let table = name.to_owned();
-            move |source| LakeError::Delta { table, doing, source: Box::new(source) }
+            move |source| LakeError::Delta {
+                table,
+                doing,
+                source: Box::new(source),
+            }
         };
         let folder = dir.join(name);
-        let io = |source| LakeError::Io { folder: folder.display().to_string(), source };
+        let io = |source| LakeError::Io {
+            folder: folder.display().to_string(),
+            source,
+        };
         std::fs::create_dir_all(&folder).map_err(io)?;
         let folder = folder.canonicalize().map_err(io)?;
         let url = deltalake_core::table::builder::parse_table_uri(folder.to_string_lossy()).map_err(failed("named"))?;
-        let unopened = DeltaTableBuilder::from_url(url).and_then(DeltaTableBuilder::build).map_err(failed("opened"))?;
-        let exists = unopened.verify_deltatable_existence().await.map_err(failed("looked at"))?;
+        let unopened = DeltaTableBuilder::from_url(url)
+            .and_then(DeltaTableBuilder::build)
+            .map_err(failed("opened"))?;
+        let exists = unopened
+            .verify_deltatable_existence()
+            .await
+            .map_err(failed("looked at"))?;
         let table = if exists {
             let mut table = unopened;
             table.load().await.map_err(failed("opened"))?;
@@ -110,7 +121,12 @@ impl Table {
                 .map_err(failed("created"))?
         };
         let seen = Seen::read(&table).await.map_err(failed("read"))?;
-        Ok(Self { name: name.to_owned(), table, positions: BTreeMap::new(), seen })
+        Ok(Self {
+            name: name.to_owned(),
+            table,
+            positions: BTreeMap::new(),
+            seen,
+        })
     }
 
     /// Is a row with this identity there?
@@ -130,7 +146,11 @@ impl Table {
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(DeltaTableError) -> LakeError + use<> {
         let table = self.name.clone();
-        move |source| LakeError::Delta { table, doing, source: Box::new(source) }
+        move |source| LakeError::Delta {
+            table,
+            doing,
+            source: Box::new(source),
+        }
     }
 
     /// Reads from the table how far it has got with a place.
@@ -146,7 +166,10 @@ impl Table {
     async fn committed(&self, place: Place) -> Result<Option<i64>, LakeError> {
         let snapshot = self.table.snapshot().map_err(self.failed("looked at"))?;
         let store = self.table.log_store();
-        snapshot.transaction_version(store.as_ref(), application(place)).await.map_err(self.failed("looked at"))
+        snapshot
+            .transaction_version(store.as_ref(), application(place))
+            .await
+            .map_err(self.failed("looked at"))
     }
 
     /// Rows and the offset after them, in one commit from the snapshot whose offset is the one this writer stands at (S-1).
@@ -154,7 +177,12 @@ impl Table {
         let expected = self.position(place).unwrap_or(0);
         let found = self.committed(place).await?.unwrap_or(0);
         if found != expected {
-            return Err(LakeError::Stale { table: self.name.clone(), place, found, expected });
+            return Err(LakeError::Stale {
+                table: self.name.clone(),
+                place,
+                found,
+                expected,
+            });
         }
         if next <= expected {
             return Ok(());
@@ -194,5 +222,7 @@ fn application(place: Place) -> String {
 
 /// zstd and no Arrow schema of ours: readers see plain Parquet.
 fn properties() -> WriterProperties {
-    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default())).build()
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
+        .build()
 }

@@ -32,13 +32,22 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
     let mut merged = defaults.clone();
     for setting in &settings {
         match setting.problem(&defaults) {
-            Some(what) => problems.push(Problem { place: setting.place.clone(), key: setting.dotted(), what }),
+            Some(what) => problems.push(Problem {
+                place: setting.place.clone(),
+                key: setting.dotted(),
+                what,
+            }),
             None => put(&mut merged, &setting.path, setting.value.clone()),
         }
     }
     let config: Option<Config> = Value::Table(merged).try_into().ok();
     if let Some(config) = &config {
-        let place = |key: &str| settings.iter().find(|s| key.starts_with(&s.dotted())).map(|s| s.place.clone());
+        let place = |key: &str| {
+            settings
+                .iter()
+                .find(|s| key.starts_with(&s.dotted()))
+                .map(|s| s.place.clone())
+        };
         problems.extend(config.contradictions().into_iter().map(|(key, what)| Problem {
             place: place(&key).unwrap_or_else(|| "defaults".into()),
             key,
@@ -67,13 +76,18 @@ impl Setting {
     fn problem(&self, defaults: &Table) -> Option<String> {
         let is_free = FREE.iter().any(|free| self.dotted().starts_with(&format!("{free}.")));
         let is_optional = OPTIONAL.iter().any(|key| self.dotted().starts_with(key));
-        if !is_free && !is_optional && let Some(what) = unknown(defaults, &self.path) {
+        if !is_free
+            && !is_optional
+            && let Some(what) = unknown(defaults, &self.path)
+        {
             return Some(what);
         }
         let mut alone = defaults.clone();
         put(&mut alone, &self.path, self.value.clone());
         let tried: Result<Config, _> = Value::Table(alone).try_into();
-        tried.err().map(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+        tried
+            .err()
+            .map(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
     }
 }
 
@@ -87,7 +101,11 @@ fn read(name: &str, text: &str, settings: &mut Vec<Setting>, problems: &mut Vec<
         Ok(document) => document,
         Err(error) => {
             let what = error.message().to_owned();
-            problems.push(Problem { place: place(error.span()), key: String::new(), what });
+            problems.push(Problem {
+                place: place(error.span()),
+                key: String::new(),
+                what,
+            });
             return;
         }
     };
@@ -95,7 +113,11 @@ fn read(name: &str, text: &str, settings: &mut Vec<Setting>, problems: &mut Vec<
         Ok(values) => values,
         Err(error) => {
             let what = error.message().to_owned();
-            problems.push(Problem { place: place(error.span()), key: String::new(), what });
+            problems.push(Problem {
+                place: place(error.span()),
+                key: String::new(),
+                what,
+            });
             return;
         }
     };
@@ -110,7 +132,11 @@ fn read(name: &str, text: &str, settings: &mut Vec<Setting>, problems: &mut Vec<
                 below.push((path, child));
             } else if let Some(value) = get(&values, &path) {
                 let span = table.key(key).and_then(Key::span).or_else(|| child.span());
-                settings.push(Setting { path, value: value.clone(), place: place(span) });
+                settings.push(Setting {
+                    path,
+                    value: value.clone(),
+                    place: place(span),
+                });
             }
         }
         walk.extend(below.into_iter().rev());
@@ -122,17 +148,28 @@ fn from_environment(name: &str, value: &str) -> Option<Setting> {
     let place = format!("environment variable {name}");
     if let Some(rest) = name.strip_prefix(PREFIX) {
         let path = rest.to_lowercase().split("__").map(str::to_owned).collect();
-        return Some(Setting { path, value: toml_value(value), place });
+        return Some(Setting {
+            path,
+            value: toml_value(value),
+            place,
+        });
     }
     let property = name.strip_prefix(KAFKA_PREFIX)?.to_lowercase().replace('_', ".");
     let path = vec!["kafka".into(), "properties".into(), property];
-    Some(Setting { path, value: Value::String(value.into()), place })
+    Some(Setting {
+        path,
+        value: Value::String(value.into()),
+        place,
+    })
 }
 
 /// A value as TOML writes it; anything else is a string.
 fn toml_value(text: &str) -> Value {
     let table: Result<Table, _> = toml::from_str(&format!("value = {text}"));
-    table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.to_owned()))
+    table
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
@@ -145,11 +182,15 @@ fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
 }
 
 fn put(table: &mut Table, path: &[String], value: Value) {
-    let Some((first, rest)) = path.split_first() else { return };
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
     if rest.is_empty() {
         table.insert(first.clone(), value);
-    } else if let Some(below) =
-        table.entry(first.clone()).or_insert_with(|| Value::Table(Table::new())).as_table_mut()
+    } else if let Some(below) = table
+        .entry(first.clone())
+        .or_insert_with(|| Value::Table(Table::new()))
+        .as_table_mut()
     {
         put(below, rest, value);
     }
@@ -164,7 +205,9 @@ fn unknown(defaults: &Table, path: &[String]) -> Option<String> {
             Some(_) => return None,
             None => {
                 let nearest = table.keys().min_by_key(|known| (edits(known, key), (*known).clone()));
-                let hint = nearest.map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
+                let hint = nearest
+                    .map(|known| format!("; did you mean {known:?}?"))
+                    .unwrap_or_default();
                 return Some(format!("unknown key{hint}"));
             }
         }
@@ -197,13 +240,20 @@ mod tests {
         std::fs::write(file.path(), text).expect("written");
         let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         let error = load(Some(file.path()), environment).expect_err("refused").to_string();
-        error.lines().skip(1).map(|l| l.replace(&file.path().display().to_string(), "f")).collect()
+        error
+            .lines()
+            .skip(1)
+            .map(|l| l.replace(&file.path().display().to_string(), "f"))
+            .collect()
     }
 
     #[test]
     fn the_documented_defaults_are_the_defaults() {
         let config = load(None, std::iter::empty()).expect("the defaults hold");
-        assert_eq!(config.processor.summarise, dialtone_processor::SummariseConfig::default());
+        assert_eq!(
+            config.processor.summarise,
+            dialtone_processor::SummariseConfig::default()
+        );
         assert_eq!(config.processor.watch, dialtone_processor::WatchConfig::default());
     }
 
@@ -212,10 +262,25 @@ mod tests {
         let text = "[processor]\nlive = \"maybe\"\nstaet_dir = \"x\"\n\n[processor.watch]\nwarm_up = \"soon\"\n";
         let found = problems(text, &[("DIALTONE__LOG__FORMAT", "loud")]);
         assert_eq!(found.len(), 4, "{found:#?}");
-        assert!(found[0].starts_with("  f:2:1: processor.live: invalid type: string \"maybe\""), "{}", found[0]);
-        assert_eq!(found[1], "  f:3:1: processor.staet_dir: unknown key; did you mean \"state_dir\"?");
-        assert!(found[2].starts_with("  f:6:1: processor.watch.warm_up: \"soon\" is not a length of time"), "{}", found[2]);
-        assert!(found[3].starts_with("  environment variable DIALTONE__LOG__FORMAT: log.format:"), "{}", found[3]);
+        assert!(
+            found[0].starts_with("  f:2:1: processor.live: invalid type: string \"maybe\""),
+            "{}",
+            found[0]
+        );
+        assert_eq!(
+            found[1],
+            "  f:3:1: processor.staet_dir: unknown key; did you mean \"state_dir\"?"
+        );
+        assert!(
+            found[2].starts_with("  f:6:1: processor.watch.warm_up: \"soon\" is not a length of time"),
+            "{}",
+            found[2]
+        );
+        assert!(
+            found[3].starts_with("  environment variable DIALTONE__LOG__FORMAT: log.format:"),
+            "{}",
+            found[3]
+        );
     }
 
     #[test]
@@ -226,8 +291,14 @@ mod tests {
 
     #[test]
     fn librdkafkas_properties_come_from_the_environment_too() {
-        let environment = [("DIALTONE_KAFKA_BOOTSTRAP_SERVERS".to_owned(), "10.0.0.1:9092".to_owned())];
+        let environment = [(
+            "DIALTONE_KAFKA_BOOTSTRAP_SERVERS".to_owned(),
+            "10.0.0.1:9092".to_owned(),
+        )];
         let config = load(None, environment.into_iter()).expect("fine");
-        assert_eq!(config.kafka.properties.get("bootstrap.servers").map(String::as_str), Some("10.0.0.1:9092"));
+        assert_eq!(
+            config.kafka.properties.get("bootstrap.servers").map(String::as_str),
+            Some("10.0.0.1:9092")
+        );
     }
 }

@@ -113,15 +113,32 @@ impl Config {
 
     /// The watch's settings with the owners in place.
     pub fn watch(&self, owners: Owners) -> WatchConfig {
-        WatchConfig { owners, ..self.processor.watch.clone() }
+        WatchConfig {
+            owners,
+            ..self.processor.watch.clone()
+        }
     }
 
     /// What types alone cannot say: keys that contradict each other, with what is wrong.
     fn contradictions(&self) -> Vec<(String, String)> {
-        let mut found: Vec<(String, String)> =
-            self.kafka.validate().into_iter().map(|p| ("kafka".to_owned(), p.to_string())).collect();
+        let mut found: Vec<(String, String)> = self
+            .kafka
+            .validate()
+            .into_iter()
+            .map(|p| ("kafka".to_owned(), p.to_string()))
+            .collect();
+        found.extend(
+            self.ingest
+                .problems()
+                .into_iter()
+                .map(|what| ("ingest".to_owned(), what)),
+        );
         let lateness = &self.processor.summarise.lateness;
-        for (key, span) in [("interval", lateness.interval), ("final", lateness.at_end), ("graph", lateness.graph)] {
+        for (key, span) in [
+            ("interval", lateness.interval),
+            ("final", lateness.at_end),
+            ("graph", lateness.graph),
+        ] {
             if span.micros() == 0 || span.micros() % dialtone_schemas::Tick::STEP != 0 {
                 let key = format!("processor.summarise.lateness.{key}");
                 found.push((key, format!("{span} is not a multiple of the 10 s tick")));
@@ -129,7 +146,10 @@ impl Config {
         }
         let watch = &self.processor.watch;
         if watch.memory < watch.hold_off {
-            found.push(("processor.watch.memory".into(), "is shorter than hold_off: nothing would be learnt".into()));
+            found.push((
+                "processor.watch.memory".into(),
+                "is shorter than hold_off: nothing would be learnt".into(),
+            ));
         }
         if watch.false_alarms_per_day <= 0.0 {
             found.push(("processor.watch.false_alarms_per_day".into(), "must be above 0".into()));

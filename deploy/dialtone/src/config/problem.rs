@@ -20,7 +20,11 @@ pub struct Problems(pub Vec<Problem>);
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();
-        write!(f, "{count} problem{} in the configuration", if count == 1 { "" } else { "s" })?;
+        write!(
+            f,
+            "{count} problem{} in the configuration",
+            if count == 1 { "" } else { "s" }
+        )?;
         for problem in &self.0 {
             let colon = if problem.key.is_empty() { "" } else { ": " };
             write!(f, "\n  {}: {}{colon}{}", problem.place, problem.key, problem.what)?;

@@ -20,7 +20,12 @@ pub struct Conclusion<'a> {
 impl Conclusion<'_> {
     /// Says it.
     pub fn say(&self) {
-        let doors: Vec<String> = self.fed.events.iter().map(|(door, count)| format!("{count} by {door}")).collect();
+        let doors: Vec<String> = self
+            .fed
+            .events
+            .iter()
+            .map(|(door, count)| format!("{count} by {door}"))
+            .collect();
         say::line("");
         say::line(format!(
             "{} events ({}), {} changes, {} complaints",
@@ -40,7 +45,10 @@ impl Conclusion<'_> {
         for other in &self.judgement.others {
             say::line("");
             say::line("planted  nothing");
-            say::line(format!("  found    {} {} since {}: raised without a cause", other.id, other.scope, other.onset.from));
+            say::line(format!(
+                "  found    {} {} since {}: raised without a cause",
+                other.id, other.scope, other.onset.from
+            ));
         }
         self.verdict();
         self.lake();
@@ -48,10 +56,17 @@ impl Conclusion<'_> {
 
     fn verdict(&self) {
         let planted = self.judgement.causes.len();
-        let named = self.judgement.causes.iter().filter(|named| named.incident.is_some()).count();
+        let named = self
+            .judgement
+            .causes
+            .iter()
+            .filter(|named| named.incident.is_some())
+            .count();
         let others = self.judgement.others.len();
         say::line("");
-        say::line(format!("{named} of {planted} planted causes named, {others} raised without a cause"));
+        say::line(format!(
+            "{named} of {planted} planted causes named, {others} raised without a cause"
+        ));
     }
 
     fn lake(&self) {
@@ -73,25 +88,59 @@ impl Conclusion<'_> {
 }
 
 fn planted(cause: &Cause) {
-    let device = cause.device_id.as_ref().map(|device| format!(" device={device}")).unwrap_or_default();
+    let device = cause
+        .device_id
+        .as_ref()
+        .map(|device| format!(" device={device}"))
+        .unwrap_or_default();
     let change = cause.change_id.as_ref().map_or("no change", |change| change.as_str());
-    say::line(format!("planted  {}{device} since {}, by {change}, owned by {}", cause.scope, cause.onset, cause.owner));
+    say::line(format!(
+        "planted  {}{device} since {}, by {change}, owned by {}",
+        cause.scope, cause.onset, cause.owner
+    ));
 }
 
 fn found(incident: &Incident, cause: &Cause) {
-    let device = incident.device_id.as_ref().map(|device| format!(" device={device}")).unwrap_or_default();
-    say::line(format!("  found    {}{device} ({}, {:?})", incident.scope, incident.id, incident.state));
+    let device = incident
+        .device_id
+        .as_ref()
+        .map(|device| format!(" device={device}"))
+        .unwrap_or_default();
+    say::line(format!(
+        "  found    {}{device} ({}, {:?})",
+        incident.scope, incident.id, incident.state
+    ));
     say::line(format!("  owner    {}", incident.owner));
-    let suspects: Vec<String> =
-        incident.suspected_changes.iter().map(|s| format!("{} ({:.0} %)", s.change_id, 100.0 * s.score)).collect();
-    say::line(format!("  change   {}", if suspects.is_empty() { "none suspected".into() } else { suspects.join(", ") }));
+    let suspects: Vec<String> = incident
+        .suspected_changes
+        .iter()
+        .map(|s| format!("{} ({:.0} %)", s.change_id, 100.0 * s.score))
+        .collect();
+    say::line(format!(
+        "  change   {}",
+        if suspects.is_empty() {
+            "none suspected".into()
+        } else {
+            suspects.join(", ")
+        }
+    ));
     say::line(format!("  onset    {} to {}", incident.onset.from, incident.onset.to));
     let lines: Vec<String> = incident
         .evidence
         .iter()
-        .map(|e| format!("{} {} of {} poor, {:.1} expected", e.group, e.poor, e.at_risk, e.expected))
+        .map(|e| {
+            format!(
+                "{} {} of {} poor, {:.1} expected",
+                e.group, e.poor, e.at_risk, e.expected
+            )
+        })
         .collect();
-    say::line(format!("  evidence {} by {}; {}", metric_effect(incident), incident.metric, lines.join("; ")));
+    say::line(format!(
+        "  evidence {} by {}; {}",
+        metric_effect(incident),
+        incident.metric,
+        lines.join("; ")
+    ));
     if let Some(opened) = incident.opened {
         say::line(format!(
             "  opened   {opened}, {} min after the onset; {}",
@@ -102,7 +151,11 @@ fn found(incident: &Incident, cause: &Cause) {
 }
 
 fn metric_effect(incident: &Incident) -> String {
-    if incident.effect > 0.0 { format!("{}×", incident.effect) } else { "silence".into() }
+    if incident.effect > 0.0 {
+        format!("{}×", incident.effect)
+    } else {
+        "silence".into()
+    }
 }
 
 fn complaint(incident: &Incident, opened: EventTime) -> String {

@@ -69,16 +69,28 @@ impl Feed {
     }
 
     /// Feeds the whole simulation: the history in bulk, the judged part step by step through all doors.
-    pub async fn everything(&mut self, simulation: &mut Simulation, judged_from: EventTime, config: &Config) -> Result<Fed> {
+    pub async fn everything(
+        &mut self,
+        simulation: &mut Simulation,
+        judged_from: EventTime,
+        config: &Config,
+    ) -> Result<Fed> {
         let mut fed = Fed::default();
         let sites = config.sites()?;
         let mut now = simulation.start();
         while now < simulation.end() {
             let history = now < judged_from;
-            now = if history { now.plus(BULK_STEP).min(judged_from) } else { now.plus(STEP) };
+            now = if history {
+                now.plus(BULK_STEP).min(judged_from)
+            } else {
+                now.plus(STEP)
+            };
             let deliveries = simulation.advance(now);
             if !history {
-                deliveries.events.iter().for_each(|event| count(&mut fed.calls, event, &sites));
+                deliveries
+                    .events
+                    .iter()
+                    .for_each(|event| count(&mut fed.calls, event, &sites));
             }
             self.deliver(deliveries, history, &mut fed).await?;
             let events: u64 = fed.events.values().sum();
@@ -92,7 +104,11 @@ impl Feed {
     async fn deliver(&mut self, deliveries: Deliveries, history: bool, fed: &mut Fed) -> Result<()> {
         let mut by_door: BTreeMap<Door, Vec<Event>> = BTreeMap::new();
         for event in deliveries.events {
-            let door = if history || self.sip.is_none() { Door::Http } else { door_of(&event) };
+            let door = if history || self.sip.is_none() {
+                Door::Http
+            } else {
+                door_of(&event)
+            };
             by_door.entry(door).or_default().push(event);
         }
         fed.changes += u64::try_from(deliveries.changes.len())?;
@@ -124,7 +140,11 @@ impl Feed {
             }
             writeln!(body, "{line}")?;
         }
-        if body.is_empty() { Ok(()) } else { self.send(path, &body).await }
+        if body.is_empty() {
+            Ok(())
+        } else {
+            self.send(path, &body).await
+        }
     }
 
     async fn send(&self, path: &str, body: &[u8]) -> Result<()> {
@@ -183,7 +203,8 @@ impl Feed {
         let Some(collector) = self.sip else { return Ok(()) };
         let mut shares: Vec<Vec<String>> = (0..self.phones.len()).map(|_| Vec::new()).collect();
         for (i, event) in events.iter().enumerate() {
-            let message = sip::publish(event, &collector.to_string(), sip::Transport::Udp).context("no desk phone's report")?;
+            let message =
+                sip::publish(event, &collector.to_string(), sip::Transport::Udp).context("no desk phone's report")?;
             let phone = i % shares.len();
             shares[phone].push(message);
         }

@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::OpenOptionsExt,
     io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -33,7 +33,10 @@ impl Folder {
         };
         if path.join(MARK).try_exists()? {
             if !overwrite {
-                bail!("{} holds a run already: choose another --dir, or say --overwrite", path.display());
+                bail!(
+                    "{} holds a run already: choose another --dir, or say --overwrite",
+                    path.display()
+                );
             }
             for part in ["broker", "state", "lake"] {
                 let part = path.join(part);
@@ -83,16 +86,29 @@ impl Folder {
         config.ingest.sites = Some(write("sites.csv", &simulation.sites_csv())?);
         config.processor.owners = write("owners.toml", &simulation.owners_toml())?;
         write("scenario.toml", scenario)?;
-        write(MARK, &format!("{}\n", serde_json::to_string_pretty(simulation.truth())?))?;
+        write(
+            MARK,
+            &format!("{}\n", serde_json::to_string_pretty(simulation.truth())?),
+        )?;
         let token = self.path.join("token");
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&token)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&token)?;
         file.write_all(self.token.as_bytes())?;
 
         let tenant = Text::new("demo")?;
         let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
         config.ingest.http.listen = any;
         let may_send = serde_json::from_str::<TokenConfig>(r#"{"tenant": "demo"}"#)?.may_send;
-        config.ingest.http.tokens = vec![TokenConfig { tenant: tenant.clone(), sha256: None, file: Some(token), may_send }];
+        config.ingest.http.tokens = vec![TokenConfig {
+            tenant: tenant.clone(),
+            sha256: None,
+            file: Some(token),
+            may_send,
+        }];
         let mut sip = SipConfig::new(tenant, vec!["127.0.0.0/8".parse()?]);
         sip.listen = any;
         config.ingest.sip = vec![sip];
@@ -107,8 +123,14 @@ impl Folder {
 
     /// The configuration with the broker in it; written down, so that the run can be looked at with the other commands.
     pub fn with_broker(&self, mut config: Config, bootstrap: &str) -> Result<Config> {
-        config.kafka.properties.insert("bootstrap.servers".into(), bootstrap.into());
-        let text = format!("# The configuration of this run. Secrets lie in files of their own.\n{}", toml::to_string_pretty(&config)?);
+        config
+            .kafka
+            .properties
+            .insert("bootstrap.servers".into(), bootstrap.into());
+        let text = format!(
+            "# The configuration of this run. Secrets lie in files of their own.\n{}",
+            toml::to_string_pretty(&config)?
+        );
         fs::write(self.path.join("dialtone.toml"), text)?;
         Ok(config)
     }

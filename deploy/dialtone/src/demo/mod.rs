@@ -3,9 +3,9 @@
 //! The simulator's reports go through the real doors over real sockets. It moves on only when every door has acknowledged,
 //! and by less than the smallest bound, so that nothing is late.
 
-mod conclusion;
-mod feed;
-mod folder;
+pub mod conclusion;
+pub mod feed;
+pub mod folder;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -16,7 +16,10 @@ use dialtone_simulator::Simulation;
 use dialtone_wire::{Payload, Place, consume::Consumer};
 
 use crate::{
-    cli, config::Config, judge::Judgement, say, simulate,
+    cli,
+    config::Config,
+    judge::Judgement,
+    say, simulate,
     stage::{Ingest, Process, Sink, Wire},
 };
 use conclusion::Conclusion;
@@ -35,7 +38,9 @@ pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     let folder = Folder::prepare(args.dir.as_deref(), args.overwrite)?;
     let config = folder.write(&simulation, &simulate::text(&args.scenario)?, config)?;
 
-    let broker = Broker::start(BrokerConfig::new(folder.broker())).await.context("embedded broker")?;
+    let broker = Broker::start(BrokerConfig::new(folder.broker()))
+        .await
+        .context("embedded broker")?;
     let config = folder.with_broker(config, &broker.bootstrap())?;
     say::note(format!("everything of this run: {}", folder.path().display()));
     say::note(format!("embedded broker on {}", broker.bootstrap()));
@@ -48,7 +53,9 @@ pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     say::note(format!("doors: http://{} and sip:{:?}", ingest.http(), ingest.sip()));
 
     let mut feed = Feed::open(&ingest, &folder.token()).await?;
-    let fed = feed.everything(&mut simulation, scenario.judged_from(), &config).await?;
+    let fed = feed
+        .everything(&mut simulation, scenario.judged_from(), &config)
+        .await?;
     ingest.service().close().await?;
     settle(&process, &sink).await?;
 
@@ -56,14 +63,23 @@ pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     folder.keep_incidents(&incidents)?;
     let truth = simulation.truth();
     let judgement = Judgement::of(truth, &incidents, &fed.calls);
-    Conclusion { judgement: &judgement, fed: &fed, folder: &folder }.say();
+    Conclusion {
+        judgement: &judgement,
+        fed: &fed,
+        folder: &folder,
+    }
+    .say();
 
     ingest.stop().await?;
     process.stop().await?;
     sink.stop().await?;
     drop(wire);
     broker.shutdown().await;
-    Ok(if judgement.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if judgement.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The wall clock: when reports come in. The demo's dates are in the past, so no report is from the future.
@@ -98,7 +114,11 @@ async fn incidents(config: &Config, wire: &Wire) -> Result<Vec<Incident>> {
     let translator = wire.translator.clone();
     let read = tokio::task::spawn_blocking(move || -> Result<Vec<Incident>> {
         let mut consumer = Consumer::manual(&kafka, "dialtone-demo", translator)?;
-        let count = consumer.partition_counts(&[Topic::Incidents])?.get(&Topic::Incidents).copied().unwrap_or(1);
+        let count = consumer
+            .partition_counts(&[Topic::Incidents])?
+            .get(&Topic::Incidents)
+            .copied()
+            .unwrap_or(1);
         let places: Vec<Place> = (0..count).map(|p| (Topic::Incidents, p)).collect();
         consumer.assign(&consumer.first_offsets(&places)?)?;
         let mut last = std::collections::BTreeMap::new();

@@ -1,6 +1,6 @@
 //! Ingest as a service: the doors, and the clock that tells all logs how far event time has got.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
 use dialtone_ingest::{
@@ -14,9 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Wire;
 use crate::config::Config;
-
-/// How often the logs are told the time.
-const CLOCK: Duration = Duration::from_secs(1);
 
 /// The open doors.
 #[derive(Debug)]
@@ -38,10 +35,20 @@ impl Ingest {
             scoring: config.ingest.scoring.clone(),
         });
         let lateness = &config.processor.summarise.lateness;
-        let bounds = Bounds { interval: lateness.interval, final_: lateness.at_end, graph: lateness.graph };
-        let service = Arc::new(IngestService::new(normaliser, Arc::clone(&wire.publisher) as _, bounds, now));
+        let bounds = Bounds {
+            interval: lateness.interval,
+            final_: lateness.at_end,
+            graph: lateness.graph,
+        };
+        let service = Arc::new(IngestService::new(
+            normaliser,
+            Arc::clone(&wire.publisher) as _,
+            bounds,
+            now,
+        ));
         let stop = CancellationToken::new();
-        let mut tasks = vec![tokio::spawn(tell_time(Arc::clone(&service), stop.clone()))];
+        let (clock, stop_clock) = (Arc::clone(&service), stop.clone());
+        let mut tasks = vec![tokio::spawn(async move { clock.keep_time(stop_clock).await })];
 
         let door = &config.ingest.http;
         let routes = router(Arc::clone(&service), door.clone()).context("ingest.http.tokens")?;
@@ -59,7 +66,13 @@ impl Ingest {
             sip.push(server.local_addr()?);
             tasks.push(tokio::spawn(server.run(stop.clone())));
         }
-        Ok(Self { service, http, sip, stop, tasks })
+        Ok(Self {
+            service,
+            http,
+            sip,
+            stop,
+            tasks,
+        })
     }
 
     /// Where HTTP listens.
@@ -84,17 +97,5 @@ impl Ingest {
             task.await.context("ingest")?;
         }
         Ok(())
-    }
-}
-
-async fn tell_time(service: Arc<IngestService>, stop: CancellationToken) {
-    let mut every = tokio::time::interval(CLOCK);
-    loop {
-        tokio::select! {
-            _ = every.tick() => if let Err(error) = service.tick().await {
-                tracing::warn!(%error, "the logs were not told the time");
-            },
-            () = stop.cancelled() => return,
-        }
     }
 }

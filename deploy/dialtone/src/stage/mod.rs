@@ -48,8 +48,14 @@ impl Wire {
         let kafka = config.kafka.clone();
         dialtone_wire::topics::ensure(&kafka).await.context("topics")?;
         let translator = translator_of(&kafka).await.context("schema registry")?;
-        let publisher = KafkaPublisher::connect(&kafka, translator.clone()).await.context("producer")?;
-        Ok(Self { kafka, publisher: Arc::new(publisher), translator })
+        let publisher = KafkaPublisher::connect(&kafka, translator.clone())
+            .await
+            .context("producer")?;
+        Ok(Self {
+            kafka,
+            publisher: Arc::new(publisher),
+            translator,
+        })
     }
 }
 
@@ -58,9 +64,21 @@ pub async fn run(which: Which, config: Config, now: dialtone_ingest::Now) -> Res
     let stop = CancellationToken::new();
     let admin = Admin::bind(&config.admin).await?;
     let wire = Wire::connect(&config).await?;
-    let ingest = if which.ingest { Some(Ingest::start(&config, &wire, now).await?) } else { None };
-    let process = if which.process { Some(Process::start(&config, &wire)?) } else { None };
-    let sink = if which.sink { Some(Sink::start(&config, &wire).await?) } else { None };
+    let ingest = if which.ingest {
+        Some(Ingest::start(&config, &wire, now).await?)
+    } else {
+        None
+    };
+    let process = if which.process {
+        Some(Process::start(&config, &wire)?)
+    } else {
+        None
+    };
+    let sink = if which.sink {
+        Some(Sink::start(&config, &wire).await?)
+    } else {
+        None
+    };
     let serving = tokio::spawn(admin.serve(readiness(process.as_ref(), sink.as_ref()), stop.clone()));
     tracing::info!(?which, "running");
 

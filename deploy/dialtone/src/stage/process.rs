@@ -26,7 +26,10 @@ impl Process {
     pub fn start(config: &Config, wire: &Wire) -> Result<Self> {
         let summarise = start(summarise(config)?, surroundings(wire, &config.processor.state_dir)?)?;
         let watch = start(watch(config)?, surroundings(wire, &config.processor.state_dir)?)?;
-        Ok(Self { summarise: Arc::new(Mutex::new(summarise)), watch: Arc::new(Mutex::new(watch)) })
+        Ok(Self {
+            summarise: Arc::new(Mutex::new(summarise)),
+            watch: Arc::new(Mutex::new(watch)),
+        })
     }
 
     /// How both stand.
@@ -37,7 +40,11 @@ impl Process {
     /// Are both ready? For a probe, which must not wait.
     pub fn readiness(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let stages = [Arc::clone(&self.summarise), Arc::clone(&self.watch)];
-        move || stages.iter().all(|stage| stage.try_lock().is_ok_and(|running| running.status().ready))
+        move || {
+            stages
+                .iter()
+                .all(|stage| stage.try_lock().is_ok_and(|running| running.status().ready))
+        }
     }
 
     /// Waits until one of them ends by itself.
@@ -84,12 +91,21 @@ fn summarise(config: &Config) -> Result<Stage<Summarise>> {
     let wanted = settings.clone();
     let written = json.clone();
     let fresh = move |first: &std::collections::BTreeMap<_, _>| {
-        let (partition, offset) = first.iter().next().map_or((0, 0), |((_, p), o): (&(Topic, i32), &i64)| (*p, *o));
+        let (partition, offset) = first
+            .iter()
+            .next()
+            .map_or((0, 0), |((_, p), o): (&(Topic, i32), &i64)| (*p, *o));
         Summarise::new(settings.clone(), partition, offset)
     };
-    let mut stage =
-        Stage::new("summarise", "dialtone-summarise", Reads::Shared(Topic::Events), Box::new(fresh));
-    stage.config_record = Some(Box::new(move |fold: &Summarise| (*fold.config() != wanted).then(|| written.clone())));
+    let mut stage = Stage::new(
+        "summarise",
+        "dialtone-summarise",
+        Reads::Shared(Topic::Events),
+        Box::new(fresh),
+    );
+    stage.config_record = Some(Box::new(move |fold: &Summarise| {
+        (*fold.config() != wanted).then(|| written.clone())
+    }));
     stage.observe = Some(Box::new(|places, fold| {
         let partition = places.first().map_or_else(String::new, |(_, p)| p.to_string());
         let counts = fold.counts();
@@ -113,9 +129,19 @@ fn watch(config: &Config) -> Result<Stage<Watch>> {
     let settings = config.watch(config.owners()?);
     let json = serde_json::to_string(&settings)?;
     let fresh = move |first: &std::collections::BTreeMap<_, _>| {
-        Watch::new(settings.clone(), first.iter().map(|(place, offset): (&(Topic, i32), &i64)| (*place, *offset)))
+        Watch::new(
+            settings.clone(),
+            first
+                .iter()
+                .map(|(place, offset): (&(Topic, i32), &i64)| (*place, *offset)),
+        )
     };
-    let reads = Reads::All(vec![Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control]);
+    let reads = Reads::All(vec![
+        Topic::Summaries,
+        Topic::Changes,
+        Topic::Complaints,
+        Topic::Control,
+    ]);
     let mut stage = Stage::new("watch", "dialtone-watch", reads, Box::new(fresh));
     stage.observe = Some(Box::new(|_, fold: &Watch| {
         let counts = fold.counts();

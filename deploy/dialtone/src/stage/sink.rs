@@ -35,7 +35,9 @@ impl Sink {
     /// Opens the lake and reads on from where it stands.
     pub async fn start(config: &Config, wire: &Wire) -> Result<Self> {
         let dir = &config.sink.lake_dir;
-        let lake = Lake::open(dir).await.with_context(|| format!("sink.lake_dir {}", dir.display()))?;
+        let lake = Lake::open(dir)
+            .await
+            .with_context(|| format!("sink.lake_dir {}", dir.display()))?;
         let consumer = Consumer::manual(&wire.kafka, "dialtone-sink", wire.translator.clone())?;
         let stop = Arc::new(AtomicBool::new(false));
         let caught_up = Arc::new(AtomicBool::new(false));
@@ -52,14 +54,21 @@ impl Sink {
             caught_up: Arc::clone(&caught_up),
             ready: Arc::clone(&ready),
         };
-        std::thread::Builder::new().name("dialtone-sink".into()).spawn(move || {
-            let outcome = keeper.run();
-            if let Err(error) = &outcome {
-                tracing::error!(error = format!("{error:#}"), "sink halts");
-            }
-            drop(done.send(outcome));
-        })?;
-        Ok(Self { stop, caught_up, ready, finished: tokio::sync::Mutex::new(finished) })
+        std::thread::Builder::new()
+            .name("dialtone-sink".into())
+            .spawn(move || {
+                let outcome = keeper.run();
+                if let Err(error) = &outcome {
+                    tracing::error!(error = format!("{error:#}"), "sink halts");
+                }
+                drop(done.send(outcome));
+            })?;
+        Ok(Self {
+            stop,
+            caught_up,
+            ready,
+            finished: tokio::sync::Mutex::new(finished),
+        })
     }
 
     /// Does the lake hold everything that was in the logs when they were last asked?
@@ -130,8 +139,10 @@ impl Keeper {
     fn begin(&mut self) -> Result<Vec<Place>> {
         let topics: Vec<_> = KEPT.iter().map(|(topic, _)| *topic).collect();
         let counts = self.consumer.partition_counts(&topics)?;
-        let places: Vec<Place> =
-            counts.into_iter().flat_map(|(topic, count)| (0..count).map(move |p| (topic, p))).collect();
+        let places: Vec<Place> = counts
+            .into_iter()
+            .flat_map(|(topic, count)| (0..count).map(move |p| (topic, p)))
+            .collect();
         let mut positions = self.consumer.first_offsets(&places)?;
         for (place, first) in &mut positions {
             let known = self.runtime.block_on(self.lake.position(*place))?;
@@ -154,7 +165,9 @@ impl Keeper {
                 if self.held.get(place).is_some_and(|held| held.len() >= self.max_records) {
                     break;
                 }
-                let Some(record) = self.consumer.take(*place) else { break };
+                let Some(record) = self.consumer.take(*place) else {
+                    break;
+                };
                 self.held.entry(*place).or_default().push(record);
             }
         }
@@ -163,12 +176,20 @@ impl Keeper {
     fn commit(&mut self, places: &[Place]) -> Result<()> {
         let mut positions = BTreeMap::new();
         for place in places {
-            let Some(records) = self.held.remove(place) else { continue };
-            let Some(next) = records.last().map(|record| record.offset + 1) else { continue };
+            let Some(records) = self.held.remove(place) else {
+                continue;
+            };
+            let Some(next) = records.last().map(|record| record.offset + 1) else {
+                continue;
+            };
             match self.runtime.block_on(self.lake.append(*place, &records, next)) {
                 Ok(appended) => count(*place, appended),
                 Err(LakeError::Stale { table, .. }) => {
-                    tracing::warn!(table, ?place, "another writer keeps this log: reading its position again");
+                    tracing::warn!(
+                        table,
+                        ?place,
+                        "another writer keeps this log: reading its position again"
+                    );
                     self.held.clear();
                     self.begin()?;
                     return Ok(());

@@ -178,8 +178,11 @@ pub struct Numbering {
     pub step: i64,
     pub clock: Option<EventTime>,
     pub seen: BTreeMap<String, i64>,
+    /// Written behind every line, different in every incarnation: a fold that is not deterministic.
     #[serde(skip)]
-    outbox: Vec<OutRecord>,
+    pub salt: Option<u64>,
+    #[serde(skip)]
+    pub outbox: Vec<OutRecord>,
 }
 
 impl Numbering {
@@ -196,6 +199,7 @@ impl Numbering {
             step: 1,
             clock: None,
             seen: BTreeMap::new(),
+            salt: None,
             outbox: Vec::new(),
         }
     }
@@ -219,7 +223,8 @@ impl Fold for Numbering {
                 if !self.seen.contains_key(&value) {
                     self.seen.insert(value.clone(), record.offset);
                     self.sum += self.step;
-                    let line = format!("{}:{}:{value}", self.number, self.sum);
+                    let salt = self.salt.map_or_else(String::new, |salt| format!("@{salt}"));
+                    let line = format!("{}:{}:{value}{salt}", self.number, self.sum);
                     self.number += 1;
                     self.outbox.push(out(Topic::Summaries, Some(self.place.1), "", line));
                 }
@@ -257,7 +262,9 @@ impl Fold for Numbering {
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), FoldError> {
+        let salt = self.salt;
         *self = postcard::from_bytes(snapshot)?;
+        self.salt = salt;
         Ok(())
     }
 }
