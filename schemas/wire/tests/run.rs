@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use dialtone_schemas::topic::Topic;
 use dialtone_wire::{
     Payload,
+    consume::ConsumeError,
     fold::driver::Limits,
     run::{Reads, RunError, Running, Stage, Surroundings, start},
 };
@@ -259,4 +260,57 @@ async fn one_fold_reads_all_partitions_of_several_topics() {
     running.stop();
     running.finished().await.unwrap();
     assert!(with.store.newest("all/all").unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_that_overtakes_a_stopped_stage_is_loud_and_not_a_silent_jump() {
+    let shortly = |config: &mut dialtone_broker::BrokerConfig| {
+        config.segment_bytes = 1024;
+        config.retention = Some(Duration::from_millis(200));
+        config.maintenance_interval = Duration::from_millis(50);
+    };
+    let cluster = Cluster::with(1, shortly).await;
+    if !cluster.embedded() {
+        return;
+    }
+    let with = surroundings(&cluster).await;
+    publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
+    let mut running = start(stage(&cluster), with.clone()).unwrap();
+    caught_up(&running, 0, 1).await;
+    running.stop();
+    running.finished().await.unwrap();
+
+    // Each record fills a segment; those behind the last go when their time is over.
+    let deadline = std::time::Instant::now() + support::DEADLINE;
+    let place = (Topic::Events, 0);
+    loop {
+        publish(
+            &*with.publisher,
+            vec![out(Topic::Events, Some(0), "k", "x".repeat(2000))],
+        )
+        .await;
+        let kafka = cluster.kafka.clone();
+        let first = tokio::task::spawn_blocking(move || {
+            let consumer = dialtone_wire::consume::Consumer::manual(&kafka, "looks", None).unwrap();
+            let first = consumer.first_offsets(&[place]).unwrap()[&place];
+            assert!(consumer.close(support::DEADLINE));
+            first
+        });
+        if first.await.unwrap() > 1 {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "retention never comes");
+    }
+    let error = start(stage(&cluster), with.clone())
+        .unwrap()
+        .finished()
+        .await
+        .unwrap_err();
+    let RunError::Consume {
+        source: ConsumeError::PositionLost { wanted: 1, .. },
+        ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
 }
