@@ -123,6 +123,8 @@ pub struct WatchConfig {
     pub reopen: Span,
     /// How far one partition may be ahead of the fold before its reading is paused.
     pub max_ahead: Span,
+    /// How incidents and alerts travel.
+    pub alert_format: AlertFormat,
     /// The accountable teams: from a file of their own, not from the configuration.
     pub owners: Owners,
 }
@@ -140,9 +142,21 @@ impl Default for WatchConfig {
             quiet: Span::from_micros(15 * time::MINUTE),
             reopen: Span::from_micros(time::DAY),
             max_ahead: Span::from_micros(30 * time::MINUTE),
+            alert_format: AlertFormat::default(),
             owners: Owners::default(),
         }
     }
+}
+
+/// How incidents and alerts travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertFormat {
+    /// In the Confluent frame, like everything else.
+    #[default]
+    Avro,
+    /// As JSON text, for subscribers without a schema.
+    Json,
 }
 
 /// The teams, from `owners.toml`.

@@ -160,10 +160,10 @@ impl Offline {
                     self.feed_watch((Topic::Summaries, partition), Payload::Value(frame.clone()))?;
                 }
                 (Topic::Incidents, _) => {
-                    let incident: Incident = avro::record_from_built_in_frame(frame)?;
+                    let incident: Incident = told(frame)?;
                     self.incidents.insert(incident.id.clone(), incident);
                 }
-                (Topic::Alerts, _) => self.alerts.push(avro::record_from_built_in_frame(frame)?),
+                (Topic::Alerts, _) => self.alerts.push(told(frame)?),
                 (Topic::Rejects, _) => self.rejects.push(avro::record_from_built_in_frame(frame)?),
                 _ => {}
             }
@@ -212,4 +212,12 @@ impl Offline {
     pub const fn watch(&self) -> &Watch {
         &self.watch
     }
+}
+
+/// An incident or alert as it travels: framed Avro, or JSON.
+fn told<R: Record>(frame: &Bytes) -> Result<R, FoldError> {
+    if frame.first() == Some(&b'{') {
+        return serde_json::from_slice(frame).map_err(FoldError::Json);
+    }
+    Ok(avro::record_from_built_in_frame(frame)?)
 }

@@ -24,7 +24,7 @@ use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::WatchConfig,
+    config::{AlertFormat, WatchConfig},
     summarise::{reject_record, unreadable},
 };
 use merge::{Merge, Numbered, Rank};
@@ -250,21 +250,52 @@ impl Watch {
         Ok(())
     }
 
-    /// The incident's last revision to the compacted topic, the alert to the log.
+    /// The incident's last revision to the compacted topic, the alert to the log; both as CloudEvents in binary mode.
     fn tell(&mut self, alert: &Alert) -> Result<(), FoldError> {
         let key = Bytes::copy_from_slice(alert.incident.id.as_str().as_bytes());
-        let out = |topic, frame: Vec<u8>| OutRecord {
+        let format = self.config.alert_format;
+        let out = |topic, kind: &str, frame: Vec<u8>| OutRecord {
             topic,
             partition: None,
             key: key.clone(),
             payload: Payload::Value(frame.into()),
-            headers: Vec::new(),
+            headers: cloud_event(alert, kind, format),
+        };
+        let (incident, told) = match format {
+            AlertFormat::Avro => (
+                avro::built_in_frame_from(&alert.incident)?,
+                avro::built_in_frame_from(alert)?,
+            ),
+            AlertFormat::Json => (json(&alert.incident)?, json(alert)?),
         };
         self.outbox
-            .push(out(Topic::Incidents, avro::built_in_frame_from(&alert.incident)?));
-        self.outbox.push(out(Topic::Alerts, avro::built_in_frame_from(alert)?));
+            .push(out(Topic::Incidents, "io.dialtone.incident.v1", incident));
+        self.outbox.push(out(Topic::Alerts, "io.dialtone.alert.v1", told));
         Ok(())
     }
+}
+
+fn json<R: Record>(record: &R) -> Result<Vec<u8>, FoldError> {
+    serde_json::to_vec(record).map_err(FoldError::Json)
+}
+
+/// The headers of a CloudEvent 1.0 in Kafka's binary mode.
+fn cloud_event(alert: &Alert, kind: &str, format: AlertFormat) -> Vec<(String, String)> {
+    let content_type = match format {
+        AlertFormat::Avro => "application/avro",
+        AlertFormat::Json => "application/json",
+    };
+    [
+        ("ce_specversion", "1.0".to_owned()),
+        ("ce_id", alert.alert_id.to_string()),
+        ("ce_source", format!("/dialtone/{}", alert.incident.tenant)),
+        ("ce_type", kind.to_owned()),
+        ("ce_time", alert.at.to_string()),
+        ("ce_subject", alert.incident.id.to_string()),
+        ("content-type", content_type.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 impl Fold for Watch {

@@ -48,7 +48,7 @@ pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     let wire = Wire::connect(&config).await?;
     let clock: dialtone_ingest::Now = Arc::new(wall);
     let ingest = Ingest::start(&config, &wire, clock).await?;
-    let process = Process::start(&config, &wire)?;
+    let process = Process::start(&config, &wire).await?;
     let sink = Sink::start(&config, &wire).await?;
     say::note(format!("doors: http://{} and sip:{:?}", ingest.http(), ingest.sip()));
 

@@ -70,7 +70,7 @@ pub async fn run(which: Which, config: Config, now: dialtone_ingest::Now) -> Res
         None
     };
     let process = if which.process {
-        Some(Process::start(&config, &wire)?)
+        Some(Process::start(&config, &wire).await?)
     } else {
         None
     };

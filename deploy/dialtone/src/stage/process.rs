@@ -3,9 +3,11 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
 use dialtone_processor::{Summarise, Watch};
-use dialtone_schemas::topic::Topic;
+use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, topic::Topic};
 use dialtone_wire::{
+    OutRecord, Payload, Publish,
     fold::store::FolderStore,
     run::{Reads, Running, Stage, Status, Surroundings, start},
 };
@@ -23,7 +25,10 @@ pub struct Process {
 
 impl Process {
     /// Starts both folds from their newest checkpoints.
-    pub fn start(config: &Config, wire: &Wire) -> Result<Self> {
+    pub async fn start(config: &Config, wire: &Wire) -> Result<Self> {
+        if config.processor.live {
+            configure(config, wire).await?;
+        }
         let summarise = start(summarise(config)?, surroundings(wire, &config.processor.state_dir)?)?;
         let watch = start(watch(config)?, surroundings(wire, &config.processor.state_dir)?)?;
         Ok(Self {
@@ -73,6 +78,33 @@ impl Process {
         }
         Ok(())
     }
+}
+
+/// Tells watch its configuration through the log it reads, so that a restart with another one takes effect at a tick, and a
+/// replay of the logs is told the same. Where nothing has changed, nothing changes.
+async fn configure(config: &Config, wire: &Wire) -> Result<()> {
+    let body = serde_json::to_string(&config.watch(config.owners()?))?;
+    let control = Control {
+        control_id: Text::new(format!("configure-{}", EventId::derive(["watch", &body])))?,
+        tenant: None,
+        kind: ControlKind::Configure,
+        at: crate::wall(),
+        incident_id: None,
+        until: None,
+        body: Some(body),
+        team: None,
+    };
+    let record = OutRecord {
+        topic: Topic::Control,
+        partition: Some(0),
+        key: Bytes::copy_from_slice(control.control_id.as_str().as_bytes()),
+        payload: Payload::Value(avro::built_in_frame_from(&control)?.into()),
+        headers: Vec::new(),
+    };
+    for delivery in wire.publisher.publish(vec![record]).await {
+        delivery.context("the configuration was not acknowledged")?;
+    }
+    Ok(())
 }
 
 fn surroundings(wire: &Wire, state: &Path) -> Result<Surroundings> {
@@ -165,7 +197,7 @@ fn watch(config: &Config) -> Result<Stage<Watch>> {
 
 /// What both have in common.
 fn finish<F: dialtone_wire::Fold>(mut stage: Stage<F>, config: &Config, json: &str) -> Result<Stage<F>> {
-    stage.config_hash = dialtone_schemas::EventId::derive(["config", json]).to_string();
+    stage.config_hash = EventId::derive(["config", json]).to_string();
     stage.live = config.processor.live;
     stage.limits.every = config.processor.checkpoint.duration();
     stage.drain = Duration::from_secs(10);

@@ -80,4 +80,7 @@ pub enum FoldError {
     /// One of our own records cannot be written: a defect.
     #[error("record cannot be written")]
     Write(#[from] dialtone_schemas::avro::AvroError),
+    /// One of our own records cannot be written as JSON, or read: a defect.
+    #[error("record is no JSON")]
+    Json(#[source] serde_json::Error),
 }

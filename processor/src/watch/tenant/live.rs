@@ -1,0 +1,262 @@
+//! Open incidents live on: their sums, whether quality is back, their complaints, what changed just before.
+
+use dialtone_schemas::{
+    Change, Channel, Complaint, EventTime, State, Text, Window,
+    incident::{Evidence as Line, Onset},
+    time,
+};
+
+use super::Tenant;
+use crate::{
+    config::WatchConfig,
+    watch::{
+        baseline::real,
+        book::{Basis, Case, severity},
+        dictionary::{Codes, covers},
+        evidence::{KINDS, WATCHED},
+        locate::Evidence,
+        suspect::{Overlap, suspects},
+    },
+};
+
+/// A complaint belongs to an incident until so long after it was over.
+const COMPLAINT_TAIL: i64 = 2 * time::HOUR;
+
+impl Tenant {
+    /// Open incidents live on: their sums, whether quality is back, their complaints and suspects.
+    pub(super) fn live(&mut self, now: EventTime, config: &WatchConfig) {
+        let mut cases = std::mem::take(&mut self.cases);
+        for case in cases.iter_mut().filter(|case| case.is_open()) {
+            match case.basis {
+                Basis::Rate(channel) if case.incident.device_id.is_none() => self.live_rate(case, channel, config),
+                Basis::Rate(_) => self.live_device(case),
+                Basis::Volume => {
+                    let back = case.conditions.iter().all(|c| self.volume.is_back(*c));
+                    case.back = if back { f64::INFINITY } else { 0.0 };
+                    let missing = if back { 0.0 } else { case.sums.0 };
+                    case.incident.excess_poor_minutes = round(case.incident.excess_poor_minutes + missing, 10.0);
+                }
+            }
+            case.live(now, config.quiet.micros());
+        }
+        for case in &mut cases {
+            let until = case.incident.closed.map_or(now, |closed| closed.plus(COMPLAINT_TAIL));
+            self.match_complaints(case, until);
+            if case.is_open() {
+                self.suspect(case);
+            }
+        }
+        cases.retain(|case| {
+            case.incident
+                .closed
+                .is_none_or(|closed| now.since(closed) <= 2 * config.reopen.micros())
+        });
+        self.cases = cases;
+    }
+
+    fn live_rate(&self, case: &mut Case, channel: usize, config: &WatchConfig) {
+        let baseline = Evidence {
+            cases: &[],
+            ..self.evidence(channel)
+        };
+        let onset = Window::of_end(case.incident.onset.from.plus(1));
+        let (mut inside, mut outside, mut kinds, mut poor_ms) = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), [0.0; 4], 0);
+        let mut exemplars: Vec<Text> = Vec::new();
+        let mut minutes = 0.0;
+        for (_, slice) in self.ring.since(onset) {
+            minutes += 1.0;
+            for (leaf, counts) in &slice.leaves {
+                let is_inside = case.covers(self.dictionary.codes(*leaf));
+                let sum = if is_inside { &mut inside } else { &mut outside };
+                sum.0 += real(counts.n[channel]);
+                sum.1 += real(counts.k[channel]);
+                sum.2 += baseline.expected(*leaf, counts.n[channel]);
+                if is_inside {
+                    poor_ms += counts.poor_ms;
+                    (0..4).for_each(|kind| kinds[kind] += real(counts.kinds[kind]));
+                    exemplars.extend(slice.exemplars.get(leaf).into_iter().flatten().take(1).cloned());
+                }
+            }
+        }
+        let (mut fresh_k, mut fresh_e) = (0.0, 0.0);
+        for (leaf, counts) in self
+            .fresh
+            .iter()
+            .filter(|(leaf, _)| case.covers(self.dictionary.codes(**leaf)))
+        {
+            fresh_k += real(counts.k[channel]);
+            fresh_e += baseline.expected(*leaf, counts.n[channel]);
+        }
+        case.weigh_recovery(fresh_k, fresh_e, config.indifference, baseline.dispersion);
+        if case.incident.state == State::Localised && inside.2 > 0.0 {
+            case.factor = (inside.1 / inside.2.max(0.1)).max(1.0);
+        }
+        case.far_factor = self.far_factor(case, channel, onset);
+        case.sums = inside;
+        let incident = &mut case.incident;
+        incident.severity = incident.severity.max(severity(
+            case.basis,
+            inside.0,
+            inside.1,
+            (inside.1 - inside.2) / f64::max(minutes, 1.0),
+        ));
+        incident.effect = round(inside.1 / inside.2.max(0.1), 100.0);
+        let excess = (1.0 - inside.2 / inside.1.max(inside.2).max(0.1)).max(0.0);
+        incident.excess_poor_minutes = round(real(poor_ms) / 60_000.0 * excess, 10.0);
+        incident.evidence = vec![line("inside", inside), line("outside", outside)];
+        incident.exemplar_calls = exemplars.into_iter().take(5).collect();
+        incident.metric = self.metric(channel, inside.0, kinds);
+    }
+
+    /// How much more often the far ends of a case's calls are poor than expected.
+    fn far_factor(&self, case: &Case, channel: usize, onset: Window) -> f64 {
+        let baseline = Evidence {
+            cases: &[],
+            ..self.evidence(channel)
+        };
+        let (mut k, mut e) = (0.0, 0.0);
+        for (_, slice) in self.ring.since(onset) {
+            for ((near, far), counts) in &slice.pairs {
+                let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
+                if inside(far) && !inside(near) {
+                    k += real(counts.k[channel]);
+                    e += baseline.expected(*near, counts.n[channel]);
+                }
+            }
+        }
+        f64::max((k + 2.0) / (e + 2.0), 1.0)
+    }
+
+    /// The channel that shows it most.
+    fn metric(&self, channel: usize, n: f64, kinds: [f64; 4]) -> Text {
+        let name = if WATCHED[channel] == Channel::Quality {
+            let evidence = |kind: usize| {
+                let expected = (n * self.baseline.kind_rate(kind)).max(0.1);
+                let seen = kinds[kind];
+                if seen > expected {
+                    seen * (seen / expected).ln() - (seen - expected)
+                } else {
+                    0.0
+                }
+            };
+            let most = (0..4)
+                .max_by(|a, b| evidence(*a).total_cmp(&evidence(*b)).then(b.cmp(a)))
+                .unwrap_or(3);
+            KINDS[most].name()
+        } else {
+            WATCHED[channel].name()
+        };
+        #[allow(clippy::expect_used, reason = "the channels' names are texts")]
+        Text::new(name).expect("a text")
+    }
+
+    fn live_device(&self, case: &mut Case) {
+        let Some(id) = case.incident.device_id.clone() else {
+            return;
+        };
+        let onset = Window::of_end(case.incident.onset.from.plus(1));
+        let Some((_, device)) = self.devices.of(|_| true).find(|(known, _)| **known == id) else {
+            return;
+        };
+        let (n, k, e) = device.since(onset);
+        case.sums = (n, k, e);
+        let incident = &mut case.incident;
+        incident.effect = round(k / e.max(0.1), 100.0);
+        incident.evidence = vec![line("inside", (n, k, e))];
+        incident.exemplar_calls = device.exemplars().to_vec();
+    }
+
+    fn match_complaints(&self, case: &mut Case, until: EventTime) {
+        let from = case.incident.onset.from;
+        let mut times: Vec<EventTime> = self
+            .complaints
+            .values()
+            .filter(|c| (from..=until).contains(&c.complained_at) && self.is_about(c, case))
+            .map(|c| c.complained_at)
+            .collect();
+        times.sort_unstable();
+        case.incident.complaints = i64::try_from(times.len()).unwrap_or(i64::MAX);
+        case.incident.first_complaint = times.first().copied();
+        case.incident.third_complaint = times.get(2).copied();
+    }
+
+    /// A complaint is about an incident when it names its call, or nothing it says contradicts the scope and something of
+    /// it agrees.
+    fn is_about(&self, complaint: &Complaint, case: &Case) -> bool {
+        if complaint
+            .call_id
+            .as_ref()
+            .is_some_and(|call| case.incident.exemplar_calls.contains(call))
+        {
+            return true;
+        }
+        let mut agrees = false;
+        for (dimension, value) in case.incident.scope.conditions() {
+            match complaint.near.get(dimension) {
+                Some(said) if said != value => return false,
+                Some(_) => agrees = true,
+                None => {}
+            }
+        }
+        agrees
+    }
+
+    fn suspect(&self, case: &mut Case) {
+        let conditions = &case.conditions;
+        let overlap = |change: &Change| {
+            let (mut both, mut of_cause, mut of_change) = (0.0, 0.0, 0.0);
+            for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
+                let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
+                let touched = self.is_touched(change, codes);
+                let inside = covers(conditions, codes);
+                both += if inside && touched { weight } else { 0.0 };
+                of_cause += if inside { weight } else { 0.0 };
+                of_change += if touched { weight } else { 0.0 };
+            }
+            let share = |of: f64| if of > 0.0 { both / of } else { 0.0 };
+            let version = change.to_version.as_ref();
+            let names_version = case
+                .incident
+                .scope
+                .conditions()
+                .any(|(_, value)| Some(value) == version);
+            Overlap {
+                of_cause: share(of_cause),
+                of_change: share(of_change),
+                names_version,
+            }
+        };
+        let Onset { from, to } = case.incident.onset;
+        let near =
+            |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
+        case.incident.suspected_changes = suspects(self.changes.values().filter(near), from, to, overlap);
+        for suspect in &mut case.incident.suspected_changes {
+            suspect.score = round(suspect.score, 1000.0);
+        }
+    }
+
+    fn is_touched(&self, change: &Change, codes: &Codes) -> bool {
+        change.scope.0.iter().all(|(dimension, values)| {
+            let name = self.dictionary.name(dimension.index(), codes[dimension.index()]);
+            name.is_some_and(|name| values.contains(name))
+        })
+    }
+}
+
+fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {
+    #[allow(clippy::expect_used, reason = "a constant that is a text")]
+    let group = Text::new(group).expect("a text");
+    #[allow(clippy::cast_possible_truncation, reason = "sums of integer counts")]
+    let (at_risk, poor) = (n as i64, k as i64);
+    Line {
+        group,
+        at_risk,
+        poor,
+        expected: round(e, 10.0),
+    }
+}
+
+/// Figures for people need no sixteen digits.
+fn round(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}

@@ -1,0 +1,370 @@
+//! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, tell.
+
+mod live;
+mod open;
+
+use std::collections::BTreeMap;
+
+use dialtone_explain::Condition;
+use dialtone_schemas::{
+    Alert, Change, Class, Complaint, Control, EventTime, Incident, Summary, SummaryKind, Text, Window,
+    alert::AlertReason, control::ControlKind, time,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    baseline::{Baseline, real},
+    book::{Basis, Case},
+    detect::{Alarm, Detector},
+    device::Devices,
+    dictionary::Dictionary,
+    evidence::{Counts, Ring},
+    locate::Evidence,
+    owner::owner_of,
+    volume::{Silence, Volume, outermost},
+};
+use crate::config::WatchConfig;
+
+/// The baseline is fitted anew so often.
+const FIT_EVERY: i64 = 30 * time::MINUTE;
+/// Changes and complaints are remembered for so long.
+const MEMORY: i64 = 2 * time::DAY;
+
+/// Everything known of one tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tenant {
+    name: Text,
+    dictionary: Dictionary,
+    ring: Ring,
+    fresh: BTreeMap<u32, Counts>,
+    fresh_pairs: BTreeMap<(u32, u32), Counts>,
+    baseline: Baseline,
+    trained: Option<Window>,
+    fitted: Option<EventTime>,
+    began: Option<EventTime>,
+    detectors: [Detector; 3],
+    /// After a scan that explained nothing, the next one waits until then.
+    scan_again: [EventTime; 3],
+    volume: Volume,
+    devices: Devices,
+    cases: Vec<Case>,
+    changes: BTreeMap<Text, Change>,
+    complaints: BTreeMap<Text, Complaint>,
+    controls: BTreeMap<Text, EventTime>,
+}
+
+impl Tenant {
+    /// A tenant of whom nothing is known.
+    pub fn new(name: Text) -> Self {
+        Self {
+            name,
+            dictionary: Dictionary::default(),
+            ring: Ring::default(),
+            fresh: BTreeMap::new(),
+            fresh_pairs: BTreeMap::new(),
+            baseline: Baseline::default(),
+            trained: None,
+            fitted: None,
+            began: None,
+            detectors: Default::default(),
+            scan_again: [EventTime::MIN; 3],
+            volume: Volume::default(),
+            devices: Devices::default(),
+            cases: Vec::new(),
+            changes: BTreeMap::new(),
+            complaints: BTreeMap::new(),
+            controls: BTreeMap::new(),
+        }
+    }
+
+    /// When it will have seen enough to open incidents, if it has not yet.
+    pub fn warming_up_until(&self, now: EventTime, config: &WatchConfig) -> Option<EventTime> {
+        let until = self.began?.plus(config.warm_up.micros());
+        (now < until || !self.baseline.is_fitted()).then_some(until)
+    }
+
+    /// Cells watched, over all channels.
+    pub fn cells(&self) -> usize {
+        self.detectors.iter().map(Detector::cells).sum::<usize>() + self.volume.cells()
+    }
+
+    /// A summary whose tick has come.
+    pub fn summary(&mut self, summary: &Summary) {
+        let (Some(near), Some(window)) = (&summary.near, summary.window) else {
+            return;
+        };
+        let counts = Counts::of(summary);
+        let leaf = self.dictionary.leaf(near);
+        self.began.get_or_insert(window.start());
+        match summary.kind {
+            SummaryKind::Leaf => {
+                let slice = self.ring.slice(window);
+                slice.leaves.entry(leaf).or_default().add(&counts);
+                if !summary.exemplars.is_empty() {
+                    slice
+                        .exemplars
+                        .entry(leaf)
+                        .or_default()
+                        .extend(summary.exemplars.iter().cloned());
+                }
+                self.baseline.weigh(leaf, &counts);
+                // What comes an hour late says nothing of the volume now.
+                let events = if summary.class == Some(Class::Graph) {
+                    0
+                } else {
+                    counts.events
+                };
+                self.fresh.entry(leaf).or_default().add(&Counts { events, ..counts });
+            }
+            SummaryKind::Pair => {
+                let Some(far) = &summary.far else { return };
+                let pair = (leaf, self.dictionary.leaf(far));
+                self.ring.slice(window).pairs.entry(pair).or_default().add(&counts);
+                self.fresh_pairs.entry(pair).or_default().add(&counts);
+            }
+            SummaryKind::Device => {
+                let Some(device) = &summary.device_id else { return };
+                let expected = self.evidence(0).expected(leaf, counts.n[0]);
+                self.devices
+                    .add(device, leaf, window, &counts, expected, &summary.exemplars);
+            }
+            SummaryKind::Marker => {}
+        }
+    }
+
+    /// A change whose tick has come. Repeats by id are dropped.
+    pub fn change(&mut self, change: Change) {
+        self.changes.entry(change.change_id.clone()).or_insert(change);
+    }
+
+    /// A complaint whose tick has come. Repeats by id are dropped.
+    pub fn complaint(&mut self, complaint: Complaint) {
+        self.complaints
+            .entry(complaint.complaint_id.clone())
+            .or_insert(complaint);
+    }
+
+    /// Something said from outside about an incident. Repeats by id are dropped.
+    pub fn control(&mut self, control: &Control) {
+        if self.controls.insert(control.control_id.clone(), control.at).is_some() {
+            return;
+        }
+        let about = |case: &&mut Case| control.incident_id.as_ref() == Some(&case.incident.id);
+        let Some(case) = self.cases.iter_mut().find(about) else {
+            return;
+        };
+        match control.kind {
+            ControlKind::Acknowledge => case.incident.acknowledged = Some(control.at),
+            ControlKind::Silence => case.incident.silenced_until = control.until,
+            ControlKind::Configure | ControlKind::Verdict => {}
+        }
+    }
+
+    fn evidence(&self, channel: usize) -> Evidence<'_> {
+        Evidence {
+            ring: &self.ring,
+            baseline: &self.baseline,
+            dictionary: &self.dictionary,
+            cases: &self.cases,
+            channel,
+            dispersion: self.detectors[channel].mean_dispersion(),
+        }
+    }
+
+    /// A minute is over: compare, notice, locate, tell. Returns the alerts about new revisions.
+    pub fn minute(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+        let warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
+        let alarms = self.compare(warm, config);
+        let silences = self.listen(warm, config);
+        if warm {
+            self.open_rates(now, alarms, config);
+            self.open_silences(now, silences, config);
+            self.open_devices(now, config);
+            self.locate_again(now, config);
+        }
+        self.live(now, config);
+        self.learn(now, config);
+        self.fresh.clear();
+        self.fresh_pairs.clear();
+        self.tell(now, config)
+    }
+
+    /// Evidence a cell needs: ln of (cells × minutes of a day / false alarms a day).
+    fn threshold(&self, cells: usize, config: &WatchConfig) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "far below 2^52 cells")]
+        let cells = cells.max(100) as f64;
+        (cells * 1440.0 / config.false_alarms_per_day.max(1e-6)).ln()
+    }
+
+    /// Feeds the detectors with the minute's leaves; alarms by channel.
+    fn compare(&mut self, warm: bool, config: &WatchConfig) -> [Vec<Alarm>; 3] {
+        if !self.baseline.is_fitted() {
+            return Default::default();
+        }
+        let cells = self.cells();
+        let mut alarms: [Vec<Alarm>; 3] = Default::default();
+        for (channel, alarms) in alarms.iter_mut().enumerate() {
+            let taken = self.far_ends(channel);
+            let evidence = self.evidence(channel);
+            let rows: Vec<(u32, f64, f64)> = self
+                .fresh
+                .iter()
+                .filter(|(_, counts)| counts.n[channel] > 0)
+                .map(|(leaf, counts)| {
+                    let k = (real(counts.k[channel]) - taken.get(leaf).copied().unwrap_or(0.0)).max(0.0);
+                    (*leaf, k, evidence.expected(*leaf, counts.n[channel]))
+                })
+                .collect();
+            let threshold = if warm {
+                self.threshold(cells, config)
+            } else {
+                f64::INFINITY
+            };
+            let detector = &mut self.detectors[channel];
+            for (leaf, k, e) in rows {
+                detector.add(self.dictionary.codes(leaf), k, e);
+            }
+            *alarms = detector.minute(config.indifference, threshold);
+        }
+        alarms
+    }
+
+    /// Poor call-ends that an open incident's far ends explain, by near leaf.
+    fn far_ends(&self, channel: usize) -> BTreeMap<u32, f64> {
+        let mut taken = BTreeMap::new();
+        let open = self
+            .cases
+            .iter()
+            .filter(|case| case.is_open() && case.basis == Basis::Rate(channel));
+        for case in open.filter(|case| case.far_factor > 1.0) {
+            for ((near, far), counts) in &self.fresh_pairs {
+                let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
+                if inside(far) && !inside(near) {
+                    let share = 1.0 - 1.0 / case.far_factor;
+                    *taken.entry(*near).or_default() += real(counts.k[channel]) * share;
+                }
+            }
+        }
+        taken
+    }
+
+    /// Feeds the volume with the minute's leaves; silences by cell.
+    fn listen(&mut self, warm: bool, config: &WatchConfig) -> Vec<Silence> {
+        for (leaf, counts) in &self.fresh {
+            self.volume.add(self.dictionary.codes(*leaf), counts.events);
+        }
+        let out: Vec<Vec<Condition>> = self
+            .cases
+            .iter()
+            .filter(|case| case.is_open() && case.basis == Basis::Volume)
+            .map(|case| case.conditions.clone())
+            .collect();
+        if !out.is_empty() {
+            let shares: Vec<Condition> = self
+                .volume
+                .conditions()
+                .filter(|c| self.shares_calls(*c, &out))
+                .collect();
+            self.volume.forget(|condition| shares.contains(&condition));
+        }
+        let threshold = if warm {
+            self.threshold(self.volume.cells(), config)
+        } else {
+            f64::INFINITY
+        };
+        let silences = self.volume.minute(threshold);
+        outermost(silences, self.dictionary.leaves(), |leaf| self.baseline.weight(leaf))
+    }
+
+    /// Has a cell a tenth or more of its calls in scopes that are out?
+    fn shares_calls(&self, condition: Condition, out: &[Vec<Condition>]) -> bool {
+        let (mut own, mut shared) = (0.0, 0.0);
+        for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
+            if codes[condition.attribute] == condition.code {
+                let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
+                own += weight;
+                let is_out = out
+                    .iter()
+                    .any(|conditions| super::dictionary::covers(conditions, codes));
+                shared += if is_out { weight } else { 0.0 };
+            }
+        }
+        shared >= 0.1 * own
+    }
+
+    /// Learns what is old enough and in no incident; forgets what is too old.
+    fn learn(&mut self, now: EventTime, config: &WatchConfig) {
+        let old = Window::of_end(now.plus(-config.hold_off.micros()));
+        let from = self.trained.unwrap_or_else(|| Window::of_end(EventTime::MIN));
+        let mut learnt = Vec::new();
+        for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < old) {
+            for (leaf, counts) in &slice.leaves {
+                let codes = self.dictionary.codes(*leaf);
+                let during = |case: &Case| {
+                    let closed = case.incident.closed.unwrap_or(EventTime::MAX);
+                    case.covers(codes) && window.end() > case.incident.onset.from && window.start() < closed
+                };
+                if !self.cases.iter().any(during) {
+                    learnt.push((*leaf, *counts));
+                }
+            }
+        }
+        for (leaf, counts) in learnt {
+            self.baseline.learn(leaf, &counts);
+            self.trained = Some(old);
+        }
+        self.ring.take_before(Window::of_end(now.plus(-config.memory.micros())));
+        self.devices.expire(now);
+        self.fit(now, config);
+    }
+
+    fn fit(&mut self, now: EventTime, config: &WatchConfig) {
+        if self.trained.is_none() || self.fitted.is_some_and(|fitted| now.since(fitted) < FIT_EVERY) {
+            return;
+        }
+        if let Some(fitted) = self.fitted {
+            #[allow(clippy::cast_precision_loss, reason = "spans are far below 2^52 µs")]
+            let lives = now.since(fitted) as f64 / config.half_life.micros().max(1) as f64;
+            self.baseline.decay((-lives * std::f64::consts::LN_2).exp());
+        }
+        self.fitted = Some(now);
+        let dispersion = [0, 1, 2].map(|channel: usize| self.detectors[channel].mean_dispersion());
+        self.baseline.fit(self.dictionary.leaves(), dispersion);
+        let horizon = now.plus(-MEMORY);
+        self.changes.retain(|_, change| change.started_at > horizon);
+        self.complaints.retain(|_, complaint| complaint.complained_at > horizon);
+        self.controls.retain(|_, at| *at > horizon);
+    }
+
+    /// The alerts about new revisions.
+    fn tell(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        for case in &mut self.cases {
+            case.incident.owner = owner_of(&config.owners, case.incident.layer, &case.incident.scope);
+            if let Some(reason) = case.revision(now) {
+                alerts.push(alert(&case.incident, reason, now));
+            }
+        }
+        alerts
+    }
+}
+
+/// The message about a revision.
+fn alert(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
+    let silenced = incident.silenced_until.is_some_and(|until| until > now);
+    let calls = matches!(reason, AlertReason::Opened | AlertReason::Escalated);
+    let what = incident
+        .device_id
+        .as_ref()
+        .map_or_else(|| incident.scope.to_string(), ToString::to_string);
+    #[allow(clippy::expect_used, reason = "an id and a number are a text")]
+    let alert_id = Text::new(format!("{}/{}", incident.id, incident.revision)).expect("a text");
+    Alert {
+        alert_id,
+        reason,
+        page: calls && !silenced,
+        at: now,
+        title: format!("{} at {what} since {}", incident.metric, incident.onset.from),
+        incident: incident.clone(),
+    }
+}
