@@ -32,7 +32,7 @@ async fn main() {
     topics::ensure(&kafka).await.unwrap();
     let publisher = Arc::new(KafkaPublisher::connect(&kafka, None).await.unwrap());
 
-    let value = Bytes::from((0..VALUE_BYTES).map(|n| (n * 31 % 251) as u8).collect::<Vec<_>>());
+    let value = Bytes::from((0..VALUE_BYTES).map(|n| u8::try_from(n * 31 % 251).unwrap_or(0)).collect::<Vec<_>>());
     let begun = Instant::now();
     let mut sending = tokio::task::JoinSet::new();
     for batch in 0..records / BATCH {
