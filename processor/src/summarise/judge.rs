@@ -1,6 +1,6 @@
 //! Judging one event: on which channels it can be judged, and on which it is poor.
 
-use dialtone_schemas::{Channel, Class, Direction, Event, EventId, Modality, ReportKind, Scale, Source};
+use dialtone_schemas::{Channel, Class, Direction, Event, EventId, Modality, ReportKind, Scale, Source, measure::Mos};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Thresholds;
@@ -108,7 +108,7 @@ pub fn judge(event: &Event, thresholds: &Thresholds) -> Judgement {
         .map(|ms| ms.get())
         .or_else(|| event.delay.one_way_ms.map(|ms| 2.0 * ms.get()));
     let r = event.score.as_ref().map(|score| score.r.get());
-    let mos = event.score.as_ref().map(|score| score.mos.get());
+    let mos = mos_of(event);
 
     let mut channel = |channel, value: Option<f64>, poor: fn(f64, f64) -> bool, limit| {
         if let Some(value) = value {
@@ -144,6 +144,17 @@ pub fn judge(event: &Event, thresholds: &Thresholds) -> Judgement {
     judgement
 }
 
+/// Our own MOS; where a report allows none, the provider's, which is better than not to judge. A degradation of more than
+/// 1.0 is Microsoft's limit of a poor stream: seen from 4.6 it lies at the usual 3.6.
+fn mos_of(event: &Event) -> Option<f64> {
+    let provider = &event.provider;
+    let said = provider.mos_conversation.or(provider.mos_listening).map(Mos::get);
+    let score = event.score.as_ref().map(|score| score.mos.get());
+    score
+        .or(said)
+        .or_else(|| provider.mos_degradation.map(|degradation| 4.6 - degradation))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +182,18 @@ mod tests {
     fn loss_may_come_as_counts() {
         let counts = judged(serde_json::json!({"packets": {"expected": 100, "lost": 5}}));
         assert!(counts.poor.contains(Channel::Loss), "5 of 100 is 5 %");
+    }
+
+    #[test]
+    fn where_we_cannot_score_the_providers_word_counts() {
+        let poor = |provider| {
+            judged(serde_json::json!({ "provider": provider }))
+                .poor
+                .contains(Channel::Mos)
+        };
+        assert!(poor(serde_json::json!({"mos_listening": 3.1})));
+        assert!(poor(serde_json::json!({"mos_degradation": 1.2})));
+        assert!(!poor(serde_json::json!({"mos_degradation": 0.9})));
     }
 
     #[test]

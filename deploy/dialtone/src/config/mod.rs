@@ -26,6 +26,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where `/livez`, `/readyz` and `/metrics` are.
     pub admin: AdminConfig,
+    /// The embedded broker, for one machine without Kafka.
+    pub broker: EmbeddedConfig,
     /// The broker.
     pub kafka: KafkaConfig,
     /// The doors.
@@ -61,6 +63,18 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct AdminConfig {
     /// Loopback unless set otherwise: metrics have no authentication.
+    pub listen: std::net::SocketAddr,
+}
+
+/// `[broker]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddedConfig {
+    /// Start it with the stages, and use it instead of `kafka.properties."bootstrap.servers"`?
+    pub embedded: bool,
+    /// Where it keeps its logs.
+    pub data_dir: PathBuf,
+    /// Where it listens: loopback, since it has neither passwords nor encryption.
     pub listen: std::net::SocketAddr,
 }
 
@@ -125,7 +139,7 @@ impl Config {
             .kafka
             .validate()
             .into_iter()
-            .map(|p| ("kafka".to_owned(), p.to_string()))
+            .map(|p| (format!("kafka.{}", p.key.replace('"', "")), p.reason))
             .collect();
         found.extend(
             self.ingest

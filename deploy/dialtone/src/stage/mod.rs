@@ -7,6 +7,7 @@ mod sink;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use dialtone_broker::{Broker, BrokerConfig, RunningBroker};
 use dialtone_wire::{
     KafkaConfig,
     produce::KafkaPublisher,
@@ -60,7 +61,8 @@ impl Wire {
 }
 
 /// Runs stages until one of them fails or the process is told to stop.
-pub async fn run(which: Which, config: Config, now: dialtone_ingest::Now) -> Result<()> {
+pub async fn run(which: Which, mut config: Config, now: dialtone_ingest::Now) -> Result<()> {
+    let broker = embedded(&mut config).await?;
     let stop = CancellationToken::new();
     let admin = Admin::bind(&config.admin).await?;
     let wire = Wire::connect(&config).await?;
@@ -99,7 +101,28 @@ pub async fn run(which: Which, config: Config, now: dialtone_ingest::Now) -> Res
     }
     stop.cancel();
     serving.await.context("admin")?;
+    drop(wire);
+    if let Some(broker) = broker {
+        broker.shutdown().await;
+    }
     failed.map_or(Ok(()), Err)
+}
+
+/// The embedded broker, if it is wanted; from then on it is the cluster.
+async fn embedded(config: &mut Config) -> Result<Option<RunningBroker>> {
+    if !config.broker.embedded {
+        return Ok(None);
+    }
+    let settings = BrokerConfig {
+        listen: config.broker.listen,
+        ..BrokerConfig::new(&config.broker.data_dir)
+    };
+    let broker = Broker::start(settings).await.context("embedded broker")?;
+    config
+        .kafka
+        .properties
+        .insert("bootstrap.servers".into(), broker.bootstrap());
+    Ok(Some(broker))
 }
 
 fn readiness(process: Option<&Process>, sink: Option<&Sink>) -> impl Fn() -> bool + Send + Sync + 'static {

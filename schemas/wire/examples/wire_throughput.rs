@@ -1,6 +1,6 @@
 //! How fast records are published and read, against the embedded broker in this very process.
 //!
-//! `cargo run --release -p dialtone-wire --example throughput -- 1000000`
+//! `cargo run --release -p dialtone-wire --example wire_throughput -- 1000000`
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -32,7 +32,11 @@ async fn main() {
     topics::ensure(&kafka).await.unwrap();
     let publisher = Arc::new(KafkaPublisher::connect(&kafka, None).await.unwrap());
 
-    let value = Bytes::from((0..VALUE_BYTES).map(|n| u8::try_from(n * 31 % 251).unwrap_or(0)).collect::<Vec<_>>());
+    let value = Bytes::from(
+        (0..VALUE_BYTES)
+            .map(|n| u8::try_from(n * 31 % 251).unwrap_or(0))
+            .collect::<Vec<_>>(),
+    );
     let begun = Instant::now();
     let mut sending = tokio::task::JoinSet::new();
     for batch in 0..records / BATCH {
