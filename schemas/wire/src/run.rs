@@ -447,7 +447,7 @@ impl<F: Fold> Loop<'_, F> {
                 ?pause,
                 "the fold cannot be taken up yet"
             );
-            self.runtime.block_on(tokio::time::sleep(pause));
+            self.runtime.block_on(async { tokio::time::sleep(pause).await });
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Ok(None)

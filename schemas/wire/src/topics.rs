@@ -1,6 +1,11 @@
 //! The topics on the broker: what should be there, what is, and the difference.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use dialtone_schemas::topic::Topic;
 use rdkafka::{
@@ -14,6 +19,8 @@ use crate::config::{KafkaConfig, MAX_RECORD_BYTES, Role};
 
 /// How long the broker may take for one answer.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How often it is asked whether it shows a new topic.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What to do about one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +192,8 @@ pub(crate) fn partitions_in(
     found.collect()
 }
 
-/// Creates what is missing. Nothing is created if anything is refused. Creating what another has created meanwhile is fine.
+/// Creates what is missing, and waits until the broker shows it. Nothing is created if anything is refused. Creating what
+/// another has created meanwhile is fine.
 pub async fn apply(config: &KafkaConfig, plan: &[TopicPlan]) -> Result<(), TopicError> {
     let refused: Vec<_> = plan
         .iter()
@@ -208,6 +216,11 @@ pub async fn apply(config: &KafkaConfig, plan: &[TopicPlan]) -> Result<(), Topic
     if missing.is_empty() {
         return Ok(());
     }
+    let missing_topics: Vec<Topic> = plan
+        .iter()
+        .filter(|p| p.action == TopicAction::Create)
+        .map(|p| p.topic)
+        .collect();
     let admin: AdminClient<DefaultClientContext> = config
         .client(Role::Admin)
         .create()
@@ -230,7 +243,31 @@ pub async fn apply(config: &KafkaConfig, plan: &[TopicPlan]) -> Result<(), Topic
             }
         }
     }
-    Ok(())
+    shown(config, &Arc::new(admin), &missing_topics).await
+}
+
+/// A topic that is created is known to every broker only a moment later.
+async fn shown(
+    config: &KafkaConfig,
+    admin: &Arc<AdminClient<DefaultClientContext>>,
+    topics: &[Topic],
+) -> Result<(), TopicError> {
+    let names: BTreeMap<String, Topic> = topics.iter().map(|topic| (config.topic_name(*topic), *topic)).collect();
+    let deadline = Instant::now() + ANSWER;
+    loop {
+        let present = partitions_of(admin, &names).await?;
+        let Some(hidden) = topics.iter().find(|topic| !present.contains_key(topic)) else {
+            return Ok(());
+        };
+        if Instant::now() >= deadline {
+            let reason = "created, and still not shown by the broker".to_owned();
+            return Err(TopicError::Broker {
+                doing: format!("create {}", config.topic_name(*hidden)),
+                reason,
+            });
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// Plans and applies.

@@ -9,7 +9,10 @@ use dialtone_schemas::topic::Topic;
 use dialtone_wire::{
     Payload,
     consume::ConsumeError,
-    fold::driver::Limits,
+    fold::{
+        driver::Limits,
+        store::{Fault, MemoryStore},
+    },
     run::{Reads, RunError, Running, Stage, Surroundings, start},
 };
 use support::{Cluster, Numbering, control, eventually, numbered, out, publish, shared_store, text};
@@ -313,4 +316,24 @@ async fn retention_that_overtakes_a_stopped_stage_is_loud_and_not_a_silent_jump(
     else {
         panic!("{error:?}")
     };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_is_asked_again_and_the_stage_goes_on() {
+    let cluster = Cluster::start(1).await;
+    let store = Arc::new(MemoryStore::default());
+    store.inject([Fault::Before; 7]);
+    let with = Surroundings {
+        store: Arc::clone(&store) as _,
+        ..surroundings(&cluster).await
+    };
+    publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
+    let mut running = start(stage(&cluster), with.clone()).unwrap();
+    caught_up(&running, 0, 1).await;
+    store.inject([Fault::Before; 12]);
+    publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "b")]).await;
+    caught_up(&running, 0, 2).await;
+    running.stop();
+    running.finished().await.unwrap();
+    assert_eq!(lines(&cluster, 0).await, ["0:1:a", "1:2:b"]);
 }
