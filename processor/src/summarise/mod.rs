@@ -504,6 +504,10 @@ impl Fold for Summarise {
         place == (Topic::Events, self.partition)
     }
 
+    fn clock(&self, _place: Place) -> Option<EventTime> {
+        self.clock.now()
+    }
+
     fn take_outbox(&mut self) -> Vec<OutRecord> {
         std::mem::take(&mut self.outbox)
     }

@@ -141,6 +141,11 @@ impl<T> Merge<T> {
         }
     }
 
+    /// How far time has got at a place.
+    pub fn clock_of(&self, place: Place) -> Option<EventTime> {
+        self.inputs.get(&place)?.clock
+    }
+
     /// Items held.
     pub fn held(&self) -> usize {
         self.held.len()

@@ -322,6 +322,10 @@ impl Fold for Watch {
         self.merge.held() < MAX_HELD && !self.merge.is_ahead(place, self.config.max_ahead.micros())
     }
 
+    fn clock(&self, place: Place) -> Option<EventTime> {
+        self.merge.clock_of(place)
+    }
+
     fn take_outbox(&mut self) -> Vec<OutRecord> {
         std::mem::take(&mut self.outbox)
     }
