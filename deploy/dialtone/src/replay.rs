@@ -1,7 +1,7 @@
 //! `dialtone replay`: the same normalising, folds and incidents over files, without Kafka.
 //!
-//! Lines are taken in the order of their event time, whatever their order in the file, and hashed into the configured
-//! number of partitions. Equal input gives byte-equal output.
+//! Lines are taken as they stand, so that the same lines through the doors give the same; where that would make any late,
+//! by event time. They are hashed into the configured number of partitions. Equal input gives byte-equal output.
 
 use std::{
     fs::File,
@@ -12,8 +12,14 @@ use std::{
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use dialtone_ingest::{IngestRules, Normaliser, PrivacyKey, Sites, receive::json};
-use dialtone_processor::{Offline, config::Owners};
-use dialtone_schemas::{Change, Complaint, Event, Incident, Source, Text, avro, topic::event_key};
+use dialtone_processor::{
+    Offline,
+    config::{Lateness, Owners},
+    summarise::judge::class_of,
+};
+use dialtone_schemas::{
+    Change, Class, Complaint, Event, EventTime, Incident, Source, Text, Tick, Window, avro, topic::event_key,
+};
 use serde::de::DeserializeOwned;
 
 use crate::{cli, config::Config, say};
@@ -68,7 +74,7 @@ pub fn run(args: &cli::Replay, config: &Config) -> Result<()> {
             Ok(())
         })?;
     }
-    events.feed(&mut offline)?;
+    events.feed(&mut offline, &config.processor.summarise.lateness)?;
     write_incidents(args.incidents_out.as_deref(), &offline.incidents())?;
     report(&offline, tally);
     Ok(())
@@ -84,26 +90,53 @@ pub fn normaliser(config: &Config, sites: Sites) -> Normaliser {
     })
 }
 
-/// Events as they would lie in the log, until all are read and can be put in order.
+/// One event as it would lie in the log.
+#[derive(Debug)]
+struct Line {
+    end: EventTime,
+    class: Class,
+    key: Vec<u8>,
+    frame: Bytes,
+}
+
+/// Events as they would lie in the log, until all are read and their order is known.
 #[derive(Debug, Default)]
-pub struct Events(Vec<(i64, Vec<u8>, Bytes)>);
+pub struct Events(Vec<Line>);
 
 impl Events {
     /// Normalises one event and keeps it.
     pub fn take(&mut self, event: Event, normaliser: &Normaliser, tenant: &Text) -> Result<()> {
         let event = normaliser.event(event, tenant, Source::Http, None)?;
-        let key = event_key(tenant.as_str(), event.call_id.as_str());
-        self.0
-            .push((event.end.micros(), key, avro::built_in_frame_from(&event)?.into()));
+        self.0.push(Line {
+            end: event.end,
+            class: class_of(&event),
+            key: event_key(tenant.as_str(), event.call_id.as_str()),
+            frame: avro::built_in_frame_from(&event)?.into(),
+        });
         Ok(())
     }
 
-    /// Feeds everything in the order of event time, to the end.
-    pub fn feed(mut self, offline: &mut Offline) -> Result<()> {
-        self.0.sort_by_key(|(end, ..)| *end);
+    /// Would any line come after its window had closed, if they came in the order of the file?
+    fn are_out_of_order(&self, lateness: &Lateness) -> bool {
+        let mut highest = EventTime::MIN;
+        self.0.iter().any(|line| {
+            let closes = Tick::ceil(Window::of_end(line.end).end().plus(lateness.of(line.class)));
+            let is_late = closes <= Tick::floor(highest);
+            highest = highest.max(line.end);
+            is_late
+        })
+    }
+
+    /// Feeds everything to the end: as the lines stand, or by event time where they stand too far from it.
+    pub fn feed(mut self, offline: &mut Offline, lateness: &Lateness) -> Result<()> {
+        if self.are_out_of_order(lateness) {
+            say::note("the lines are out of order: taken by event time");
+            self.0
+                .sort_by(|a, b| (a.end, a.class, &a.frame).cmp(&(b.end, b.class, &b.frame)));
+        }
         let total = self.0.len();
-        for (i, (_, key, frame)) in self.0.into_iter().enumerate() {
-            offline.framed_event(&key, frame)?;
+        for (i, line) in self.0.into_iter().enumerate() {
+            offline.framed_event(&line.key, line.frame)?;
             if i % 20_000 == 0 {
                 say::progress(format!("{i} of {total} events"));
             }
