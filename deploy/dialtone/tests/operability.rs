@@ -11,13 +11,20 @@ use support::{Cluster, Installation, run, small};
 fn a_typing_error_ends_it_with_status_2_and_its_line_and_column() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dialtone.toml");
-    fs::write(&path, "[log]\nlevel = \"info\"\n\n[ingest.http]\n  lisen = \"127.0.0.1:0\"\n").unwrap();
+    fs::write(
+        &path,
+        "[log]\nlevel = \"info\"\n\n[ingest.http]\n  lisen = \"127.0.0.1:0\"\n",
+    )
+    .unwrap();
     let path = path.display().to_string();
     for command in ["validate", "all"] {
         let output = run(&[command, "--config", &path]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{command}: {said}");
-        assert!(said.contains(&format!("{path}:5:3: ingest.http.lisen")), "{command}: {said}");
+        assert!(
+            said.contains(&format!("{path}:5:3: ingest.http.lisen")),
+            "{command}: {said}"
+        );
     }
 }
 
@@ -25,11 +32,19 @@ fn a_typing_error_ends_it_with_status_2_and_its_line_and_column() {
 fn every_problem_is_said_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dialtone.toml");
-    fs::write(&path, "[processor]\ncheckpoint = \"soon\"\nlife = false\n[sink]\nmax_records = -1\n").unwrap();
+    fs::write(
+        &path,
+        "[processor]\ncheckpoint = \"soon\"\nlife = false\n[sink]\nmax_records = -1\n",
+    )
+    .unwrap();
     let output = run(&["validate", "--config", &path.display().to_string()]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    for place in [":2:1: processor.checkpoint", ":3:1: processor.life", ":5:1: sink.max_records"] {
+    for place in [
+        ":2:1: processor.checkpoint",
+        ":3:1: processor.life",
+        ":5:1: sink.max_records",
+    ] {
         assert!(said.contains(place), "{place}: {said}");
     }
 }
@@ -38,7 +53,10 @@ fn every_problem_is_said_at_once() {
 async fn a_taken_port_is_named_with_its_key() {
     let cluster = Cluster::start().await;
     let installation = Installation::new(&cluster, "taken", &Simulation::new(&small(), 1));
-    for (port, key) in [(installation.http, "ingest.http.listen"), (installation.admin, "admin.listen")] {
+    for (port, key) in [
+        (installation.http, "ingest.http.listen"),
+        (installation.admin, "admin.listen"),
+    ] {
         let taken = TcpListener::bind(port).unwrap();
         let output = run(&["all", "--config", &installation.config.display().to_string()]);
         drop(taken);
@@ -62,7 +80,10 @@ async fn it_answers_probes_and_drains_when_told_to_stop() {
     assert!(metrics.contains("dialtone_build_info"), "{metrics}");
 
     let soon = simulation.start().plus(600_000_000);
-    installation.post("events", &simulation.advance(soon).events).await.unwrap();
+    installation
+        .post("events", &simulation.advance(soon).events)
+        .await
+        .unwrap();
     let status = all.terminate(Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(0));
     cluster.shutdown().await;

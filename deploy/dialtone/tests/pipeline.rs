@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use dialtone_schemas::{EventTime, time, topic::Topic};
 use dialtone_simulator::{Deliveries, Simulation, write_run};
@@ -15,7 +15,7 @@ const STEP: i64 = 30 * time::SECOND;
 /// What a drain may take.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// The whole run in steps.
+/// The whole run in steps, events in the order in which they arrive: that of the files a replay reads.
 fn steps() -> Vec<Deliveries> {
     let mut simulation = Simulation::new(&small(), SEED);
     let mut now = simulation.start();
@@ -76,23 +76,37 @@ async fn what_the_pipeline_finds_is_what_a_replay_of_the_same_lines_finds() {
         (fate(&installation, "passed_on").await == written.lines[0]).then_some(())
     })
     .await;
-    for (kind, expected) in [("received", written.lines[0]), ("rejected", 0), ("late", 0), ("duplicate", 0)] {
+    for (kind, expected) in [
+        ("received", written.lines[0]),
+        ("rejected", 0),
+        ("late", 0),
+        ("duplicate", 0),
+    ] {
         assert_eq!(fate(&installation, kind).await, expected, "{kind}");
     }
     assert!(all.terminate(DRAIN).await.success());
 
     let logged = installation.read(Topic::Events).await;
-    let logged = logged.iter().flatten().filter(|r| matches!(r.payload, Payload::Value(_)));
+    let logged = logged
+        .iter()
+        .flatten()
+        .filter(|r| matches!(r.payload, Payload::Value(_)));
     assert_eq!(logged.count() as u64, written.lines[0], "events in the log");
     let rejects = installation.read(Topic::Rejects).await;
     assert_eq!(rejects.iter().flatten().count(), 0, "rejects");
     let (replayed, said) = installation.replay(&files);
     assert!(
-        said.contains(&format!("{0} events: {0} counted, 0 late, 0 duplicate, 0 held", written.lines[0])),
+        said.contains(&format!(
+            "{0} events: {0} counted, 0 late, 0 duplicate, 0 held",
+            written.lines[0]
+        )),
         "{said}"
     );
     let found = installation.incidents().await;
-    assert!(found.iter().any(|line| line.contains("telnova")), "the planted cause: {found:?}");
+    assert!(
+        found.iter().any(|line| line.contains("telnova")),
+        "the planted cause: {found:?}"
+    );
     assert_eq!(found, replayed);
     cluster.shutdown().await;
 }
@@ -108,12 +122,22 @@ async fn killed_again_and_again_it_ends_with_the_summaries_and_incidents_of_an_u
     let files = cluster.dir.path().join("files");
     let written = write_run(&scenario, SEED, &files).unwrap();
     let steps = steps();
-    let kills: Vec<usize> = [20, 45, 47, 70, 90].map(|percent| steps.len() * percent / 100).into();
+    // When, in per cent of the run, and how many turns after a body was sent off.
+    let kills = [(20, 0), (45, 1_000), (47, 3_000), (70, 10_000), (90, 30_000)];
+    let kills: BTreeMap<usize, u32> = kills
+        .map(|(percent, turns)| (steps.len() * percent / 100, turns))
+        .into();
 
     let mut all = hurt.start_ready("all").await;
     for (i, step) in steps.iter().enumerate() {
-        if kills.contains(&i) {
-            let (posted, ()) = tokio::join!(post(&hurt, step), async { all.kill() });
+        if let Some(turns) = kills.get(&i) {
+            let kill = async {
+                for _ in 0..*turns {
+                    tokio::task::yield_now().await;
+                }
+                all.kill();
+            };
+            let (posted, ()) = tokio::join!(post(&hurt, step), kill);
             println!("killed during step {i}: {posted:?}");
             all = hurt.start("all");
         }
@@ -140,13 +164,31 @@ async fn killed_again_and_again_it_ends_with_the_summaries_and_incidents_of_an_u
     undisturbed.processed_until(end).await;
     assert!(process.terminate(DRAIN).await.success());
 
-    for (p, (ours, theirs)) in hurt.summaries().await.iter().zip(undisturbed.summaries().await).enumerate() {
-        assert!(ours.keys().copied().eq(0..ours.len() as i64), "partition {p} has dense numbers");
-        assert!(*ours == theirs, "partition {p}: {} against {} summaries", ours.len(), theirs.len());
+    for (p, (ours, theirs)) in hurt
+        .summaries()
+        .await
+        .iter()
+        .zip(undisturbed.summaries().await)
+        .enumerate()
+    {
+        assert!(
+            ours.keys().copied().eq(0..ours.len() as i64),
+            "partition {p} has dense numbers"
+        );
+        assert!(
+            *ours == theirs,
+            "partition {p}: {} against {} summaries",
+            ours.len(),
+            theirs.len()
+        );
     }
     let found = hurt.incidents().await;
     assert_eq!(found, undisturbed.incidents().await);
     assert_eq!(found, hurt.replay(&files).0);
-    println!("{} events, {repeated} repeated, {} incidents", written.lines[0], found.len());
+    println!(
+        "{} events, {repeated} repeated, {} incidents",
+        written.lines[0],
+        found.len()
+    );
     cluster.shutdown().await;
 }

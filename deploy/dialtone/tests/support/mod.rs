@@ -82,7 +82,11 @@ impl Cluster {
                 (running.bootstrap(), Some(running))
             }
         };
-        Self { bootstrap, dir, running }
+        Self {
+            bootstrap,
+            dir,
+            running,
+        }
     }
 
     pub async fn shutdown(self) {
@@ -170,7 +174,11 @@ commit = "2s"
     pub async fn start_ready(&self, stages: &str) -> Dialtone {
         let mut dialtone = self.start(stages);
         eventually("/readyz answers 200", async || {
-            assert!(dialtone.child.try_wait().expect("a status").is_none(), "{}", dialtone.log());
+            assert!(
+                dialtone.child.try_wait().expect("a status").is_none(),
+                "{}",
+                dialtone.log()
+            );
             (self.admin("readyz").await?.0 == 200).then_some(())
         })
         .await;
@@ -179,15 +187,24 @@ commit = "2s"
 
     /// What the admin port answers, if it does.
     pub async fn admin(&self, path: &str) -> Option<(u16, String)> {
-        let answer = self.client.get(format!("http://{}/{path}", self.admin)).send().await.ok()?;
+        let answer = self
+            .client
+            .get(format!("http://{}/{path}", self.admin))
+            .send()
+            .await
+            .ok()?;
         Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
     /// The sum of a metric's series whose labels contain this text.
     pub async fn metric(&self, name: &str, labels: &str) -> Option<f64> {
         let (_, text) = self.admin("metrics").await?;
-        let series = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
-        let values: Vec<f64> = series.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        let series = text
+            .lines()
+            .filter(|line| line.starts_with(name) && line.contains(labels));
+        let values: Vec<f64> = series
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .collect();
         (!values.is_empty()).then(|| values.iter().sum())
     }
 
@@ -203,7 +220,9 @@ commit = "2s"
         }
         let packed = zstd::encode_all(body.as_bytes(), 1).expect("packed");
         let request = self.client.post(format!("http://{}/v1/{path}", self.http));
-        let request = request.bearer_auth(TOKEN).header("content-type", "application/x-ndjson");
+        let request = request
+            .bearer_auth(TOKEN)
+            .header("content-type", "application/x-ndjson");
         let sent = request.header("content-encoding", "zstd").body(packed).send().await;
         let answer = sent.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
@@ -250,7 +269,11 @@ commit = "2s"
         let mut values = 0;
         for topic in [Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control] {
             let logs = self.read(topic).await;
-            values += logs.iter().flatten().filter(|r| matches!(r.payload, Payload::Value(_))).count();
+            values += logs
+                .iter()
+                .flatten()
+                .filter(|r| matches!(r.payload, Payload::Value(_)))
+                .count();
         }
         eventually("watch has read every summary, change and complaint", async || {
             let received = self.metric("dialtone_watch_records_total", "fate=\"received\"").await?;
@@ -268,10 +291,16 @@ commit = "2s"
             .map(|log| {
                 let mut numbered = BTreeMap::new();
                 for record in log {
-                    let Payload::Value(frame) = record.payload else { continue };
+                    let Payload::Value(frame) = record.payload else {
+                        continue;
+                    };
                     let number = summary(&frame).number;
                     let known = numbered.entry(number).or_insert_with(|| frame.to_vec());
-                    assert_eq!(*known, frame, "{:?}: number {number} was told twice, differently", record.place);
+                    assert_eq!(
+                        *known, frame,
+                        "{:?}: number {number} was told twice, differently",
+                        record.place
+                    );
                 }
                 numbered
             })
@@ -282,13 +311,18 @@ commit = "2s"
     pub async fn incidents(&self) -> Vec<String> {
         let mut last = BTreeMap::new();
         for record in self.read(Topic::Incidents).await.into_iter().flatten() {
-            let Payload::Value(frame) = record.payload else { continue };
+            let Payload::Value(frame) = record.payload else {
+                continue;
+            };
             let incident: Incident = avro::record_from_built_in_frame(&frame).expect("an incident");
             last.insert(incident.id.clone(), incident);
         }
         let mut incidents: Vec<Incident> = last.into_values().collect();
         incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
-        incidents.iter().map(|i| serde_json::to_string(i).expect("a line")).collect()
+        incidents
+            .iter()
+            .map(|i| serde_json::to_string(i).expect("a line"))
+            .collect()
     }
 
     /// What replaying files finds, by the same configuration: its lines, and what it says beside them.
@@ -316,23 +350,20 @@ commit = "2s"
         dialtone_wire::topics::ensure(&other.kafka).await.expect("topics");
         let publisher = other.publisher().await;
         for topic in [Topic::Events, Topic::Changes, Topic::Complaints, Topic::Control] {
-            for record in self.read(topic).await.into_iter().flatten() {
-                let copy = OutRecord {
-                    topic,
-                    partition: Some(record.place.1),
-                    key: record.key,
-                    payload: record.payload,
-                    headers: Vec::new(),
-                };
-                copies_push(&publisher, copy).await;
+            let copy = |record: LogRecord| OutRecord {
+                topic,
+                partition: Some(record.place.1),
+                key: record.key,
+                payload: record.payload,
+                headers: Vec::new(),
+            };
+            let copies: Vec<OutRecord> = self.read(topic).await.into_iter().flatten().map(copy).collect();
+            for some in copies.chunks(2_000) {
+                for delivery in publisher.publish(some.to_vec()).await {
+                    delivery.expect("acknowledged");
+                }
             }
         }
-    }
-}
-
-async fn copies_push(publisher: &KafkaPublisher, copy: OutRecord) {
-    for delivery in publisher.publish(vec![copy]).await {
-        delivery.expect("acknowledged");
     }
 }
 
@@ -374,7 +405,11 @@ pub struct Dialtone {
 impl Dialtone {
     pub fn start(args: &[&str], dir: &Path) -> Self {
         let log = dir.join("log");
-        let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log");
         let mut command = command(args);
         let command = command.stdout(Stdio::null()).stderr(file.try_clone().expect("a log"));
         let child = command.stdout(file).spawn().expect("the binary");
@@ -395,10 +430,24 @@ impl Dialtone {
     /// SIGTERM, and how it ended within a time.
     pub async fn terminate(mut self, within: Duration) -> ExitStatus {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .expect("kill")
+                .success()
+        );
         let told = Instant::now();
-        let status = eventually("it ends when told to", async || self.child.try_wait().expect("a status")).await;
-        assert!(told.elapsed() <= within, "it took {:?} to stop\n{}", told.elapsed(), self.log());
+        let status = eventually("it ends when told to", async || {
+            self.child.try_wait().expect("a status")
+        })
+        .await;
+        assert!(
+            told.elapsed() <= within,
+            "it took {:?} to stop\n{}",
+            told.elapsed(),
+            self.log()
+        );
         status
     }
 }

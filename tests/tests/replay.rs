@@ -1,0 +1,95 @@
+//! Replaying files: equal input gives byte-equal output, however it is packed and in whichever order its lines are.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use dialtone::{cli, replay};
+use dialtone_simulator::{Scenario, write_run};
+use dialtone_tests::{SMALL, defaults};
+
+fn simulated(dir: &Path) -> PathBuf {
+    write_run(&Scenario::from_toml(SMALL).expect("a scenario"), 101, dir)
+        .expect("files")
+        .events
+}
+
+/// Replays a run's files with these events, and reads what was found.
+fn found(dir: &Path, events: &Path) -> String {
+    let out = dir.join("incidents.ndjson");
+    let args = cli::Replay {
+        events: events.to_owned(),
+        changes: Some(dir.join("changes.ndjson")),
+        complaints: Some(dir.join("complaints.ndjson")),
+        sites: Some(dir.join("sites.csv")),
+        owners: Some(dir.join("owners.toml")),
+        incidents_out: Some(out.clone()),
+    };
+    replay::run(&args, &defaults().expect("defaults")).expect("replayed");
+    fs::read_to_string(out).expect("incidents")
+}
+
+/// The same lines in another order, far from the first: every line goes where a multiplier sends it.
+fn shuffled(lines: &str) -> String {
+    const STRIDE: usize = 7_919;
+    let lines: Vec<&str> = lines.lines().collect();
+    assert!(
+        !lines.len().is_multiple_of(STRIDE),
+        "{} lines: every line is reached once",
+        lines.len()
+    );
+    (0..lines.len())
+        .map(|i| format!("{}\n", lines[i * STRIDE % lines.len()]))
+        .collect()
+}
+
+#[test]
+fn a_replay_twice_gives_equal_bytes_and_names_the_planted_cause() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = simulated(dir.path());
+    let first = found(dir.path(), &events);
+    assert!(
+        first.lines().any(|line| line.contains(r#""carrier":"telnova""#)),
+        "{first}"
+    );
+    assert_eq!(first, found(dir.path(), &events));
+}
+
+#[test]
+fn packed_with_gzip_or_zstd_or_with_its_lines_shuffled_a_file_gives_the_same_incidents() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = simulated(dir.path());
+    let plain = found(dir.path(), &events);
+    assert!(!plain.is_empty());
+    let text = fs::read_to_string(&events).unwrap();
+
+    let gzip = dir.path().join("events.ndjson.gz");
+    let mut packer = flate2::write::GzEncoder::new(fs::File::create(&gzip).unwrap(), flate2::Compression::fast());
+    packer.write_all(text.as_bytes()).unwrap();
+    packer.finish().unwrap();
+    assert_eq!(found(dir.path(), &gzip), plain, "gzip");
+
+    let zstd = dir.path().join("events.ndjson.zst");
+    fs::write(&zstd, zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
+    assert_eq!(found(dir.path(), &zstd), plain, "zstd");
+
+    // Out of order, lines are taken by event time: which report of a call-end comes first may be another, so the figures
+    // may differ by a call; what is named may not, and two shuffles are the same.
+    let other = dir.path().join("shuffled.ndjson");
+    fs::write(&other, shuffled(&text)).unwrap();
+    let once = found(dir.path(), &other);
+    assert_eq!(named(&once), named(&plain), "shuffled");
+    fs::write(&other, shuffled(&shuffled(&text))).unwrap();
+    assert_eq!(found(dir.path(), &other), once, "shuffled twice");
+}
+
+/// What a replay named, and when it began.
+fn named(incidents: &str) -> Vec<(String, String)> {
+    let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("an incident");
+    let incidents = incidents.lines().map(read);
+    incidents
+        .map(|incident| (incident["id"].to_string(), incident["scope"].to_string()))
+        .collect()
+}
