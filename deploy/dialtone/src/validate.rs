@@ -13,7 +13,7 @@ const SECRET: [&str; 4] = ["password", "secret", "token", "key.pem"];
 pub fn run(config: &Config) -> Result<ExitCode> {
     config.sites()?;
     config.owners()?;
-    let mut table = toml::Table::try_from(config)?;
+    let mut table = config.to_table()?;
     mask(&mut table);
     say::line(toml::to_string_pretty(&table)?.trim_end());
     Ok(ExitCode::SUCCESS)

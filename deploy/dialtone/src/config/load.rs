@@ -284,6 +284,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_force_can_be_written_down_and_read_again() {
+        let config = load(None, std::iter::empty()).expect("the defaults hold");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), config.to_table().expect("a table").to_string()).expect("written");
+        let again = load(Some(file.path()), std::iter::empty()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config.to_table().expect("a table"), again.to_table().expect("a table"));
+    }
+
+    #[test]
     fn a_file_that_is_no_toml_says_where() {
         let found = problems("[processor\nlive = true\n", &[]);
         assert!(found[0].starts_with("  f:1:"), "{found:?}");

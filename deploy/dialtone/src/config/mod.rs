@@ -133,6 +133,21 @@ impl Config {
         }
     }
 
+    /// As a file would say it: without what comes from elsewhere (owners from their file, ingest's bounds from the
+    /// processor's lateness).
+    pub fn to_table(&self) -> Result<toml::Table> {
+        let mut table = toml::Table::try_from(self)?;
+        let below = |table: &mut toml::Table, path: &[&str], key: &str| {
+            let at = path
+                .iter()
+                .try_fold(table, |table, name| table.get_mut(*name)?.as_table_mut());
+            at.and_then(|table| table.remove(key))
+        };
+        below(&mut table, &["ingest"], "bounds");
+        below(&mut table, &["processor", "watch"], "owners");
+        Ok(table)
+    }
+
     /// What types alone cannot say: keys that contradict each other, with what is wrong.
     fn contradictions(&self) -> Vec<(String, String)> {
         let mut found: Vec<(String, String)> = self

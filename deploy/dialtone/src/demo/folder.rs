@@ -129,7 +129,7 @@ impl Folder {
             .insert("bootstrap.servers".into(), bootstrap.into());
         let text = format!(
             "# The configuration of this run. Secrets lie in files of their own.\n{}",
-            toml::to_string_pretty(&config)?
+            toml::to_string_pretty(&config.to_table()?)?
         );
         fs::write(self.path.join("dialtone.toml"), text)?;
         Ok(config)
