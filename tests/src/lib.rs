@@ -1,4 +1,4 @@
-//! What the stories share: a simulated run, watched over without Kafka as `dialtone replay` would.
+//! What the stories share: a simulated run, watched over without Kafka, its events by event time.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

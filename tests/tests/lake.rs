@@ -192,7 +192,10 @@ async fn duckdb_and_polars_read_each_record_of_the_demos_lake_once_and_no_offset
         }
         println!("{table}: {rows} rows");
     }
-    assert_eq!(answer["sites"], 4, "the sites of the scenario");
+    assert_eq!(
+        answer["sites"], 7,
+        "four offices, and three regions of those who work at home"
+    );
 
     for (partition, log) in read(&config, Topic::Events).await {
         let kept = offsets(&answer, &["events", "clocks", "unreadable"], "events", partition);
