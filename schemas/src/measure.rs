@@ -97,7 +97,7 @@ mod tests {
     fn a_loss_of_two_is_refused_with_its_range() {
         let error = Ratio::new(2.0).expect_err("two is two hundred per cent");
         assert_eq!(error.to_string(), "Ratio of 2: expected 0 to 1");
-        assert_eq!(Ratio::from_percent(2.0).expect("two per cent").get(), 0.02);
+        assert_eq!(Ratio::from_percent(2.0), Ratio::new(0.02));
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! The contract of version 1: what is written is read back, the bytes are frozen, every field is documented.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says why")]
 
 use apache_avro::Schema;
 use dialtone_schemas::{

@@ -29,7 +29,7 @@ fn steps() -> Vec<Deliveries> {
 
 fn highest(steps: &[Deliveries]) -> EventTime {
     let ends = steps.iter().flat_map(|step| &step.events).map(|event| event.end);
-    ends.max().unwrap()
+    ends.max().expect("events")
 }
 
 fn count(steps: &[Deliveries]) -> u64 {
@@ -172,7 +172,7 @@ async fn killed_again_and_again_it_ends_with_the_summaries_and_incidents_of_an_u
         .enumerate()
     {
         assert!(
-            ours.keys().copied().eq(0..ours.len() as i64),
+            ours.keys().copied().eq(0..i64::try_from(ours.len()).expect("fewer")),
             "partition {p} has dense numbers"
         );
         assert!(
