@@ -38,7 +38,7 @@ const ONLY: [(&str, &[&str]); 4] = [
 /// The top-level names are given; anything else is a stray.
 const TOP: [&str; 6] = ["ingest", "processor", "sinks", "schemas", "tests", "deploy"];
 /// A file of one idea; longer ones are two ideas (tests in a sibling file do not count).
-const MAX_LINES: usize = 700;
+const MAX_LINES: usize = 800;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
