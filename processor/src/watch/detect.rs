@@ -101,11 +101,14 @@ impl Cell {
         let expected = indifference * e * self.own();
         for (log_m, ratio) in self.log_m.iter_mut().zip(ALTERNATIVES) {
             let evidence = dialtone_explain::poisson(k, expected, ratio) / dispersion;
-            // ln(M + 1), without leaving the range of a double.
-            let one_more = if *log_m > 30.0 { *log_m } else { log_m.exp().ln_1p() };
-            *log_m = evidence + one_more;
+            *log_m = step(*log_m, evidence);
         }
     }
+}
+
+/// One step of a Shiryaev–Roberts detector on the log scale, `M ← e^evidence · (M + 1)`, without leaving the range of a double.
+pub(super) fn step(log_m: f64, evidence: f64) -> f64 {
+    evidence + if log_m > 30.0 { log_m } else { log_m.exp().ln_1p() }
 }
 
 /// Residual dispersion of one cuboid: Σ (k − e)² / Σ e over blocks.

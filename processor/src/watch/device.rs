@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use dialtone_schemas::{EventTime, Text, Window, time};
 use serde::{Deserialize, Serialize};
 
-use super::{baseline::real, evidence::Counts};
+use super::{baseline::real, detect::step, evidence::Counts};
 
 const ALTERNATIVES: [f64; 3] = [4.0, 10.0, 25.0];
 /// Calls of one device share a user's habits and a day's desk.
@@ -82,8 +82,10 @@ impl Devices {
         let surplus = device.exemplars.len().saturating_sub(5);
         device.exemplars.drain(..surplus);
         for (log_m, ratio) in device.log_m.iter_mut().zip(ALTERNATIVES) {
-            let one_more = if *log_m > 30.0 { *log_m } else { log_m.exp().ln_1p() };
-            *log_m = dialtone_explain::poisson(real(counts.k[0]), expected, ratio) / DISPERSION + one_more;
+            *log_m = step(
+                *log_m,
+                dialtone_explain::poisson(real(counts.k[0]), expected, ratio) / DISPERSION,
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use dialtone_broker::{Broker, BrokerConfig};
-use dialtone_schemas::{EventTime, Incident, avro, topic::Topic};
+use dialtone_schemas::{Incident, avro, topic::Topic};
 use dialtone_simulator::Simulation;
 use dialtone_wire::{Payload, Place, consume::Consumer};
 
@@ -46,7 +46,8 @@ pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     say::note(format!("embedded broker on {}", broker.bootstrap()));
 
     let wire = Wire::connect(&config).await?;
-    let clock: dialtone_ingest::Now = Arc::new(wall);
+    // When reports come in. The demo's dates are in the past, so no report is from the future.
+    let clock: dialtone_ingest::Now = Arc::new(crate::wall);
     let ingest = Ingest::start(&config, &wire, clock).await?;
     let process = Process::start(&config, &wire).await?;
     let sink = Sink::start(&config, &wire).await?;
@@ -80,11 +81,6 @@ pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// The wall clock: when reports come in. The demo's dates are in the past, so no report is from the future.
-fn wall() -> EventTime {
-    crate::wall()
 }
 
 /// Waits until both folds and the lake have everything.
