@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) request_memory: Memory,
     pub(crate) response_memory: Memory,
     pub(crate) stop: CancellationToken,
+    /// Work on the disk: what was begun is finished before the data directory is free.
+    pub(crate) jobs: TaskTracker,
     member_seed: RandomState,
     members_named: AtomicU64,
     /// Held as long as the broker lives.
@@ -74,7 +76,7 @@ impl Broker {
         config.validate()?;
         let listen = config.listen;
         let config = Arc::new(config);
-        let opened = blocking(move || open(config)).await;
+        let opened = tokio::task::spawn_blocking(move || open(config)).await.map_err(io::Error::other);
         let shared = Arc::new(opened.map_err(BrokerError::storage(Path::new("."), "open data directory"))??);
         let bind = |source| BrokerError::Bind { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(bind)?;
@@ -116,8 +118,9 @@ impl RunningBroker {
         self.shared.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        let shared = Arc::clone(&self.shared);
-        if let Err(source) = blocking(move || flush(&shared)).await {
+        self.shared.jobs.close();
+        self.shared.jobs.wait().await;
+        if let Err(source) = blocking(&self.shared, flush).await {
             error!(%source, "last flush failed");
         }
         info!(address = %self.address, "broker stopped");
@@ -144,6 +147,7 @@ fn open(config: Arc<BrokerConfig>) -> Result<Shared, BrokerError> {
         request_memory: Memory::new(limits.request_memory_bytes),
         response_memory: Memory::new(limits.response_memory_bytes),
         stop: CancellationToken::new(),
+        jobs: TaskTracker::new(),
         member_seed: RandomState::new(),
         members_named: AtomicU64::new(0),
         _lock: lock,
@@ -214,8 +218,7 @@ async fn every(stop: CancellationToken, period: Duration, shared: Arc<Shared>, w
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let shared = Arc::clone(&shared);
-        if let Err(source) = blocking(move || work(&shared)).await {
+        if let Err(source) = blocking(&shared, work).await {
             error!(%source, "background work failed");
         }
     }

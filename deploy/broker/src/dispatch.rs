@@ -77,17 +77,16 @@ async fn handle(
         }
         ApiKey::ListOffsets => {
             let request = decode!();
-            let shared = Arc::clone(shared);
             reply(encode(
                 header,
                 version,
-                &blocking(move || offsets::list(&shared, request, version)).await?,
+                &blocking(shared, move |shared| offsets::list(shared, request, version)).await?,
             ))
         }
         ApiKey::Metadata => {
             let request = decode!();
-            let (shared, client) = (Arc::clone(shared), *client);
-            let response = blocking(move || metadata::metadata(&shared, &client, request, version)).await?;
+            let client = *client;
+            let response = blocking(shared, move |shared| metadata::metadata(shared, &client, request, version)).await?;
             reply(encode(header, version, &response))
         }
         ApiKey::ApiVersions => reply(encode(header, version, &metadata::api_versions())),
@@ -95,11 +94,10 @@ async fn handle(
         ApiKey::OffsetForLeaderEpoch => reply(encode(header, version, &offsets::for_leader_epoch(shared, decode!()))),
         ApiKey::InitProducerId => {
             let request = decode!();
-            let shared = Arc::clone(shared);
             reply(encode(
                 header,
                 version,
-                &blocking(move || produce::init_producer_id(&shared, &request)).await?,
+                &blocking(shared, move |shared| produce::init_producer_id(shared, &request)).await?,
             ))
         }
         ApiKey::JoinGroup => reply(encode(
@@ -114,70 +112,69 @@ async fn handle(
         ApiKey::DescribeGroups => reply(encode(header, version, &groups::describe(shared, decode!(), version))),
         ApiKey::OffsetCommit => {
             let request = decode!();
-            let shared = Arc::clone(shared);
             reply(encode(
                 header,
                 version,
-                &blocking(move || groups::commit(&shared, request)).await?,
+                &blocking(shared, move |shared| groups::commit(shared, request)).await?,
             ))
         }
         ApiKey::OffsetFetch => reply(encode(header, version, &groups::committed(shared, decode!(), version))),
         ApiKey::CreateTopics => {
             let request = decode!();
-            let shared = Arc::clone(shared);
-            let response = blocking(move || admin::create_topics(&shared, request, version)).await?;
+            let response = blocking(shared, move |shared| admin::create_topics(shared, request, version)).await?;
             reply(encode(header, version, &response))
         }
         ApiKey::DeleteTopics => {
             let request = decode!();
-            let shared = Arc::clone(shared);
-            let response = blocking(move || admin::delete_topics(&shared, request, version)).await?;
+            let response = blocking(shared, move |shared| admin::delete_topics(shared, request, version)).await?;
             reply(encode(header, version, &response))
         }
         ApiKey::CreatePartitions => {
             let request = decode!();
-            let shared = Arc::clone(shared);
             reply(encode(
                 header,
                 version,
-                &blocking(move || admin::create_partitions(&shared, request)).await?,
+                &blocking(shared, move |shared| admin::create_partitions(shared, request)).await?,
             ))
         }
         ApiKey::DeleteRecords => {
             let request = decode!();
-            let shared = Arc::clone(shared);
             reply(encode(
                 header,
                 version,
-                &blocking(move || offsets::delete_records(&shared, request)).await?,
+                &blocking(shared, move |shared| offsets::delete_records(shared, request)).await?,
             ))
         }
         ApiKey::DescribeConfigs => reply(encode(header, version, &configs::describe(shared, decode!(), version))),
         ApiKey::AlterConfigs => {
             let request = decode!();
-            let shared = Arc::clone(shared);
             reply(encode(
                 header,
                 version,
-                &blocking(move || configs::alter(&shared, request)).await?,
+                &blocking(shared, move |shared| configs::alter(shared, request)).await?,
             ))
         }
         ApiKey::IncrementalAlterConfigs => {
             let request = decode!();
-            let shared = Arc::clone(shared);
             reply(encode(
                 header,
                 version,
-                &blocking(move || configs::alter_incrementally(&shared, request)).await?,
+                &blocking(shared, move |shared| configs::alter_incrementally(shared, request)).await?,
             ))
         }
         _ => Err(malformed("request key")),
     }
 }
 
-/// Runs work that touches the disk where it holds up nobody.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
+/// Runs work that touches the disk where it holds up nobody. Work once begun goes on though its client is gone: whoever
+/// shuts the broker down waits for it.
+pub(crate) async fn blocking<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> T + Send + 'static,
+) -> io::Result<T> {
+    let of_job = Arc::clone(shared);
+    let job = shared.jobs.spawn_blocking(move || work(&of_job));
+    job.await.map_err(io::Error::other)
 }
 
 /// A whole response frame.

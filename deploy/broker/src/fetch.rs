@@ -40,16 +40,15 @@ pub(crate) async fn fetch(
     // One batch is given even where it is larger than asked for, and the response is a copy.
     let room = expected(shared, &request).min(most).max(1) * 2;
     let memory = shared.response_memory.take(room).await?;
-    let reader = Arc::clone(shared);
     let isolation = request.isolation_level;
     let topics = std::mem::take(&mut request.topics);
-    let response = blocking(move || {
+    let response = blocking(shared, move |shared| {
         let mut left = most;
         let mut is_empty = true;
         let responses = topics
             .into_iter()
             .map(|of_topic| {
-                let topic = reader.topics.get(&of_topic.topic);
+                let topic = shared.topics.get(&of_topic.topic);
                 let partitions = of_topic
                     .partitions
                     .iter()

@@ -21,8 +21,7 @@ use crate::topics::{Partition, Topic};
 /// Appends what the request brings. A client that wants no acknowledgement gets none.
 pub(crate) async fn produce(shared: &Arc<Shared>, request: ProduceRequest) -> io::Result<Option<ProduceResponse>> {
     let acks = request.acks;
-    let shared = Arc::clone(shared);
-    let response = blocking(move || append_all(&shared, request)).await?;
+    let response = blocking(shared, move |shared| append_all(shared, request)).await?;
     Ok((acks != 0).then_some(response))
 }
 

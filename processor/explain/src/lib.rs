@@ -6,13 +6,15 @@
 //! given those before it; [`onset`] says since when. `processor/DESIGN.md` has the formulas with worked numbers.
 
 mod causes;
+mod levels;
 mod onset;
 mod scan;
 mod score;
 mod table;
 
 pub use causes::{Cause, causes};
-pub use onset::{Onset, onset};
+pub use levels::Levels;
+pub use onset::{Onset, Step, onset};
 pub use scan::{Candidate, Settings, scan};
 pub use score::{inside_outside, poisson, price};
 pub use table::{Condition, Row, Table};

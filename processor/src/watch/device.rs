@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use dialtone_explain::Step;
 use dialtone_schemas::{EventTime, Text, Window, time};
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +40,8 @@ impl Device {
 
     /// Since when it has been bad: earliest, most likely and latest window.
     pub fn onset(&self) -> Option<(Window, Window, Window)> {
-        let series: Vec<(f64, f64)> = self.windows.iter().map(|(_, _, poor, e)| (real(*poor), *e)).collect();
+        let step = |(_, _, poor, e): &(Window, i64, i64, f64)| Step::of(real(*poor), *e);
+        let series: Vec<Step> = self.windows.iter().map(step).collect();
         let found = dialtone_explain::onset(&series, DISPERSION)?;
         let window = |i: usize| self.windows.get(i).map(|(window, ..)| *window);
         Some((window(found.from)?, window(found.best)?, window(found.to)?))

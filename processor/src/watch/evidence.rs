@@ -55,11 +55,39 @@ impl Counts {
     }
 }
 
+/// Call-ends of one leaf in one window by metric and histogram bin; entries of the same bin add up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bins(Vec<(u8, u16, i64)>);
+
+impl Bins {
+    /// Adds the histograms of a summary: loss, jitter, delay and what is missing to R = 100.
+    pub fn add(&mut self, summary: &Summary) {
+        let Some(sums) = &summary.sums else { return };
+        let histograms = [
+            &sums.loss_histogram,
+            &sums.jitter_histogram,
+            &sums.delay_histogram,
+            &sums.missing_r_histogram,
+        ];
+        for (metric, histogram) in (0u8..).zip(histograms) {
+            self.0
+                .extend(histogram.bins().map(|(bin, count)| (metric, bin, count * summary.weight)));
+        }
+    }
+
+    /// Metric, bin and count of each entry.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, u16, i64)> + '_ {
+        self.0.iter().copied()
+    }
+}
+
 /// One window of evidence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
     /// By leaf.
     pub leaves: BTreeMap<u32, Counts>,
+    /// Where all call-ends lie, by leaf.
+    pub bins: BTreeMap<u32, Bins>,
     /// By near and far leaf: all poor pairs.
     pub pairs: BTreeMap<(u32, u32), Counts>,
     /// Poor exemplars by leaf: (hash order is the summaries' own).

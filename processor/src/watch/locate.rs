@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_explain::{Candidate, Cause, Condition, Row, Settings, Table, causes, onset};
+use dialtone_explain::{Candidate, Cause, Condition, Row, Settings, Step, Table, causes, onset};
 use dialtone_schemas::{Window, time};
 
 use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
     dictionary::{Codes, D, Dictionary, covers},
-    evidence::{Ring, Slice},
+    evidence::{Bins, Ring, Slice},
 };
 
 /// The control: so long before the onset the same scopes are compared with themselves (same-day control).
@@ -63,32 +63,32 @@ impl Evidence<'_> {
             .fold(1.0, f64::max)
     }
 
-    /// Poor and expected call-ends of a scope, window by window.
-    fn series(&self, conditions: &[Condition]) -> Vec<(Window, (f64, f64))> {
-        self.ring
-            .all()
-            .map(|(window, slice)| {
-                let inside = slice
-                    .leaves
-                    .iter()
-                    .filter(|(leaf, _)| covers(conditions, self.dictionary.codes(**leaf)));
-                let sums = inside.fold((0.0, 0.0), |(k, e), (leaf, counts)| {
-                    (
-                        k + real(counts.k[self.channel]),
-                        e + self.expected(*leaf, counts.n[self.channel]),
-                    )
-                });
-                (*window, sums)
-            })
-            .collect()
+    /// What each window showed of a scope.
+    fn series(&self, conditions: &[Condition]) -> Vec<(Window, Step)> {
+        let of = |(window, slice): (&Window, &Slice)| (*window, self.step(conditions, slice));
+        self.ring.all().map(of).collect()
+    }
+
+    fn step(&self, conditions: &[Condition], slice: &Slice) -> Step {
+        let mut step = Step::default();
+        for (leaf, counts) in &slice.leaves {
+            if !covers(conditions, self.dictionary.codes(*leaf)) {
+                continue;
+            }
+            step.poor += real(counts.k[self.channel]);
+            step.expected += self.expected(*leaf, counts.n[self.channel]);
+            for (metric, bin, count) in slice.bins.get(leaf).into_iter().flat_map(Bins::iter) {
+                step.levels.add(metric, bin, real(count));
+            }
+        }
+        step
     }
 
     /// Since when a scope has been bad.
     pub fn onset(&self, conditions: &[Condition]) -> Option<(Window, Window, Window)> {
-        let series = self.series(conditions);
-        let sums: Vec<(f64, f64)> = series.iter().map(|(_, sums)| *sums).collect();
-        let found = onset(&sums, self.dispersion)?;
-        Some((series[found.from].0, series[found.best].0, series[found.to].0))
+        let (windows, steps): (Vec<Window>, Vec<Step>) = self.series(conditions).into_iter().unzip();
+        let found = onset(&steps, self.dispersion)?;
+        Some((windows[found.from], windows[found.best], windows[found.to]))
     }
 
     /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause once.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, EventTime, Record, Summary, SummaryKind, Text, Tick, avro, control::ControlKind,
+    Alert, Change, Complaint, Control, EventTime, Incident, Record, Summary, SummaryKind, Text, Tick, avro, control::ControlKind,
     time, topic::Topic,
 };
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
@@ -252,50 +252,58 @@ impl Watch {
 
     /// The incident's last revision to the compacted topic, the alert to the log; both as CloudEvents in binary mode.
     fn tell(&mut self, alert: &Alert) -> Result<(), FoldError> {
-        let key = Bytes::copy_from_slice(alert.incident.id.as_str().as_bytes());
         let format = self.config.alert_format;
-        let out = |topic, kind: &str, frame: Vec<u8>| OutRecord {
-            topic,
-            partition: None,
-            key: key.clone(),
-            payload: Payload::Value(frame.into()),
-            headers: cloud_event(alert, kind, format),
-        };
-        let (incident, told) = match format {
-            AlertFormat::Avro => (
-                avro::built_in_frame_from(&alert.incident)?,
-                avro::built_in_frame_from(alert)?,
-            ),
-            AlertFormat::Json => (json(&alert.incident)?, json(alert)?),
-        };
+        let incident = &alert.incident;
         self.outbox
-            .push(out(Topic::Incidents, "io.dialtone.incident.v1", incident));
-        self.outbox.push(out(Topic::Alerts, "io.dialtone.alert.v1", told));
+            .push(cloud_event(Topic::Incidents, incident, incident, format)?);
+        self.outbox.push(cloud_event(Topic::Alerts, alert, incident, format)?);
         Ok(())
+    }
+
+    /// The fold's last word on an incident, if this record of the incidents' topic is an older one.
+    pub fn last_word(&self, record: &LogRecord) -> Option<OutRecord> {
+        let Payload::Value(value) = &record.payload else {
+            return None;
+        };
+        let read: Incident = avro::record_from_built_in_frame(value)
+            .ok()
+            .or_else(|| serde_json::from_slice(value).ok())?;
+        let sent = self.tenants.get(&read.tenant)?.sent(&read.id)?;
+        if sent.revision <= read.revision {
+            return None;
+        }
+        cloud_event(Topic::Incidents, sent, sent, self.config.alert_format).ok()
     }
 }
 
-fn json<R: Record>(record: &R) -> Result<Vec<u8>, FoldError> {
-    serde_json::to_vec(record).map_err(FoldError::Json)
-}
-
-/// The headers of a CloudEvent 1.0 in Kafka's binary mode.
-fn cloud_event(alert: &Alert, kind: &str, format: AlertFormat) -> Vec<(String, String)> {
-    let content_type = match format {
-        AlertFormat::Avro => "application/avro",
-        AlertFormat::Json => "application/json",
+/// A record about an incident's revision, in Avro or JSON, with the headers of a CloudEvent 1.0 in Kafka's binary mode.
+fn cloud_event<R: Record>(
+    topic: Topic,
+    record: &R,
+    incident: &Incident,
+    format: AlertFormat,
+) -> Result<OutRecord, FoldError> {
+    let (value, content_type) = match format {
+        AlertFormat::Avro => (avro::built_in_frame_from(record)?, "application/avro"),
+        AlertFormat::Json => (serde_json::to_vec(record).map_err(FoldError::Json)?, "application/json"),
     };
-    [
+    let kind = if topic == Topic::Alerts { "alert" } else { "incident" };
+    let headers = [
         ("ce_specversion", "1.0".to_owned()),
-        ("ce_id", alert.alert_id.to_string()),
-        ("ce_source", format!("/dialtone/{}", alert.incident.tenant)),
-        ("ce_type", kind.to_owned()),
-        ("ce_time", alert.at.to_string()),
-        ("ce_subject", alert.incident.id.to_string()),
+        ("ce_id", format!("{}/{}", incident.id, incident.revision)),
+        ("ce_source", format!("/dialtone/{}", incident.tenant)),
+        ("ce_type", format!("io.dialtone.{kind}.v1")),
+        ("ce_time", incident.updated.to_string()),
+        ("ce_subject", incident.id.to_string()),
         ("content-type", content_type.to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    ];
+    Ok(OutRecord {
+        topic,
+        partition: None,
+        key: Bytes::copy_from_slice(incident.id.as_str().as_bytes()),
+        payload: Payload::Value(value.into()),
+        headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
+    })
 }
 
 impl Fold for Watch {

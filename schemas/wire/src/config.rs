@@ -311,12 +311,6 @@ impl KafkaConfig {
             .or_else(|| self.property("sasl.mechanisms"));
         let built_with = builtin_features();
         let has = |feature: &str| built_with.split(',').any(|built| built.trim() == feature);
-        if protocol.contains("ssl") && !has("ssl") {
-            problems.push((
-                PROTOCOL,
-                "this build has no TLS: build with `--features tls`".to_owned(),
-            ));
-        }
         match mechanism {
             None if protocol.starts_with("sasl") => problems.push((
                 PROTOCOL,
@@ -327,6 +321,12 @@ impl KafkaConfig {
             Some(mechanism) if protocol.starts_with("sasl") => {
                 let upper = mechanism.to_ascii_uppercase();
                 let named = upper.starts_with("SCRAM") || upper == "PLAIN";
+                if upper == "GSSAPI" && !has("sasl_gssapi") {
+                    problems.push((
+                        "properties.\"sasl.mechanism\"",
+                        "this build has no Kerberos: build with `--features kerberos`".to_owned(),
+                    ));
+                }
                 if named && (self.property("sasl.username").is_none() || self.property("sasl.password").is_none()) {
                     problems.push(("properties.\"sasl.username\"", format!("{upper} needs sasl.username and sasl.password")));
                 }
@@ -559,19 +559,18 @@ mod tests {
     fn this_build_has_the_features_it_promises() {
         let features = builtin_features();
         let has = |feature: &str| features.split(',').any(|built| built.trim() == feature);
-        for feature in ["gzip", "lz4", "zstd", "snappy"] {
+        for feature in ["gzip", "lz4", "zstd", "snappy", "ssl", "sasl_scram", "sasl_plain", "sasl_oauthbearer"] {
             assert!(has(feature), "{feature} is missing of {features}");
         }
-        if cfg!(feature = "tls") {
-            for feature in ["ssl", "sasl_scram", "sasl_plain", "sasl_gssapi", "sasl_oauthbearer"] {
-                assert!(has(feature), "{feature} is missing of {features}");
-            }
-        } else {
-            let problems = with(&[("security.protocol", "ssl")]).validate();
-            assert!(
-                has("ssl") || problems.iter().any(|p| p.reason.contains("--features tls")),
-                "{problems:?}"
-            );
-        }
+        let kerberos = with(&[
+            ("security.protocol", "sasl_ssl"),
+            ("sasl.mechanism", "GSSAPI"),
+        ]);
+        let is_refused = kerberos
+            .validate()
+            .iter()
+            .any(|problem| problem.reason.contains("--features kerberos"));
+        assert_eq!(has("sasl_gssapi"), !is_refused);
+        assert!(has("sasl_gssapi") || !cfg!(feature = "kerberos"), "{features}");
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod consume;
+pub mod echo;
 pub mod fold;
 pub mod ledger;
 pub mod log;

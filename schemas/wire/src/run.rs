@@ -21,6 +21,7 @@ use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 use crate::{
     Delivery, Fold, KafkaConfig, OutRecord, Payload, Place, Publish,
     consume::{Assignment, ConsumeError, Consumer},
+    echo::{Echo, LastWord},
     fold::{
         chain::Chain,
         driver::{DriveError, Driver, Limits, Outcome, Settled},
@@ -77,6 +78,8 @@ pub struct Stage<F> {
     pub config_record: Option<ConfigRecord<F>>,
     /// Who looks at the fold.
     pub observe: Option<Observe<F>>,
+    /// The compacted topic that the fold writes, and its last word there; for folds that read with [`Reads::All`].
+    pub last_word: Option<(Topic, LastWord<F>)>,
     /// When a checkpoint is due.
     pub limits: Limits,
     /// Is the log being written as we read? Then silence is told from the wall clock; never for a backtest or a demo.
@@ -105,6 +108,7 @@ impl<F: Fold> Stage<F> {
             config_hash: String::new(),
             config_record: None,
             observe: None,
+            last_word: None,
             limits: Limits::default(),
             live: true,
             drain: Duration::from_secs(10),
@@ -285,6 +289,7 @@ struct Loop<'a, F> {
     begun: Instant,
     idle: Idle,
     absence: Absence,
+    echo: Option<Echo>,
     writing: Vec<JoinHandle<Vec<Delivery>>>,
     looked: Duration,
     shown: Duration,
@@ -326,6 +331,7 @@ fn run<F: Fold>(
         begun: Instant::now(),
         idle: Idle::default(),
         absence: Absence::default(),
+        echo: None,
         writing: Vec::new(),
         looked: Duration::ZERO,
         shown: Duration::ZERO,
@@ -347,6 +353,7 @@ impl<F: Fold> Loop<'_, F> {
         if !shared {
             let count = |(topic, count): (&Topic, &i32)| (0..*count).map(|p| (*topic, p)).collect::<Vec<_>>();
             let places: Vec<Place> = self.partitions.iter().flat_map(count).collect();
+            self.echo = self.listen_to_ourselves().map_err(|source| self.consume(source))?;
             self.take_up(vec![places], stop)?;
         }
         let mut hungry = false;
@@ -367,6 +374,9 @@ impl<F: Fold> Loop<'_, F> {
                 None => {}
             }
             hungry = self.absorb()?;
+            if let Some(echo) = &mut self.echo {
+                echo.read(&mut self.consumer);
+            }
             self.effects(stop)?;
             let now = self.begun.elapsed();
             if now.saturating_sub(self.looked) >= LOOK {
@@ -393,6 +403,16 @@ impl<F: Fold> Loop<'_, F> {
             stage: self.stage.name.clone(),
             source,
         }
+    }
+
+    /// The compacted topic that the fold writes, from its beginning.
+    fn listen_to_ourselves(&self) -> Result<Option<Echo>, ConsumeError> {
+        let Some((topic, _)) = &self.stage.last_word else {
+            return Ok(None);
+        };
+        let count = self.consumer.partition_counts(&[*topic])?[topic];
+        let places: Vec<Place> = (0..count).map(|p| (*topic, p)).collect();
+        Ok(Some(Echo::new(self.consumer.first_offsets(&places)?)))
     }
 
     /// Recovers a fold for each of these sets of places, beside those there are, and reads on where they stand.
@@ -454,7 +474,9 @@ impl<F: Fold> Loop<'_, F> {
     }
 
     fn read_on(&mut self) -> Result<(), RunError> {
-        let positions = self.tasks.iter().flat_map(|task| task.driver.positions()).collect();
+        let echoed = self.echo.iter().flat_map(Echo::positions);
+        let positions = self.tasks.iter().flat_map(|task| task.driver.positions());
+        let positions = positions.chain(echoed).collect();
         self.idle.clear();
         self.consumer.assign(&positions).map_err(|source| RunError::Consume {
             stage: self.stage.name.clone(),
@@ -624,6 +646,7 @@ impl<F: Fold> Loop<'_, F> {
             }
         }
         self.writing.retain(|writing| !writing.is_finished());
+        self.have_the_last_word();
         if self.stage.live && self.writing.is_empty() {
             for (place, payload) in self.silence(now) {
                 tracing::info!(
@@ -635,6 +658,28 @@ impl<F: Fold> Loop<'_, F> {
                 metrics::counter!("dialtone_silence_total", "topic" => place.0.suffix()).increment(1);
                 self.write(place, payload);
             }
+        }
+    }
+
+    /// Says again what somebody's older word has covered up in the fold's own topic (F-3).
+    fn have_the_last_word(&mut self) {
+        let (Some(echo), Some((_, last_word)), [task]) = (&mut self.echo, &self.stage.last_word, self.tasks.as_slice())
+        else {
+            return;
+        };
+        if !task.driver.is_quiet() || task.sending.is_some() || !self.writing.is_empty() {
+            return;
+        }
+        for record in echo.contradict(&self.consumer, |record| last_word(task.driver.fold(), record)) {
+            tracing::warn!(
+                topic = record.topic.suffix(),
+                key = %String::from_utf8_lossy(&record.key),
+                "an older word was the last one: said again"
+            );
+            metrics::counter!("dialtone_said_again_total", "stage" => self.stage.name.clone()).increment(1);
+            let publisher = Arc::clone(&self.with.publisher);
+            self.writing
+                .push(self.runtime.spawn(async move { publisher.publish(vec![record]).await }));
         }
     }
 

@@ -337,3 +337,48 @@ async fn a_store_that_does_not_answer_is_asked_again_and_the_stage_goes_on() {
     running.finished().await.unwrap();
     assert_eq!(lines(&cluster, 0).await, ["0:1:a", "1:2:b"]);
 }
+
+/// F-3: revision 3 of a sleeper arrives behind revision 5; whoever reads the compacted topic must end with 5.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_word_that_comes_last_in_a_compacted_topic_is_contradicted() {
+    let cluster = Cluster::start(1).await;
+    let with = surroundings(&cluster).await;
+    let said = |key: &str, revision: i64| out(Topic::Incidents, Some(0), key, revision.to_string());
+    publish(&*with.publisher, vec![said("a", 5), said("b", 7), said("a", 3)]).await;
+    let group = format!("{}-last-word", cluster.kafka.topic_prefix);
+    let mut stage = Stage::new(
+        "last-word",
+        &group,
+        Reads::All(vec![Topic::Control]),
+        Box::new(|positions| support::Collecting::new(positions.keys().copied())),
+    );
+    stage.live = false;
+    stage.last_word = Some((
+        Topic::Incidents,
+        Box::new(|_, record| {
+            let revision: i64 = text(record).parse().ok()?;
+            let own = if record.key.as_ref() == b"a" { 5 } else { 7 };
+            (revision < own).then(|| out(Topic::Incidents, Some(0), &String::from_utf8_lossy(&record.key), own.to_string()))
+        }),
+    ));
+    let last_of = async |key: &'static [u8]| {
+        let log = cluster.read((Topic::Incidents, 0)).await;
+        let last = log.iter().rfind(|record| record.key.as_ref() == key).map(text);
+        (log.len(), last.unwrap_or_default())
+    };
+    let mut running = start(stage, with.clone()).unwrap();
+    let deadline = std::time::Instant::now() + support::DEADLINE;
+    while last_of(b"a").await.1 != "5" {
+        assert!(std::time::Instant::now() < deadline, "never put right");
+    }
+    // A second sleeper, while the stage is at work.
+    publish(&*with.publisher, vec![said("b", 6)]).await;
+    while last_of(b"b").await.1 != "7" {
+        assert!(std::time::Instant::now() < deadline, "never put right");
+    }
+    running.stop();
+    running.finished().await.unwrap();
+    let (records, last) = last_of(b"a").await;
+    assert_eq!(last, "5");
+    assert!(records <= 8, "what is right is not said again and again: {records}");
+}

@@ -175,6 +175,7 @@ fn watch(config: &Config) -> Result<Stage<Watch>> {
         Topic::Control,
     ]);
     let mut stage = Stage::new("watch", "dialtone-watch", reads, Box::new(fresh));
+    stage.last_word = Some((Topic::Incidents, Box::new(Watch::last_word)));
     stage.observe = Some(Box::new(|_, fold: &Watch| {
         let counts = fold.counts();
         for (fate, count) in [

@@ -100,6 +100,7 @@ impl Tenant {
             SummaryKind::Leaf => {
                 let slice = self.ring.slice(window);
                 slice.leaves.entry(leaf).or_default().add(&counts);
+                slice.bins.entry(leaf).or_default().add(summary);
                 if !summary.exemplars.is_empty() {
                     slice
                         .exemplars
@@ -158,6 +159,12 @@ impl Tenant {
             ControlKind::Silence => case.incident.silenced_until = control.until,
             ControlKind::Configure | ControlKind::Verdict => {}
         }
+    }
+
+    /// The last revision of an incident that was sent.
+    pub fn sent(&self, id: &Text) -> Option<&Incident> {
+        let case = self.cases.iter().find(|case| case.incident.id == *id)?;
+        case.sent.as_ref()
     }
 
     fn evidence(&self, channel: usize) -> Evidence<'_> {
