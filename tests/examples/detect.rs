@@ -21,6 +21,9 @@ fn main() -> Result<()> {
     let watched = watch_over_all(&runs)?;
     for run in &watched {
         println!("{}", run.row());
+        for other in run.judgement().others {
+            println!("    raised {} as {}, opened {:?}", other.scope, other.metric, other.opened.map(|t| t.to_string()));
+        }
         for named in run.judgement().causes {
             let (Some(incident), cause) = (named.incident, named.cause) else {
                 continue;

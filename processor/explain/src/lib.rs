@@ -16,5 +16,5 @@ pub use causes::{Cause, causes};
 pub use levels::Levels;
 pub use onset::{Onset, Step, onset};
 pub use scan::{Candidate, Settings, scan};
-pub use score::{inside_outside, poisson, price};
+pub use score::{binomial, inside_outside, poisson, price};
 pub use table::{Condition, Row, Table};

@@ -18,18 +18,21 @@ pub struct Onset {
 /// What one step showed of a scope.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
-    /// Call-ends first poor.
+    /// Call-ends at risk.
+    pub at_risk: f64,
+    /// Of these, first poor.
     pub poor: f64,
-    /// Poor call-ends expected.
+    /// Of these, expected to be poor.
     pub expected: f64,
     /// Where the metrics of all its call-ends lay; may be empty.
     pub levels: Levels,
 }
 
 impl Step {
-    /// A step of which only the poor call-ends are known.
-    pub fn of(poor: f64, expected: f64) -> Self {
+    /// A step of which only counts are known.
+    pub fn of(at_risk: f64, poor: f64, expected: f64) -> Self {
         Self {
+            at_risk,
             poor,
             expected,
             levels: Levels::default(),
@@ -37,14 +40,14 @@ impl Step {
     }
 
     fn is_empty(&self) -> bool {
-        self.poor <= 0.0 && self.expected <= 0.0
+        self.at_risk <= 0.0
     }
 }
 
 /// Steps before the end in which a ramp's beginning is looked for.
 const RAMP_MEMORY: usize = 180;
-/// Steps that a ramp takes to its full height.
-const RAMPS: [usize; 7] = [15, 30, 45, 60, 90, 120, 180];
+/// Steps that a ramp takes to its full height. What grows faster is a step.
+const RAMPS: [usize; 6] = [30, 45, 60, 90, 120, 180];
 /// Heights tried for a ramp, as multiples of the expected rate.
 const HEIGHTS: [f64; 8] = [1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 22.0];
 /// A ramp must explain so many nats more than a step: it is the odder story.
@@ -53,6 +56,9 @@ const RAMP_MARGIN: f64 = 3.0;
 const BIRTH: f64 = 4.0;
 /// ... when nothing was seen of it for so many steps before.
 const UNBORN: usize = 30;
+/// Its first calls tell how long one waits for one; no longer than this.
+const FIRST_CALLS: usize = 4;
+const LONGEST_GAP: usize = 15;
 /// The levels may move the onset of a step by so many steps, to either side.
 const REACH: usize = 45;
 
@@ -65,43 +71,63 @@ pub fn onset(series: &[Step], dispersion: f64) -> Option<Onset> {
     let poor = steps(series, dispersion);
     let hint = interval(series, &poor, 0..series.len())?;
     let near = hint.best.saturating_sub(REACH)..series.len().min(hint.best + REACH);
-    let step = match Shift::of_step(series, hint.best) {
-        Some(shift) => interval(series, &sum(&poor, &shift.from_each_start(series)), near),
-        None => Some(hint),
-    }?;
-    match ramp(series, hint.best, dispersion) {
-        Some(ramp) if ramp.llr > step.llr + RAMP_MARGIN => Some(ramp),
-        _ => Some(step),
-    }
+    let growing = Shift::of_ramp(series, hint.best);
+    let with = |shift: &Shift| interval(series, &sum(&poor, &shift.from_each_start(series)), near.clone());
+    let step = Shift::of_step(series, hint.best).as_ref().and_then(with).unwrap_or(hint);
+    // A step is also measured by what the levels have come to: else a drift afterwards would speak for a ramp.
+    let late = growing.as_ref().and_then(with).map_or(f64::NEG_INFINITY, |late| late.llr);
+    let found = match ramp(series, growing.as_ref(), dispersion) {
+        Some(ramp) if ramp.llr > step.llr.max(late) + RAMP_MARGIN => ramp,
+        _ => step,
+    };
+    Some(before_birth(series, found))
 }
 
 fn sum(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a + b).collect()
 }
 
-/// For each start, the ratio of "the rate seen from here on" to the expected one.
+/// For each start, the ratio of "the rate seen from here on" to the expected one: binomial, since a device may be poor in most
+/// of its calls.
 fn steps(series: &[Step], dispersion: f64) -> Vec<f64> {
     let mut llr = vec![0.0; series.len()];
-    let (mut k, mut e) = (0.0, 0.0);
+    let (mut n, mut k, mut e) = (0.0, 0.0, 0.0);
     for (i, step) in series.iter().enumerate().rev() {
+        n += step.at_risk;
         k += step.poor;
         e += step.expected;
-        llr[i] = if e > 0.0 && k > e {
-            (k * (k / e).ln() - (k - e)) / dispersion
-        } else {
-            0.0
-        };
+        llr[i] = crate::binomial(n, k, e) / dispersion;
     }
-    let birth = series.iter().position(|step| !step.is_empty()).unwrap_or(0);
-    if birth >= UNBORN && llr[birth] > 0.0 {
+    if let Some(birth) = birth(series).filter(|birth| llr[*birth] > 0.0) {
         llr[birth] += BIRTH;
     }
     llr
 }
 
+/// The first step in which a scope is seen that was not there before.
+fn birth(series: &[Step]) -> Option<usize> {
+    series
+        .iter()
+        .position(|step| !step.is_empty())
+        .filter(|birth| *birth >= UNBORN)
+}
+
+/// What is bad from its first call on became so before it: earlier by as long as one waits for a call of its kind.
+fn before_birth(series: &[Step], found: Onset) -> Onset {
+    let Some(birth) = birth(series).filter(|birth| found.from == *birth) else {
+        return found;
+    };
+    let calls = (birth..series.len()).filter(|i| !series[*i].is_empty());
+    let (last, count) = calls.take(FIRST_CALLS).enumerate().fold((birth, 0), |_, (i, at)| (at, i));
+    let gap = (last - birth).checked_div(count).unwrap_or(LONGEST_GAP);
+    Onset {
+        from: birth - gap.min(LONGEST_GAP),
+        ..found
+    }
+}
+
 /// The best of the [`RAMPS`], with the interval of its own starts.
-fn ramp(series: &[Step], hint: usize, dispersion: f64) -> Option<Onset> {
-    let shift = Shift::of_ramp(series, hint);
+fn ramp(series: &[Step], shift: Option<&Shift>, dispersion: f64) -> Option<Onset> {
     let starts = series.len().saturating_sub(RAMP_MEMORY)..series.len();
     let of_length = |length: &usize| {
         let mut llr = vec![0.0; series.len()];
@@ -109,7 +135,7 @@ fn ramp(series: &[Step], hint: usize, dispersion: f64) -> Option<Onset> {
             let poor = HEIGHTS.iter().map(|height| grows(&series[start..], *length, *height));
             llr[start] = poor.fold(0.0, f64::max) / dispersion;
         }
-        let llr = match &shift {
+        let llr = match shift {
             Some(shift) => sum(&llr, &shift.growing_from_each_start(series, *length, starts.clone())),
             None => llr,
         };
@@ -160,8 +186,10 @@ fn interval(series: &[Step], llr: &[f64], starts: std::ops::Range<usize>) -> Opt
 mod tests {
     use super::*;
 
+    /// Poor and expected of a hundred times as many at risk as are expected.
     fn poor(series: impl IntoIterator<Item = (f64, f64)>) -> Vec<Step> {
-        series.into_iter().map(|(k, e)| Step::of(k, e)).collect()
+        let step = |(k, e)| Step::of(100.0 * e, k, e);
+        series.into_iter().map(step).collect()
     }
 
     #[test]
@@ -191,12 +219,13 @@ mod tests {
     fn the_levels_of_the_good_calls_tell_when_where_the_poor_ones_are_few() {
         let series: Vec<Step> = (0..120u32)
             .map(|i| Step {
+                at_risk: 10.0,
                 poor: if [88, 97, 101, 110, 118].contains(&i) { 1.0 } else { 0.0 },
                 expected: 0.02,
                 levels: Levels::from_iter([((0, if i < 80 { 3 + i as u16 % 3 } else { 6 + i as u16 % 3 }), 10.0)]),
             })
             .collect();
-        let without: Vec<Step> = series.iter().map(|s| Step::of(s.poor, s.expected)).collect();
+        let without: Vec<Step> = series.iter().map(|s| Step::of(10.0, s.poor, s.expected)).collect();
         let (with, without) = (onset(&series, 1.0).expect("worse"), onset(&without, 1.0).expect("worse"));
         assert_eq!((with.from, with.best, with.to), (80, 80, 80));
         assert!(without.best >= 86, "{without:?}");
@@ -207,6 +236,7 @@ mod tests {
         let series = |levels: Levels| -> Vec<Step> {
             (0..60u32)
                 .map(|i| Step {
+                    at_risk: 10.0,
                     poor: if i < 40 { 1.0 } else { 5.0 },
                     expected: 1.0,
                     levels: levels.clone(),
@@ -227,12 +257,23 @@ mod tests {
         );
     }
 
-    /// A version is seen from step 40 on; its first poor calls come five steps later, by chance as far as can be told.
+    /// A version is seen from step 40 on, in every third one; its first poor call comes in the fourth of them, by chance as
+    /// far as can be told. It was there three steps before its first call, the time between two of them.
     #[test]
-    fn what_is_new_is_bad_from_its_first_call_on() {
+    fn what_is_new_is_bad_from_before_its_first_call_on() {
         let mut series = vec![(0.0, 0.0); 40];
-        series.extend((0..20).map(|i| (if i < 5 { 0.0 } else { 1.0 }, 0.1)));
-        assert_eq!(onset(&poor(series), 1.0).map(|found| found.best), Some(40));
+        series.extend((0..60).map(|i| if i % 3 > 0 { (0.0, 0.0) } else { (f64::from(u8::from(i > 6)), 0.1) }));
+        let found = onset(&poor(series), 1.0).expect("worse");
+        assert_eq!((found.from, found.best), (37, 40));
+    }
+
+    /// A device is poor by chance in one of 30 good calls, and then in nine of ten: the chance is not where it began.
+    #[test]
+    fn good_calls_after_a_poor_one_speak_against_an_onset_there() {
+        let series: Vec<Step> = (0..45)
+            .map(|i| Step::of(1.0, f64::from(u8::from(i == 3 || i > 32 && i != 40)), 0.02))
+            .collect();
+        assert_eq!(onset(&series, 1.0).map(|found| found.best), Some(33));
     }
 
     #[test]

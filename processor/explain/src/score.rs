@@ -24,6 +24,16 @@ pub fn poisson(k: f64, e: f64, ratio: f64) -> f64 {
     k.mul_add(ratio.ln(), -(ratio - 1.0) * e)
 }
 
+/// Log-likelihood ratio of the rate seen against the expected one, for `k` poor of `n` at risk where `e` were expected. Zero
+/// where no more were seen than expected.
+pub fn binomial(n: f64, k: f64, e: f64) -> f64 {
+    if e <= 0.0 || k <= e || e >= n {
+        return 0.0;
+    }
+    let good = n - k;
+    k * (k / e).ln() + if good > 0.0 { good * (good / (n - e)).ln() } else { 0.0 }
+}
+
 /// What a scope costs in nats (minimum description length): which attributes (one of `C(attributes, depth)` sets, and how
 /// many of them), which of the cuboid's cells, and its rate (`½ ln n`).
 pub fn price(attributes: usize, depth: usize, cells: f64, n: f64) -> f64 {
@@ -66,6 +76,14 @@ mod tests {
     fn a_finer_scope_costs_more() {
         assert!(close(price(3, 2, 50.0, 100.0), 8.412));
         assert!(price(14, 3, 1000.0, 100.0) > price(14, 1, 10.0, 100.0));
+    }
+
+    /// 6 of 8 where 2 were expected: 6 ln 3 + 2 ln(2/6) = 4 ln 3 = 4.394.
+    #[test]
+    fn the_binomial_ratio_can_be_checked_by_hand() {
+        assert!(close(binomial(8.0, 6.0, 2.0), 4.3944));
+        assert!(close(binomial(8.0, 8.0, 2.0), 8.0 * 4f64.ln()));
+        assert!(close(binomial(8.0, 2.0, 2.0), 0.0));
     }
 
     /// Three seen where one was expected, at twice the rate: 3 ln 2 − 1 = 1.079.

@@ -40,7 +40,7 @@ impl Device {
 
     /// Since when it has been bad: earliest, most likely and latest window.
     pub fn onset(&self) -> Option<(Window, Window, Window)> {
-        let step = |(_, _, poor, e): &(Window, i64, i64, f64)| Step::of(real(*poor), *e);
+        let step = |(_, n, poor, e): &(Window, i64, i64, f64)| Step::of(real(*n), real(*poor), *e);
         let series: Vec<Step> = self.windows.iter().map(step).collect();
         let found = dialtone_explain::onset(&series, DISPERSION)?;
         let window = |i: usize| self.windows.get(i).map(|(window, ..)| *window);

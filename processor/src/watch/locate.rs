@@ -19,6 +19,9 @@ const CONTROL_PRIOR: f64 = 11.0;
 /// Expected poor call-ends that pull a scope's own control ratio towards 1.
 const SCOPE_PRIOR: f64 = 6.0;
 
+/// The far ends must explain so many nats more than the near ones: a fault on the path shows at both.
+const FAR_MARGIN: f64 = 3.0;
+
 /// What a localisation reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -75,6 +78,7 @@ impl Evidence<'_> {
             if !covers(conditions, self.dictionary.codes(*leaf)) {
                 continue;
             }
+            step.at_risk += real(counts.n[self.channel]);
             step.poor += real(counts.k[self.channel]);
             step.expected += self.expected(*leaf, counts.n[self.channel]);
             for (metric, bin, count) in slice.bins.get(leaf).into_iter().flat_map(Bins::iter) {
@@ -107,6 +111,9 @@ impl Evidence<'_> {
             since = again;
         }
         let control = self.control(since);
+        if let Some(far) = self.far_cause(since, &control, settings) {
+            return vec![far];
+        }
         found
             .into_iter()
             .filter_map(|cause| {
@@ -186,6 +193,50 @@ impl Evidence<'_> {
             );
         }
         (table, rows)
+    }
+
+    /// A cause that shows only at the other ends of its calls: who is cut off reports nothing, but whoever talked to it was
+    /// dropped. Named where the far ends of the calls explain more than the near ends of the same calls.
+    fn far_cause(&self, since: Window, control: &[BTreeMap<u32, f64>; D], settings: &Settings) -> Option<Located> {
+        let (mut near, mut far) = (Table::new(D), Table::new(D));
+        for ((near_leaf, far_leaf), (n, k)) in self.pairs(since) {
+            let codes = self.dictionary.codes(near_leaf);
+            let row = Row {
+                n: real(n),
+                k: real(k),
+                e: self.expected(near_leaf, n) * factor_of(control, codes),
+                weight: self.baseline.weight(far_leaf).max(0.5),
+            };
+            near.push(codes, row);
+            far.push(self.dictionary.codes(far_leaf), row);
+        }
+        let by_near = causes(&near, settings, |_, _| {}).first().map_or(0.0, |cause| cause.best.score);
+        let cause = causes(&far, settings, |_, _| {}).into_iter().next()?;
+        if cause.best.score <= by_near + FAR_MARGIN {
+            return None;
+        }
+        let (windows, steps): (Vec<Window>, Vec<Step>) = self.far_series(&cause.best.conditions).into_iter().unzip();
+        let found = onset(&steps, self.dispersion)?;
+        let (k, e) = (cause.best.k, cause.best.e.max(1e-9));
+        Some(Located {
+            onset: (windows[found.from], windows[found.best], windows[found.to]),
+            evidence: (k * (k / e).ln() - (k - e)).max(0.0) / self.dispersion,
+            cause,
+        })
+    }
+
+    /// What each window showed of the calls into a scope.
+    fn far_series(&self, conditions: &[Condition]) -> Vec<(Window, Step)> {
+        let step = |slice: &Slice| {
+            let into = slice.pairs.iter().filter(|((_, far), _)| covers(conditions, self.dictionary.codes(*far)));
+            into.fold(Step::default(), |step, ((near, _), counts)| Step {
+                at_risk: step.at_risk + real(counts.n[self.channel]),
+                poor: step.poor + real(counts.k[self.channel]),
+                expected: step.expected + self.expected(*near, counts.n[self.channel]),
+                ..step
+            })
+        };
+        self.ring.all().map(|(window, slice)| (*window, step(slice))).collect()
     }
 
     /// Pairs since a window: near, far, at risk, poor.

@@ -39,6 +39,11 @@ const MIN_EXPECTED: f64 = 4.0;
 const MIN_MISSING: f64 = 30.0;
 /// Events a minute that pull a trend towards "as before".
 const TREND_PRIOR: f64 = 3.0;
+/// Evidence from which on a cell is suspect, and minutes after which what is suspect is usual.
+const SUSPECT: f64 = 2.0;
+const USUAL: u32 = 180;
+/// No trend takes more than this share away.
+const LEAST_TREND: f64 = 0.1;
 /// Minutes in a row that must have a fair share of the expected volume before a silent cell is back.
 const BACK: usize = 5;
 /// Minutes of a bucket of the daily profile, and buckets of a day.
@@ -56,8 +61,10 @@ struct Cell {
     missing: f64,
     /// When the evidence began to gather, in minutes before now.
     age: u32,
-    /// The expectation is frozen while the cell is out.
-    frozen: Option<f64>,
+    /// The mean of the cell and of all others when it became suspect: what it is measured by until it is no more.
+    held: Option<(f64, f64)>,
+    /// What was expected when an incident was opened about the cell; until it is back.
+    out: Option<f64>,
 }
 
 impl Cell {
@@ -68,6 +75,17 @@ impl Cell {
             real(sum) / f64::from(count)
         } else {
             0.0
+        }
+    }
+
+    /// The mean of the cell and of all others that its present is measured by: the last ones, or those of before it became
+    /// suspect. An outage must not teach that it is usual; after long enough without an alarm, it is.
+    fn usual(&mut self, mean: f64, others: f64) -> (f64, f64) {
+        if self.evidence < SUSPECT || self.age > USUAL {
+            self.held = None;
+            (mean, others)
+        } else {
+            *self.held.get_or_insert((mean, others))
         }
     }
 
@@ -99,6 +117,10 @@ pub struct Silence {
     pub missing: f64,
     /// Events expected a minute.
     pub expected: f64,
+    /// Events that still come in a minute.
+    pub seen: f64,
+    /// The share of the expected ones that was tried as an outage's.
+    pub drop: f64,
     /// Minutes since it began.
     pub minutes: u32,
     /// The evidence in nats.
@@ -124,7 +146,7 @@ impl Volume {
         }
     }
 
-    /// Ends the minute. Returns the cells whose silence passes `threshold` nats, most missing first.
+    /// Ends the minute. Returns the cells whose silence passes `threshold` nats, strongest first.
     pub fn minute(&mut self, threshold: f64) -> Vec<Silence> {
         if self.all.now == 0 {
             return Vec::new();
@@ -135,41 +157,51 @@ impl Volume {
             let mean = cell.mean();
             // What everybody else does meanwhile: the evening takes calls from all.
             let (others_now, others) = ((all_now - cell.present()).max(0.0), (all_mean - mean).max(0.0));
-            let trend = ((others_now + TREND_PRIOR) / (others + TREND_PRIOR)).clamp(0.2, 1.0);
+            let (mean, others) = cell.usual(mean, others);
+            let trend = ((others_now + TREND_PRIOR) / (others + TREND_PRIOR)).clamp(LEAST_TREND, 1.0);
             let yesterday = cell.yesterday();
             let trend = trend.min(yesterday.unwrap_or(1.0));
-            let expected = cell.frozen.unwrap_or(mean * trend);
+            let expected = cell.out.unwrap_or(mean * trend);
             let drop = if yesterday.is_some() {
                 DROP
             } else {
                 DROP_WITHOUT_YESTERDAY
             };
-            if cell.judge(expected, drop) >= threshold && cell.missing >= MIN_MISSING {
-                cell.frozen.get_or_insert(expected);
+            let evidence = cell.judge(expected, drop);
+            if evidence >= threshold && cell.missing >= MIN_MISSING {
                 let condition = Condition {
                     attribute: *attribute,
                     code: *code,
                 };
-                let (missing, minutes, evidence) = (cell.missing, cell.age, cell.evidence);
                 silences.push(Silence {
                     condition,
-                    missing,
+                    missing: cell.missing,
                     expected,
-                    minutes,
+                    seen: cell.present(),
+                    drop,
+                    minutes: cell.age,
                     evidence,
                 });
             }
         }
         self.all.next();
         self.cells.values_mut().for_each(Cell::next);
-        silences.sort_by(|a, b| b.missing.total_cmp(&a.missing).then(a.condition.cmp(&b.condition)));
+        silences.sort_by(|a, b| b.evidence.total_cmp(&a.evidence).then(a.condition.cmp(&b.condition)));
         silences
+    }
+
+    /// An incident is open about this cell: its expectation stays as it is until it is back.
+    pub fn is_out(&mut self, silence: &Silence) {
+        let c = silence.condition;
+        if let Some(cell) = self.cells.get_mut(&(c.attribute, c.code)) {
+            cell.out = Some(silence.expected);
+        }
     }
 
     /// Forgets what the cells expect whose calls an outage takes as well: they learn anew without it.
     pub fn forget(&mut self, shares_calls: impl Fn(Condition) -> bool) {
         for ((attribute, code), cell) in &mut self.cells {
-            if cell.frozen.is_none()
+            if cell.out.is_none()
                 && shares_calls(Condition {
                     attribute: *attribute,
                     code: *code,
@@ -186,7 +218,7 @@ impl Volume {
         let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) else {
             return true;
         };
-        let expected = cell.frozen.unwrap_or(0.0);
+        let expected = cell.out.unwrap_or(0.0);
         // Each of the last minutes: those before the silence must not speak for it.
         let back = cell
             .minutes
@@ -195,7 +227,8 @@ impl Volume {
             .take(BACK)
             .all(|events| real(*events) >= 0.3 * expected);
         if back {
-            (cell.frozen, cell.evidence, cell.missing, cell.age) = (None, 0.0, 0.0, 0);
+            (cell.out, cell.held) = (None, None);
+            (cell.evidence, cell.missing, cell.age) = (0.0, 0.0, 0);
         }
         back
     }
@@ -234,23 +267,25 @@ impl Cell {
     }
 
     fn next(&mut self) {
-        self.minutes.push_back(self.now);
-        if self.minutes.len() > MEMORY {
-            self.minutes.pop_front();
-        }
+        push(&mut self.minutes, self.now, MEMORY);
         self.bucket = (self.bucket.0 + self.now, self.bucket.1 + 1);
         if self.bucket.1 == BUCKET {
-            self.profile.push_back(self.bucket.0);
+            push(&mut self.profile, self.bucket.0, DAY + 12);
             self.bucket = (0, 0);
-            if self.profile.len() > DAY + 12 {
-                self.profile.pop_front();
-            }
         }
         self.now = 0;
     }
 }
 
-/// Of silent cells, those that are not just a part of a larger one. `leaves` tells who shares calls with whom.
+fn push(events: &mut VecDeque<i64>, newest: i64, most: usize) {
+    events.push_back(newest);
+    if events.len() > most {
+        events.pop_front();
+    }
+}
+
+/// Of silent cells, strongest first, those whose silence the ones before them do not explain: not a part of them, nor a
+/// larger cell whose other calls go on. `leaves` tells who shares calls with whom.
 pub fn outermost(silences: Vec<Silence>, leaves: &[Codes], weight: impl Fn(u32) -> f64) -> Vec<Silence> {
     let mut kept: Vec<Silence> = Vec::new();
     for silence in silences {
@@ -269,7 +304,9 @@ pub fn outermost(silences: Vec<Silence>, leaves: &[Codes], weight: impl Fn(u32) 
                 0.0
             };
         }
-        if own <= 0.0 || shared < 0.6 * own {
+        let rest = silence.expected * (1.0 - if own > 0.0 { shared / own } else { 0.0 });
+        let is_explained = rest < MIN_EXPECTED || dialtone_explain::poisson(silence.seen, rest, silence.drop) <= 0.0;
+        if kept.is_empty() || shared < 0.6 * own && !is_explained {
             kept.push(silence);
         }
     }
@@ -328,22 +365,62 @@ mod tests {
         }
     }
 
+    /// 7 events a minute say 5.6 nats when three minutes are silent, and half a nat a minute gathered: the evidence is there
+    /// after some twenty minutes, by when the silence must not have become what is usual.
     #[test]
-    fn a_building_is_part_of_its_silent_site() {
-        let silence = |dimension: Dimension, missing| Silence {
+    fn a_small_site_that_falls_silent_is_noticed_in_the_end() {
+        let mut volume = Volume::default();
+        let mut noticed = None;
+        for minute in 0..150 {
+            volume.add(&site(1), 40);
+            if minute < 70 {
+                volume.add(&site(2), 7);
+            }
+            for silence in volume.minute(14.0) {
+                assert_eq!(silence.condition.code, 2);
+                noticed.get_or_insert(minute);
+            }
+        }
+        assert!(noticed.is_some_and(|minute| (80..100).contains(&minute)), "{noticed:?}");
+    }
+
+    fn silence(dimension: Dimension, seen: f64, expected: f64) -> Silence {
+        Silence {
             condition: Condition {
                 attribute: dimension.index(),
                 code: 1,
             },
-            missing,
-            expected: 10.0,
+            missing: 3.0 * (expected - seen),
+            expected,
+            seen,
+            drop: DROP,
             minutes: 3,
-            evidence: 20.0,
-        };
-        let mut codes = site(1);
-        codes[Dimension::Building.index()] = 1;
-        let both = vec![silence(Dimension::Site, 60.0), silence(Dimension::Building, 30.0)];
-        let kept = outermost(both, &[codes], |_| 1.0);
+            evidence: dialtone_explain::poisson(seen, expected, DROP),
+        }
+    }
+
+    fn leaf(dimensions: &[Dimension]) -> Codes {
+        let mut codes = [0; D];
+        dimensions.iter().for_each(|dimension| codes[dimension.index()] = 1);
+        codes
+    }
+
+    #[test]
+    fn a_building_is_part_of_its_silent_site() {
+        let both = vec![silence(Dimension::Site, 0.0, 20.0), silence(Dimension::Building, 0.0, 10.0)];
+        let leaves = [leaf(&[Dimension::Site, Dimension::Building]), leaf(&[Dimension::Site])];
+        let kept = outermost(both, &leaves, |_| 1.0);
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].condition.attribute, Dimension::Site.index());
+    }
+
+    /// A relay that carries 60 of a silent site's calls and 40 others, which go on.
+    #[test]
+    fn a_relay_that_lost_most_of_its_calls_with_a_site_is_not_out() {
+        let both = vec![silence(Dimension::Site, 0.0, 60.0), silence(Dimension::Relay, 40.0, 100.0)];
+        assert!(both[0].evidence > both[1].evidence && both[1].evidence > 0.0);
+        let leaves = [leaf(&[Dimension::Site, Dimension::Relay]), leaf(&[Dimension::Relay])];
+        let kept = outermost(both, &leaves, |leaf| if leaf == 0 { 60.0 } else { 40.0 });
         assert_eq!(kept.len(), 1);
         assert_eq!(kept[0].condition.attribute, Dimension::Site.index());
     }

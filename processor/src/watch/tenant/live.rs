@@ -91,7 +91,10 @@ impl Tenant {
         if case.incident.state == State::Localised && inside.2 > 0.0 {
             case.factor = (inside.1 / inside.2.max(0.1)).max(1.0);
         }
-        case.far_factor = self.far_factor(case, channel, onset);
+        let far = self.far_ends_of(case, channel, onset);
+        case.far_factor = f64::max((far.1 + 2.0) / (far.2 + 2.0), 1.0);
+        // Who is cut off reports nothing: whoever talked to it tells.
+        let (group, inside) = if inside.0 > 0.0 { ("inside", inside) } else { ("far ends", far) };
         case.sums = inside;
         let incident = &mut case.incident;
         incident.severity = incident.severity.max(severity(
@@ -103,28 +106,28 @@ impl Tenant {
         incident.effect = round(inside.1 / inside.2.max(0.1), 100.0);
         let excess = (1.0 - inside.2 / inside.1.max(inside.2).max(0.1)).max(0.0);
         incident.excess_poor_minutes = round(real(poor_ms) / 60_000.0 * excess, 10.0);
-        incident.evidence = vec![line("inside", inside), line("outside", outside)];
+        incident.evidence = vec![line(group, inside), line("outside", outside)];
         incident.exemplar_calls = exemplars.into_iter().take(5).collect();
         incident.metric = self.metric(channel, inside.0, kinds);
     }
 
-    /// How much more often the far ends of a case's calls are poor than expected.
-    fn far_factor(&self, case: &Case, channel: usize, onset: Window) -> f64 {
+    /// At risk, poor and expected of those who talked to a case's scope from outside.
+    fn far_ends_of(&self, case: &Case, channel: usize, onset: Window) -> (f64, f64, f64) {
         let baseline = Evidence {
             cases: &[],
             ..self.evidence(channel)
         };
-        let (mut k, mut e) = (0.0, 0.0);
-        for (_, slice) in self.ring.since(onset) {
-            for ((near, far), counts) in &slice.pairs {
-                let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
-                if inside(far) && !inside(near) {
-                    k += real(counts.k[channel]);
-                    e += baseline.expected(*near, counts.n[channel]);
-                }
-            }
-        }
-        f64::max((k + 2.0) / (e + 2.0), 1.0)
+        let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
+        let slices = self.ring.since(onset).flat_map(|(_, slice)| &slice.pairs);
+        slices
+            .filter(|((near, far), _)| inside(far) && !inside(near))
+            .fold((0.0, 0.0, 0.0), |(n, k, e), ((near, _), counts)| {
+                (
+                    n + real(counts.n[channel]),
+                    k + real(counts.k[channel]),
+                    e + baseline.expected(*near, counts.n[channel]),
+                )
+            })
     }
 
     /// The channel that shows it most.

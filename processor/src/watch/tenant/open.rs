@@ -21,8 +21,12 @@ use crate::{
     },
 };
 
-/// A young incident is located again every five minutes for so long.
+/// An incident is young for so long ...
 const YOUNG: i64 = 30 * time::MINUTE;
+/// ... and its scope and onset are settled after this.
+const SETTLED: i64 = 2 * time::HOUR;
+/// Scopes that share so much of their calls are one.
+const SAME_SCOPE: f64 = 0.95;
 /// A scope that shares so much of its calls with an open incident is the same trouble.
 const SAME_TROUBLE: f64 = 0.8;
 /// One device that has this share of a scope's excess is the cause itself.
@@ -175,10 +179,7 @@ impl Tenant {
             device_id,
             layer,
             owner,
-            onset: Onset {
-                from: onset.0.start(),
-                to: onset.2.end(),
-            },
+            onset: span_of(onset),
             opened: Some(now),
             localised: Some(now),
             closed: None,
@@ -203,31 +204,36 @@ impl Tenant {
     pub(super) fn open_silences(&mut self, now: EventTime, silences: Vec<Silence>, config: &WatchConfig) {
         for silence in silences {
             let conditions = vec![silence.condition];
-            let is_known = |case: &Case| case.is_open() && case.basis == Basis::Volume && case.conditions == conditions;
-            if self.cases.iter().any(is_known) || self.is_same_trouble(&conditions) {
+            let same = |case: &Case| case.is_open() && case.conditions == conditions;
+            if let Some(case) = self.cases.iter_mut().find(|case| same(case)) {
+                if case.basis != Basis::Volume {
+                    // It was noticed by its dropped calls first.
+                    silent(case, &silence);
+                    self.volume.is_out(&silence);
+                }
                 continue;
             }
+            if self.is_same_trouble(&conditions) {
+                continue;
+            }
+            self.volume.is_out(&silence);
+            // What closes now ended a bound ago, so the first of the silent minutes is this one.
             let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
-            // What closes now ended a bound ago: the silence began that much earlier.
-            let began = Window::of_end(began.start().plus(-Window::SPAN));
             let scope = self.dictionary.scope(&conditions);
-            let mut incident = self.incident(now, scope, None, (began, began, began), config);
-            #[allow(clippy::expect_used, reason = "a constant that is a text")]
-            let metric = Text::new("volume").expect("a text");
-            incident.metric = metric;
-            incident.severity = Severity::Critical;
-            incident.effect = 0.0;
-            self.cases.push(Case {
+            let incident = self.incident(now, scope, None, (began, began, began), config);
+            let mut case = Case {
                 incident,
                 basis: Basis::Volume,
                 conditions,
                 factor: 1.0,
                 far_factor: 1.0,
-                sums: (silence.expected, silence.missing, 0.0),
+                sums: (0.0, 0.0, 0.0),
                 back: 0.0,
                 recovering_since: None,
                 sent: None,
-            });
+            };
+            silent(&mut case, &silence);
+            self.cases.push(case);
         }
     }
 
@@ -281,68 +287,64 @@ impl Tenant {
         });
     }
 
-    /// More evidence may show another scope: a young incident's scope follows it, its id stays.
+    /// More evidence may show another scope, and tells better since when: an incident's scope and onset follow it, its id
+    /// stays.
     pub(super) fn locate_again(&mut self, now: EventTime, config: &WatchConfig) {
-        if now.floor(5 * time::MINUTE) != now {
-            return;
-        }
         for i in 0..self.cases.len() {
             let case = &self.cases[i];
             let age = case.incident.opened.map_or(0, |opened| now.since(opened));
             let Basis::Rate(channel) = case.basis else { continue };
             if case.incident.device_id.is_some()
                 || !matches!(case.incident.state, State::Open | State::Localised)
-                || !(1..=YOUNG).contains(&age)
+                || !is_time_to_look(now, age)
             {
                 continue;
             }
-            if let Some(found) = self.better(i, channel, config) {
-                let scope = self.dictionary.scope(&found.cause.best.conditions);
-                let layer = layer_of(&scope, false);
-                let mut incident = self.cases[i].incident.clone();
-                incident.owner = owner_of(&config.owners, layer, &scope);
-                (incident.layer, incident.scope) = (layer, scope);
-                incident.onset = Onset {
-                    from: found.onset.0.start(),
-                    to: found.onset.2.end(),
-                };
-                self.describe(&mut incident, &found);
-                let case = &mut self.cases[i];
-                case.factor = (found.cause.best.k / found.cause.best.e.max(0.1)).max(1.0);
-                (case.incident, case.conditions) = (incident, found.cause.best.conditions);
-                case.sums = (0.0, 0.0, 0.0);
+            match self.look_again(i, channel, config) {
+                Some(Second::Same(found)) => self.cases[i].incident.onset = span_of(found.onset),
+                Some(Second::Other(found)) => self.follow(i, found, config),
+                None => {}
             }
         }
     }
 
-    /// What the case should be about, if it is not what it says: its own scope is no longer among the causes, and another
-    /// that shares half of the smaller one's calls is.
-    fn better(&self, i: usize, channel: usize, config: &WatchConfig) -> Option<Located> {
-        let others: Vec<Case> = self
-            .cases
-            .iter()
-            .enumerate()
-            .filter(|(j, _)| *j != i)
-            .map(|(_, c)| c.clone())
-            .collect();
+    /// The incident is about another scope than was thought.
+    fn follow(&mut self, i: usize, found: Located, config: &WatchConfig) {
+        let scope = self.dictionary.scope(&found.cause.best.conditions);
+        let layer = layer_of(&scope, false);
+        let mut incident = self.cases[i].incident.clone();
+        incident.owner = owner_of(&config.owners, layer, &scope);
+        (incident.layer, incident.scope) = (layer, scope);
+        incident.onset = span_of(found.onset);
+        self.describe(&mut incident, &found);
+        let case = &mut self.cases[i];
+        case.factor = (found.cause.best.k / found.cause.best.e.max(0.1)).max(1.0);
+        (case.incident, case.conditions) = (incident, found.cause.best.conditions);
+        case.sums = (0.0, 0.0, 0.0);
+    }
+
+    /// What the evidence says now of an incident: its own scope, or, where that is no longer among the causes, another that
+    /// shares half of the smaller one's calls.
+    fn look_again(&self, i: usize, channel: usize, config: &WatchConfig) -> Option<Second> {
+        let mut others = self.cases.clone();
+        let case = others.remove(i);
         let evidence = Evidence {
             cases: &others,
             ..self.evidence(channel)
         };
-        let case = &self.cases[i];
         let located = evidence.locate(&case.conditions, &self.settings(channel, config));
         let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
-        if located.iter().any(|found| overlap(found).jaccard >= 0.95) {
-            return None;
-        }
         let is_taken = |found: &Located| {
-            let open = others.iter().filter(|other| other.is_open());
-            open.into_iter()
-                .any(|o| self.overlap(&found.cause.best.conditions, &o.conditions).jaccard >= SAME_TROUBLE)
+            let mut open = others.iter().filter(|other| other.is_open());
+            open.any(|o| self.overlap(&found.cause.best.conditions, &o.conditions).jaccard >= SAME_TROUBLE)
         };
-        located
+        if let Some(same) = located.iter().position(|found| overlap(found).jaccard >= SAME_SCOPE) {
+            return located.into_iter().nth(same).map(Second::Same);
+        }
+        let other = located
             .into_iter()
-            .find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found))
+            .find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found));
+        other.map(Second::Other)
     }
 
     /// How two scopes share their calls.
@@ -360,6 +362,39 @@ impl Tenant {
             jaccard: share(of_a + of_b - both),
             of_smaller: share(of_a.min(of_b)),
         }
+    }
+}
+
+/// The case is about a scope of which nothing comes any more.
+fn silent(case: &mut Case, silence: &Silence) {
+    #[allow(clippy::expect_used, reason = "a constant that is a text")]
+    let metric = Text::new("volume").expect("a text");
+    case.basis = Basis::Volume;
+    case.sums = (silence.expected, silence.missing, 0.0);
+    case.incident.metric = metric;
+    case.incident.severity = Severity::Critical;
+    case.incident.effect = 0.0;
+}
+
+/// Every five minutes while an incident is young, then every quarter of an hour until its scope is settled.
+fn is_time_to_look(now: EventTime, age: i64) -> bool {
+    let pace = if age <= YOUNG { 5 } else { 15 } * time::MINUTE;
+    (1..=SETTLED).contains(&age) && now.floor(pace) == now
+}
+
+/// What a second look at an incident finds.
+#[derive(Debug)]
+enum Second {
+    /// It is about what was thought.
+    Same(Located),
+    /// It is about something else.
+    Other(Located),
+}
+
+fn span_of((from, _, to): (Window, Window, Window)) -> Onset {
+    Onset {
+        from: from.start(),
+        to: to.end(),
     }
 }
 
