@@ -22,7 +22,12 @@ fn main() -> Result<()> {
     for run in &watched {
         println!("{}", run.row());
         for other in run.judgement().others {
-            println!("    raised {} as {}, opened {:?}", other.scope, other.metric, other.opened.map(|t| t.to_string()));
+            println!(
+                "    raised {} as {}, opened {:?}",
+                other.scope,
+                other.metric,
+                other.opened.map(|t| t.to_string())
+            );
         }
         for named in run.judgement().causes {
             let (Some(incident), cause) = (named.incident, named.cause) else {

@@ -76,7 +76,9 @@ impl Broker {
         config.validate()?;
         let listen = config.listen;
         let config = Arc::new(config);
-        let opened = tokio::task::spawn_blocking(move || open(config)).await.map_err(io::Error::other);
+        let opened = tokio::task::spawn_blocking(move || open(config))
+            .await
+            .map_err(io::Error::other);
         let shared = Arc::new(opened.map_err(BrokerError::storage(Path::new("."), "open data directory"))??);
         let bind = |source| BrokerError::Bind { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(bind)?;

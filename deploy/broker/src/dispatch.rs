@@ -86,7 +86,10 @@ async fn handle(
         ApiKey::Metadata => {
             let request = decode!();
             let client = *client;
-            let response = blocking(shared, move |shared| metadata::metadata(shared, &client, request, version)).await?;
+            let response = blocking(shared, move |shared| {
+                metadata::metadata(shared, &client, request, version)
+            })
+            .await?;
             reply(encode(header, version, &response))
         }
         ApiKey::ApiVersions => reply(encode(header, version, &metadata::api_versions())),

@@ -26,6 +26,8 @@ impl FromIterator<((u8, u16), f64)> for Levels {
 /// Steps before the onset that say where the call-ends used to lie, and the ones just before it that are left out.
 const REFERENCE: usize = 180;
 const HOLD_OFF: usize = 10;
+/// Of a ramp more is left out: what is obvious now began long before.
+const RAMP_HOLD_OFF: usize = 100;
 /// At least so many call-ends must lie in the reference, and so many after the onset.
 const MIN_CALLS: f64 = 20.0;
 /// Where the reference has these quantiles, a level ends.
@@ -55,7 +57,7 @@ pub(crate) struct Shift {
 impl Shift {
     /// A shift that is all there from `onset` on, if the levels show one.
     pub(crate) fn of_step(series: &[Step], onset: usize) -> Option<Self> {
-        let shift = Self::between(series, onset, onset..series.len())?;
+        let shift = Self::between(series, onset.saturating_sub(HOLD_OFF), onset..series.len())?;
         let best = shift.from_each_start(series).into_iter().fold(0.0, f64::max);
         (best >= LEAST).then_some(shift)
     }
@@ -63,13 +65,14 @@ impl Shift {
     /// A shift that is there in the last part of what follows `onset`, if the levels show one.
     pub(crate) fn of_ramp(series: &[Step], onset: usize) -> Option<Self> {
         let length = ((series.len() - onset) / LAST).max(LAST_STEPS);
-        let shift = Self::between(series, onset, series.len().saturating_sub(length)..series.len())?;
+        let last = series.len().saturating_sub(length)..series.len();
+        let shift = Self::between(series, onset.saturating_sub(RAMP_HOLD_OFF), last)?;
         let best = shift.from_each_start(series).into_iter().fold(0.0, f64::max);
         (best >= LEAST).then_some(shift)
     }
 
-    fn between(series: &[Step], onset: usize, after: Range<usize>) -> Option<Self> {
-        let end = onset.saturating_sub(HOLD_OFF);
+    /// What lies in the steps `after`, against what lay in those before `end`.
+    fn between(series: &[Step], end: usize, after: Range<usize>) -> Option<Self> {
         let reference = end.saturating_sub(REFERENCE)..end;
         let level_of = cut(&series[reference.clone()])?;
         let counts: Vec<Vec<(usize, f64)>> = series.iter().map(|step| by_level(step, &level_of)).collect();
@@ -112,14 +115,23 @@ impl Shift {
         llr
     }
 
-    /// For each start, the evidence that the shift grows from then on, and is all there after `length` steps.
-    pub(crate) fn growing_from_each_start(&self, series: &[Step], length: usize, starts: Range<usize>) -> Vec<f64> {
+    /// For each start, the evidence that the shift grows from then on, and is all there after `length` steps. Of a level that
+    /// half the fault would not reach, half of the shift is not there when half of the fault is: `bend` is the power.
+    pub(crate) fn growing_from_each_start(
+        &self,
+        series: &[Step],
+        length: usize,
+        bend: i32,
+        starts: Range<usize>,
+    ) -> Vec<f64> {
         let mut llr = vec![0.0; series.len()];
         let whole = self.from_each_start(series);
-        let shares: Vec<f64> = (0..length).map(|i| grown(i, length)).collect();
+        let shares: Vec<f64> = (0..length).map(|i| grown(i, length).powi(bend)).collect();
         for start in starts {
             let growing = series.len().min(start + length);
-            let young: f64 = (start..growing).map(|step| self.evidence(step, shares[step - start])).sum();
+            let young: f64 = (start..growing)
+                .map(|step| self.evidence(step, shares[step - start]))
+                .sum();
             llr[start] = young + whole.get(growing).copied().unwrap_or(0.0);
         }
         llr

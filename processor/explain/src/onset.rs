@@ -48,10 +48,13 @@ impl Step {
 const RAMP_MEMORY: usize = 180;
 /// Steps that a ramp takes to its full height. What grows faster is a step.
 const RAMPS: [usize; 6] = [30, 45, 60, 90, 120, 180];
+/// How the levels follow a ramp: as it grows, or with its square.
+const BENDS: [i32; 2] = [1, 2];
 /// Heights tried for a ramp, as multiples of the expected rate.
 const HEIGHTS: [f64; 8] = [1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 22.0];
-/// A ramp must explain so many nats more than a step: it is the odder story.
+/// A ramp must explain so many nats more than a step, and such a share more: it is the odder story, and bends more easily.
 const RAMP_MARGIN: f64 = 3.0;
+const RAMP_SHARE: f64 = 0.05;
 /// A scope that did not exist before is bad from its first call, unless something speaks against it: so many nats.
 const BIRTH: f64 = 4.0;
 /// ... when nothing was seen of it for so many steps before.
@@ -73,11 +76,14 @@ pub fn onset(series: &[Step], dispersion: f64) -> Option<Onset> {
     let near = hint.best.saturating_sub(REACH)..series.len().min(hint.best + REACH);
     let growing = Shift::of_ramp(series, hint.best);
     let with = |shift: &Shift| interval(series, &sum(&poor, &shift.from_each_start(series)), near.clone());
-    let step = Shift::of_step(series, hint.best).as_ref().and_then(with).unwrap_or(hint);
-    // A step is also measured by what the levels have come to: else a drift afterwards would speak for a ramp.
-    let late = growing.as_ref().and_then(with).map_or(f64::NEG_INFINITY, |late| late.llr);
+    let step = Shift::of_step(series, hint.best)
+        .as_ref()
+        .and_then(with)
+        .unwrap_or(hint);
+    // Ramp and step are compared by one measure: what the levels have come to.
+    let as_step = growing.as_ref().and_then(with).unwrap_or(hint).llr;
     let found = match ramp(series, growing.as_ref(), dispersion) {
-        Some(ramp) if ramp.llr > step.llr.max(late) + RAMP_MARGIN => ramp,
+        Some(ramp) if ramp.llr > as_step.mul_add(1.0 + RAMP_SHARE, RAMP_MARGIN) => ramp,
         _ => step,
     };
     Some(before_birth(series, found))
@@ -118,7 +124,10 @@ fn before_birth(series: &[Step], found: Onset) -> Onset {
         return found;
     };
     let calls = (birth..series.len()).filter(|i| !series[*i].is_empty());
-    let (last, count) = calls.take(FIRST_CALLS).enumerate().fold((birth, 0), |_, (i, at)| (at, i));
+    let (last, count) = calls
+        .take(FIRST_CALLS)
+        .enumerate()
+        .fold((birth, 0), |_, (i, at)| (at, i));
     let gap = (last - birth).checked_div(count).unwrap_or(LONGEST_GAP);
     Onset {
         from: birth - gap.min(LONGEST_GAP),
@@ -129,21 +138,24 @@ fn before_birth(series: &[Step], found: Onset) -> Onset {
 /// The best of the [`RAMPS`], with the interval of its own starts.
 fn ramp(series: &[Step], shift: Option<&Shift>, dispersion: f64) -> Option<Onset> {
     let starts = series.len().saturating_sub(RAMP_MEMORY)..series.len();
-    let of_length = |length: &usize| {
+    let of = |length: usize, bend: i32| {
         let mut llr = vec![0.0; series.len()];
         for start in starts.clone() {
-            let poor = HEIGHTS.iter().map(|height| grows(&series[start..], *length, *height));
+            let poor = HEIGHTS.iter().map(|height| grows(&series[start..], length, *height));
             llr[start] = poor.fold(0.0, f64::max) / dispersion;
         }
         let llr = match shift {
-            Some(shift) => sum(&llr, &shift.growing_from_each_start(series, *length, starts.clone())),
+            Some(shift) => sum(
+                &llr,
+                &shift.growing_from_each_start(series, length, bend, starts.clone()),
+            ),
             None => llr,
         };
         interval(series, &llr, starts.clone())
     };
-    RAMPS
-        .iter()
-        .filter_map(of_length)
+    let ramps = RAMPS.into_iter().flat_map(|length| BENDS.map(|bend| (length, bend)));
+    ramps
+        .filter_map(|(length, bend)| of(length, bend))
         .max_by(|a, b| a.llr.total_cmp(&b.llr).then(b.best.cmp(&a.best)))
 }
 
@@ -170,7 +182,11 @@ fn interval(series: &[Step], llr: &[f64], starts: std::ops::Range<usize>) -> Opt
         return None;
     }
     let near = |i: &usize| llr[*i] >= llr[best] - 2.0;
-    let from = (starts.start..=best).rev().take_while(|i| near(i)).last().unwrap_or(best);
+    let from = (starts.start..=best)
+        .rev()
+        .take_while(|i| near(i))
+        .last()
+        .unwrap_or(best);
     // Steps in which nothing was seen or expected say nothing: a start there is a start at the next one.
     let from = (from..=best).find(|i| !series[*i].is_empty()).unwrap_or(best);
     let to = (best..starts.end).take_while(near).last().unwrap_or(best);
@@ -226,7 +242,10 @@ mod tests {
             })
             .collect();
         let without: Vec<Step> = series.iter().map(|s| Step::of(10.0, s.poor, s.expected)).collect();
-        let (with, without) = (onset(&series, 1.0).expect("worse"), onset(&without, 1.0).expect("worse"));
+        let (with, without) = (
+            onset(&series, 1.0).expect("worse"),
+            onset(&without, 1.0).expect("worse"),
+        );
         assert_eq!((with.from, with.best, with.to), (80, 80, 80));
         assert!(without.best >= 86, "{without:?}");
     }
@@ -262,7 +281,13 @@ mod tests {
     #[test]
     fn what_is_new_is_bad_from_before_its_first_call_on() {
         let mut series = vec![(0.0, 0.0); 40];
-        series.extend((0..60).map(|i| if i % 3 > 0 { (0.0, 0.0) } else { (f64::from(u8::from(i > 6)), 0.1) }));
+        series.extend((0..60).map(|i| {
+            if i % 3 > 0 {
+                (0.0, 0.0)
+            } else {
+                (f64::from(u8::from(i > 6)), 0.1)
+            }
+        }));
         let found = onset(&poor(series), 1.0).expect("worse");
         assert_eq!((found.from, found.best), (37, 40));
     }

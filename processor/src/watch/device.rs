@@ -14,6 +14,8 @@ use super::{baseline::real, detect::step, evidence::Counts};
 const ALTERNATIVES: [f64; 3] = [4.0, 10.0, 25.0];
 /// Calls of one device share a user's habits and a day's desk.
 const DISPERSION: f64 = 1.5;
+/// A device's onset is not put earlier than its first poor call by more than so many minutes.
+const LONGEST_GAP: usize = 15;
 /// A device is forgotten when nothing was reported of it for so long.
 const MEMORY: i64 = 6 * time::HOUR;
 /// At least so many calls first poor before one device is a cause.
@@ -38,13 +40,48 @@ impl Device {
         })
     }
 
-    /// Since when it has been bad: earliest, most likely and latest window.
+    /// Since when it has been bad: earliest, most likely and latest window. It may have been so before its first poor call, for
+    /// as long as one waits for a call of its.
     pub fn onset(&self) -> Option<(Window, Window, Window)> {
-        let step = |(_, n, poor, e): &(Window, i64, i64, f64)| Step::of(real(*n), real(*poor), *e);
-        let series: Vec<Step> = self.windows.iter().map(step).collect();
-        let found = dialtone_explain::onset(&series, DISPERSION)?;
-        let window = |i: usize| self.windows.get(i).map(|(window, ..)| *window);
-        Some((window(found.from)?, window(found.best)?, window(found.to)?))
+        let (windows, steps): (Vec<Window>, Vec<Step>) = self.minutes()?.into_iter().unzip();
+        let found = dialtone_explain::onset(&steps, DISPERSION)?;
+        let used = self
+            .windows
+            .iter()
+            .filter(|(window, ..)| *window >= windows[found.best])
+            .count()
+            .max(1);
+        let gap = (windows.len() - found.best).div_ceil(used).min(LONGEST_GAP);
+        let from = windows[found.from]
+            .start()
+            .plus(-i64::try_from(gap).unwrap_or(0) * Window::SPAN);
+        Some((
+            Window::of_end(from.plus(Window::SPAN)),
+            windows[found.best],
+            windows[found.to],
+        ))
+    }
+
+    /// Every minute from the first reported one to the last. Good calls are only reported by partitions that know the device
+    /// already; a minute without a report is taken for one of its usual use, and good.
+    fn minutes(&self) -> Option<Vec<(Window, Step)>> {
+        let (first, last) = (
+            self.windows.iter().map(|w| w.0).min()?,
+            self.windows.iter().map(|w| w.0).max()?,
+        );
+        let count = last.start().since(first.start()) / Window::SPAN + 1;
+        let (n, _, e) = self.since(first);
+        let usual = Step::of(n / real(count), 0.0, e / real(count));
+        let mut reported: BTreeMap<Window, Step> = BTreeMap::new();
+        for (window, n, poor, e) in &self.windows {
+            let step = reported.entry(*window).or_default();
+            *step = Step::of(step.at_risk + real(*n), step.poor + real(*poor), step.expected + e);
+        }
+        let minute = |i: i64| {
+            let window = Window::of_end(first.end().plus(i * Window::SPAN));
+            (window, reported.remove(&window).unwrap_or_else(|| usual.clone()))
+        };
+        Some((0..count).map(minute).collect())
     }
 
     /// Calls that were poor.

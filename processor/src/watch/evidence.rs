@@ -70,8 +70,11 @@ impl Bins {
             &sums.missing_r_histogram,
         ];
         for (metric, histogram) in (0u8..).zip(histograms) {
-            self.0
-                .extend(histogram.bins().map(|(bin, count)| (metric, bin, count * summary.weight)));
+            self.0.extend(
+                histogram
+                    .bins()
+                    .map(|(bin, count)| (metric, bin, count * summary.weight)),
+            );
         }
     }
 

@@ -210,7 +210,9 @@ impl Evidence<'_> {
             near.push(codes, row);
             far.push(self.dictionary.codes(far_leaf), row);
         }
-        let by_near = causes(&near, settings, |_, _| {}).first().map_or(0.0, |cause| cause.best.score);
+        let by_near = causes(&near, settings, |_, _| {})
+            .first()
+            .map_or(0.0, |cause| cause.best.score);
         let cause = causes(&far, settings, |_, _| {}).into_iter().next()?;
         if cause.best.score <= by_near + FAR_MARGIN {
             return None;
@@ -228,7 +230,10 @@ impl Evidence<'_> {
     /// What each window showed of the calls into a scope.
     fn far_series(&self, conditions: &[Condition]) -> Vec<(Window, Step)> {
         let step = |slice: &Slice| {
-            let into = slice.pairs.iter().filter(|((_, far), _)| covers(conditions, self.dictionary.codes(*far)));
+            let into = slice
+                .pairs
+                .iter()
+                .filter(|((_, far), _)| covers(conditions, self.dictionary.codes(*far)));
             into.fold(Step::default(), |step, ((near, _), counts)| Step {
                 at_risk: step.at_risk + real(counts.n[self.channel]),
                 poor: step.poor + real(counts.k[self.channel]),

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, EventTime, Incident, Record, Summary, SummaryKind, Text, Tick, avro, control::ControlKind,
-    time, topic::Topic,
+    Alert, Change, Complaint, Control, EventTime, Incident, Record, Summary, SummaryKind, Text, Tick, avro,
+    control::ControlKind, time, topic::Topic,
 };
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 use serde::{Deserialize, Serialize};

@@ -407,7 +407,10 @@ mod tests {
 
     #[test]
     fn a_building_is_part_of_its_silent_site() {
-        let both = vec![silence(Dimension::Site, 0.0, 20.0), silence(Dimension::Building, 0.0, 10.0)];
+        let both = vec![
+            silence(Dimension::Site, 0.0, 20.0),
+            silence(Dimension::Building, 0.0, 10.0),
+        ];
         let leaves = [leaf(&[Dimension::Site, Dimension::Building]), leaf(&[Dimension::Site])];
         let kept = outermost(both, &leaves, |_| 1.0);
         assert_eq!(kept.len(), 1);
@@ -417,7 +420,10 @@ mod tests {
     /// A relay that carries 60 of a silent site's calls and 40 others, which go on.
     #[test]
     fn a_relay_that_lost_most_of_its_calls_with_a_site_is_not_out() {
-        let both = vec![silence(Dimension::Site, 0.0, 60.0), silence(Dimension::Relay, 40.0, 100.0)];
+        let both = vec![
+            silence(Dimension::Site, 0.0, 60.0),
+            silence(Dimension::Relay, 40.0, 100.0),
+        ];
         assert!(both[0].evidence > both[1].evidence && both[1].evidence > 0.0);
         let leaves = [leaf(&[Dimension::Site, Dimension::Relay]), leaf(&[Dimension::Relay])];
         let kept = outermost(both, &leaves, |leaf| if leaf == 0 { 60.0 } else { 40.0 });

@@ -559,13 +559,19 @@ mod tests {
     fn this_build_has_the_features_it_promises() {
         let features = builtin_features();
         let has = |feature: &str| features.split(',').any(|built| built.trim() == feature);
-        for feature in ["gzip", "lz4", "zstd", "snappy", "ssl", "sasl_scram", "sasl_plain", "sasl_oauthbearer"] {
+        for feature in [
+            "gzip",
+            "lz4",
+            "zstd",
+            "snappy",
+            "ssl",
+            "sasl_scram",
+            "sasl_plain",
+            "sasl_oauthbearer",
+        ] {
             assert!(has(feature), "{feature} is missing of {features}");
         }
-        let kerberos = with(&[
-            ("security.protocol", "sasl_ssl"),
-            ("sasl.mechanism", "GSSAPI"),
-        ]);
+        let kerberos = with(&[("security.protocol", "sasl_ssl"), ("sasl.mechanism", "GSSAPI")]);
         let is_refused = kerberos
             .validate()
             .iter()

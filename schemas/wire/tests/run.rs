@@ -358,7 +358,14 @@ async fn an_older_word_that_comes_last_in_a_compacted_topic_is_contradicted() {
         Box::new(|_, record| {
             let revision: i64 = text(record).parse().ok()?;
             let own = if record.key.as_ref() == b"a" { 5 } else { 7 };
-            (revision < own).then(|| out(Topic::Incidents, Some(0), &String::from_utf8_lossy(&record.key), own.to_string()))
+            (revision < own).then(|| {
+                out(
+                    Topic::Incidents,
+                    Some(0),
+                    &String::from_utf8_lossy(&record.key),
+                    own.to_string(),
+                )
+            })
         }),
     ));
     let last_of = async |key: &'static [u8]| {

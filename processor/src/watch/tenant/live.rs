@@ -94,7 +94,11 @@ impl Tenant {
         let far = self.far_ends_of(case, channel, onset);
         case.far_factor = f64::max((far.1 + 2.0) / (far.2 + 2.0), 1.0);
         // Who is cut off reports nothing: whoever talked to it tells.
-        let (group, inside) = if inside.0 > 0.0 { ("inside", inside) } else { ("far ends", far) };
+        let (group, inside) = if inside.0 > 0.0 {
+            ("inside", inside)
+        } else {
+            ("far ends", far)
+        };
         case.sums = inside;
         let incident = &mut case.incident;
         incident.severity = incident.severity.max(severity(
@@ -119,15 +123,16 @@ impl Tenant {
         };
         let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
         let slices = self.ring.since(onset).flat_map(|(_, slice)| &slice.pairs);
-        slices
-            .filter(|((near, far), _)| inside(far) && !inside(near))
-            .fold((0.0, 0.0, 0.0), |(n, k, e), ((near, _), counts)| {
+        slices.filter(|((near, far), _)| inside(far) && !inside(near)).fold(
+            (0.0, 0.0, 0.0),
+            |(n, k, e), ((near, _), counts)| {
                 (
                     n + real(counts.n[channel]),
                     k + real(counts.k[channel]),
                     e + baseline.expected(*near, counts.n[channel]),
                 )
-            })
+            },
+        )
     }
 
     /// The channel that shows it most.
