@@ -98,9 +98,9 @@ impl Shift {
         Some(shift)
     }
 
-    /// The evidence of one step that the shift is there, if so much of it is.
-    fn evidence(&self, step: usize, share: f64) -> f64 {
-        let of = |(level, count): &(usize, f64)| count * share.mul_add(self.ratios[*level] - 1.0, 1.0).ln();
+    /// The evidence of one step that the shift is there.
+    fn evidence(&self, step: usize) -> f64 {
+        let of = |(level, count): &(usize, f64)| count * self.ratios[*level].ln();
         self.counts[step].iter().map(of).sum::<f64>() / self.dispersion
     }
 
@@ -109,7 +109,7 @@ impl Shift {
         let mut llr = vec![0.0; series.len()];
         let mut sum = 0.0;
         for step in (0..series.len()).rev() {
-            sum += self.evidence(step, 1.0);
+            sum += self.evidence(step);
             llr[step] = sum;
         }
         llr
@@ -124,15 +124,20 @@ impl Shift {
         bend: i32,
         starts: Range<usize>,
     ) -> Vec<f64> {
-        let mut llr = vec![0.0; series.len()];
         let whole = self.from_each_start(series);
-        let shares: Vec<f64> = (0..length).map(|i| grown(i, length).powi(bend)).collect();
+        let logs = |i: usize| {
+            let share = grown(i, length).powi(bend);
+            let log = |ratio: &f64| share.mul_add(ratio - 1.0, 1.0).ln() / self.dispersion;
+            self.ratios.iter().map(log).collect::<Vec<f64>>()
+        };
+        let logs: Vec<Vec<f64>> = (0..length).map(logs).collect();
+        let mut llr = vec![0.0; series.len()];
         for start in starts {
             let growing = series.len().min(start + length);
-            let young: f64 = (start..growing)
-                .map(|step| self.evidence(step, shares[step - start]))
-                .sum();
-            llr[start] = young + whole.get(growing).copied().unwrap_or(0.0);
+            let young = self.counts[start..growing].iter().zip(&logs);
+            let young =
+                young.map(|(counts, logs)| counts.iter().map(|(level, count)| count * logs[*level]).sum::<f64>());
+            llr[start] = young.sum::<f64>() + whole.get(growing).copied().unwrap_or(0.0);
         }
         llr
     }

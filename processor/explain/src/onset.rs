@@ -54,7 +54,7 @@ const BENDS: [i32; 2] = [1, 2];
 const HEIGHTS: [f64; 8] = [1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 22.0];
 /// A ramp must explain so many nats more than a step, and such a share more: it is the odder story, and bends more easily.
 const RAMP_MARGIN: f64 = 3.0;
-const RAMP_SHARE: f64 = 0.05;
+const RAMP_SHARE: f64 = 0.02;
 /// A scope that did not exist before is bad from its first call, unless something speaks against it: so many nats.
 const BIRTH: f64 = 4.0;
 /// ... when nothing was seen of it for so many steps before.
@@ -138,33 +138,50 @@ fn before_birth(series: &[Step], found: Onset) -> Onset {
 /// The best of the [`RAMPS`], with the interval of its own starts.
 fn ramp(series: &[Step], shift: Option<&Shift>, dispersion: f64) -> Option<Onset> {
     let starts = series.len().saturating_sub(RAMP_MEMORY)..series.len();
-    let of = |length: usize, bend: i32| {
-        let mut llr = vec![0.0; series.len()];
-        for start in starts.clone() {
-            let poor = HEIGHTS.iter().map(|height| grows(&series[start..], length, *height));
-            llr[start] = poor.fold(0.0, f64::max) / dispersion;
-        }
-        let llr = match shift {
-            Some(shift) => sum(
-                &llr,
-                &shift.growing_from_each_start(series, length, bend, starts.clone()),
-            ),
-            None => llr,
+    let of_length = |length: usize| {
+        let poor = growing_poor(series, length, dispersion, starts.clone());
+        let best_bend = |shift: &Shift| {
+            let bent = |bend| {
+                let levels = shift.growing_from_each_start(series, length, bend, starts.clone());
+                interval(series, &sum(&poor, &levels), starts.clone())
+            };
+            BENDS
+                .into_iter()
+                .filter_map(bent)
+                .max_by(|a, b| a.llr.total_cmp(&b.llr))
         };
-        interval(series, &llr, starts.clone())
+        match shift {
+            Some(shift) => best_bend(shift),
+            None => interval(series, &poor, starts.clone()),
+        }
     };
-    let ramps = RAMPS.into_iter().flat_map(|length| BENDS.map(|bend| (length, bend)));
-    ramps
-        .filter_map(|(length, bend)| of(length, bend))
+    RAMPS
+        .into_iter()
+        .filter_map(of_length)
         .max_by(|a, b| a.llr.total_cmp(&b.llr).then(b.best.cmp(&a.best)))
 }
 
-/// The ratio of "grows to `height` times the expected rate within `length` steps, then stays" to the expected rate.
-fn grows(series: &[Step], length: usize, height: f64) -> f64 {
-    let ratio = |i: usize| (height - 1.0).mul_add(grown(i, length), 1.0);
-    let seen = series.iter().enumerate().filter(|(_, step)| !step.is_empty());
-    seen.map(|(i, step)| crate::poisson(step.poor, step.expected, ratio(i)))
-        .sum()
+/// For each start, the ratio of "grows within `length` steps to the likeliest of the [`HEIGHTS`], then stays" to the expected rate.
+fn growing_poor(series: &[Step], length: usize, dispersion: f64, starts: std::ops::Range<usize>) -> Vec<f64> {
+    let ratio = |height: f64, i: usize| (height - 1.0).mul_add(grown(i, length), 1.0);
+    let of_height = |height: f64| -> Vec<(f64, f64)> {
+        let ratios = (0..=length).map(|i| ratio(height, i));
+        ratios.map(|ratio| (ratio.ln(), ratio - 1.0)).collect()
+    };
+    let tables = HEIGHTS.map(of_height);
+    let mut llr = vec![0.0; series.len()];
+    for start in starts {
+        let of_table = |table: &Vec<(f64, f64)>| {
+            let mut sum = 0.0;
+            for (i, step) in series[start..].iter().enumerate() {
+                let (log, more) = table[i.min(length)];
+                sum += step.poor * log - step.expected * more;
+            }
+            sum
+        };
+        llr[start] = tables.iter().map(of_table).fold(0.0, f64::max) / dispersion;
+    }
+    llr
 }
 
 /// How much of a ramp of `length` steps is there in its step `i`: its middle counts.

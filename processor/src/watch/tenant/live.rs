@@ -19,6 +19,8 @@ use crate::{
     },
 };
 
+/// Suspects are looked for when an incident opens, and then so often.
+const SUSPECT_EVERY: i64 = 5 * time::MINUTE;
 /// A complaint belongs to an incident until so long after it was over.
 const COMPLAINT_TAIL: i64 = 2 * time::HOUR;
 
@@ -42,7 +44,8 @@ impl Tenant {
         for case in &mut cases {
             let until = case.incident.closed.map_or(now, |closed| closed.plus(COMPLAINT_TAIL));
             self.match_complaints(case, until);
-            if case.is_open() {
+            let is_due = case.sent.is_none() || now.floor(SUSPECT_EVERY) == now;
+            if case.is_open() && is_due {
                 self.suspect(case);
             }
         }
