@@ -132,7 +132,7 @@ pub struct WatchConfig {
 impl Default for WatchConfig {
     fn default() -> Self {
         Self {
-            false_alarms_per_day: 0.1,
+            false_alarms_per_day: 0.02,
             warm_up: Span::from_micros(2 * time::HOUR),
             hold_off: Span::from_micros(60 * time::MINUTE),
             indifference: 1.25,

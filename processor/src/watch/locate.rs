@@ -22,6 +22,10 @@ const SCOPE_PRIOR: f64 = 6.0;
 /// The far ends must explain so many nats more than the near ones: a fault on the path shows at both.
 const FAR_MARGIN: f64 = 3.0;
 
+/// Who is cut off reports less than this share of what it did in so long before.
+const SILENT: f64 = 0.3;
+const USUAL: i64 = 30 * time::MINUTE;
+
 /// What a localisation reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -111,7 +115,8 @@ impl Evidence<'_> {
             since = again;
         }
         let control = self.control(since);
-        if let Some(far) = self.far_cause(since, &control, settings) {
+        let by_near = found.first().map_or(0.0, |first| first.best.score);
+        if let Some(far) = self.far_cause(since, &control, settings, by_near) {
             return vec![far];
         }
         found
@@ -196,8 +201,15 @@ impl Evidence<'_> {
     }
 
     /// A cause that shows only at the other ends of its calls: who is cut off reports nothing, but whoever talked to it was
-    /// dropped. Named where the far ends of the calls explain more than the near ends of the same calls.
-    fn far_cause(&self, since: Window, control: &[BTreeMap<u32, f64>; D], settings: &Settings) -> Option<Located> {
+    /// dropped. Named where the far ends explain more than the near ends, of all calls and of the same calls, and the scope
+    /// itself has fallen silent.
+    fn far_cause(
+        &self,
+        since: Window,
+        control: &[BTreeMap<u32, f64>; D],
+        settings: &Settings,
+        by_near: f64,
+    ) -> Option<Located> {
         let (mut near, mut far) = (Table::new(D), Table::new(D));
         for ((near_leaf, far_leaf), (n, k)) in self.pairs(since) {
             let codes = self.dictionary.codes(near_leaf);
@@ -210,21 +222,41 @@ impl Evidence<'_> {
             near.push(codes, row);
             far.push(self.dictionary.codes(far_leaf), row);
         }
-        let by_near = causes(&near, settings, |_, _| {})
+        let same_calls = causes(&near, settings, |_, _| {});
+        let by_near = same_calls
             .first()
-            .map_or(0.0, |cause| cause.best.score);
+            .map_or(by_near, |cause| by_near.max(cause.best.score));
         let cause = causes(&far, settings, |_, _| {}).into_iter().next()?;
         if cause.best.score <= by_near + FAR_MARGIN {
             return None;
         }
         let (windows, steps): (Vec<Window>, Vec<Step>) = self.far_series(&cause.best.conditions).into_iter().unzip();
         let found = onset(&steps, self.dispersion)?;
+        if !self.has_fallen_silent(&cause.best.conditions, windows[found.best]) {
+            return None;
+        }
         let (k, e) = (cause.best.k, cause.best.e.max(1e-9));
         Some(Located {
             onset: (windows[found.from], windows[found.best], windows[found.to]),
             evidence: (k * (k / e).ln() - (k - e)).max(0.0) / self.dispersion,
             cause,
         })
+    }
+
+    /// Does a scope itself report hardly anything since a window, whose last reports may still come, compared with before?
+    fn has_fallen_silent(&self, conditions: &[Condition], since: Window) -> bool {
+        let before = Window::of_end(since.start().plus(-USUAL));
+        let (mut was, mut is) = ((0.0, 0.0), (0.0, 0.0));
+        for (window, slice) in self.ring.since(before).filter(|(window, _)| **window != since) {
+            let inside = slice
+                .leaves
+                .iter()
+                .filter(|(leaf, _)| covers(conditions, self.dictionary.codes(**leaf)));
+            let sum = if *window < since { &mut was } else { &mut is };
+            sum.0 += inside.map(|(_, counts)| real(counts.events)).sum::<f64>();
+            sum.1 += 1.0;
+        }
+        is.1 > 0.0 && was.1 > 0.0 && is.0 / is.1 < SILENT * was.0 / was.1
     }
 
     /// What each window showed of the calls into a scope.

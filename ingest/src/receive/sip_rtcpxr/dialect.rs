@@ -38,9 +38,10 @@ pub(super) struct Figure<'a> {
 }
 
 impl Figure<'_> {
-    /// The number; sign, decimals and a decimal comma are read.
+    /// The number; sign, decimals, a decimal comma and the unit behind it (`5.0%`, `200ms`, `-18 dBm`) are read.
     fn number(&self, warnings: &mut Warnings) -> Option<f64> {
-        let text = self.text?.trim();
+        let is_unit = |c: char| c.is_ascii_alphabetic() || c == '%' || c.is_whitespace();
+        let text = self.text?.trim().trim_end_matches(is_unit);
         let number = text
             .parse::<f64>()
             .or_else(|_| text.replacen(',', ".", 1).parse())

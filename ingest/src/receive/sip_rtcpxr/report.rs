@@ -175,21 +175,37 @@ fn first(line: &str) -> Result<(ReportKind, String), Refusal> {
     Ok((kind, about.trim().to_owned()))
 }
 
-/// `A=1 B="two words" C=3`, names in lower case.
+/// `A=1 B="two words" C=3`, names in lower case; spaces may stand around `=`, and `;` between the pairs.
 fn pairs(text: &str) -> Vec<(String, String)> {
+    let is_between = |c: char| c.is_whitespace() || c == ';';
     let mut pairs = Vec::new();
     let mut rest = text.trim();
     while let Some((name, tail)) = rest.split_once('=') {
         // A word without a value before the name is skipped.
-        let name = name.rsplit(char::is_whitespace).next().unwrap_or(name);
-        let (value, tail) = match tail.strip_prefix('"') {
+        let name = name.trim_end();
+        let name = name.rsplit(is_between).next().unwrap_or(name);
+        let (value, tail) = match spaced_value(tail).strip_prefix('"') {
             Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => tail.split_once(char::is_whitespace).unwrap_or((tail, "")),
+            None => spaced_value(tail)
+                .split_once(is_between)
+                .unwrap_or((spaced_value(tail), "")),
         };
-        pairs.push((name.to_ascii_lowercase(), value.trim_end_matches([';', ',']).to_owned()));
-        rest = tail.trim_start();
+        pairs.push((name.to_ascii_lowercase(), value.trim_end_matches(',').to_owned()));
+        rest = tail.trim_start_matches(is_between);
     }
     pairs
+}
+
+/// What follows `= `: the value, unless the next word is a name with a value of its own, as in `NLR= JDR=2`.
+fn spaced_value(tail: &str) -> &str {
+    let value = tail.trim_start();
+    let word = value.split(char::is_whitespace).next().unwrap_or(value);
+    let next = value.get(word.len()..).unwrap_or("").trim_start();
+    if value.len() < tail.len() && (word.contains('=') || next.starts_with('=')) {
+        tail
+    } else {
+        value
+    }
 }
 
 #[cfg(test)]
@@ -209,6 +225,9 @@ mod tests {
             ["pt=18", "fmtp=annexb=no x", "plc=3"]
         );
         assert_eq!(read("word NLR=5.0; JDR="), ["nlr=5.0", "jdr="]);
+        assert_eq!(read("NLR = 5.0 JDR= 2"), ["nlr=5.0", "jdr=2"]);
+        assert_eq!(read("NLR= JDR = 2"), ["nlr=", "jdr=2"]);
+        assert_eq!(read("RTD=200;ESD=140; OWD=90;"), ["rtd=200", "esd=140", "owd=90"]);
         assert_eq!(read("=\"unclosed"), ["=unclosed"]);
         assert_eq!(read(""), Vec::<String>::new());
     }
