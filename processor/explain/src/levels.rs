@@ -58,7 +58,7 @@ impl Shift {
     /// A shift that is all there from `onset` on, if the levels show one.
     pub(crate) fn of_step(series: &[Step], onset: usize) -> Option<Self> {
         let shift = Self::between(series, onset.saturating_sub(HOLD_OFF), onset..series.len())?;
-        let best = shift.from_each_start(series).into_iter().fold(0.0, f64::max);
+        let best = shift.by_start(series).into_iter().fold(0.0, f64::max);
         (best >= LEAST).then_some(shift)
     }
 
@@ -67,7 +67,7 @@ impl Shift {
         let length = ((series.len() - onset) / LAST).max(LAST_STEPS);
         let last = series.len().saturating_sub(length)..series.len();
         let shift = Self::between(series, onset.saturating_sub(RAMP_HOLD_OFF), last)?;
-        let best = shift.from_each_start(series).into_iter().fold(0.0, f64::max);
+        let best = shift.by_start(series).into_iter().fold(0.0, f64::max);
         (best >= LEAST).then_some(shift)
     }
 
@@ -105,7 +105,7 @@ impl Shift {
     }
 
     /// For each start, the evidence that the shift is there from then on.
-    pub(crate) fn from_each_start(&self, series: &[Step]) -> Vec<f64> {
+    pub(crate) fn by_start(&self, series: &[Step]) -> Vec<f64> {
         let mut llr = vec![0.0; series.len()];
         let mut sum = 0.0;
         for step in (0..series.len()).rev() {
@@ -117,14 +117,8 @@ impl Shift {
 
     /// For each start, the evidence that the shift grows from then on, and is all there after `length` steps. Of a level that
     /// half the fault would not reach, half of the shift is not there when half of the fault is: `bend` is the power.
-    pub(crate) fn growing_from_each_start(
-        &self,
-        series: &[Step],
-        length: usize,
-        bend: i32,
-        starts: Range<usize>,
-    ) -> Vec<f64> {
-        let whole = self.from_each_start(series);
+    pub(crate) fn growing_by_start(&self, series: &[Step], length: usize, bend: i32, starts: Range<usize>) -> Vec<f64> {
+        let whole = self.by_start(series);
         let logs = |i: usize| {
             let share = grown(i, length).powi(bend);
             let log = |ratio: &f64| share.mul_add(ratio - 1.0, 1.0).ln() / self.dispersion;

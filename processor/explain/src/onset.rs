@@ -75,7 +75,7 @@ pub fn onset(series: &[Step], dispersion: f64) -> Option<Onset> {
     let hint = interval(series, &poor, 0..series.len())?;
     let near = hint.best.saturating_sub(REACH)..series.len().min(hint.best + REACH);
     let growing = Shift::of_ramp(series, hint.best);
-    let with = |shift: &Shift| interval(series, &sum(&poor, &shift.from_each_start(series)), near.clone());
+    let with = |shift: &Shift| interval(series, &sum(&poor, &shift.by_start(series)), near.clone());
     let step = Shift::of_step(series, hint.best)
         .as_ref()
         .and_then(with)
@@ -142,7 +142,7 @@ fn ramp(series: &[Step], shift: Option<&Shift>, dispersion: f64) -> Option<Onset
         let poor = growing_poor(series, length, dispersion, starts.clone());
         let best_bend = |shift: &Shift| {
             let bent = |bend| {
-                let levels = shift.growing_from_each_start(series, length, bend, starts.clone());
+                let levels = shift.growing_by_start(series, length, bend, starts.clone());
                 interval(series, &sum(&poor, &levels), starts.clone())
             };
             BENDS
@@ -250,12 +250,12 @@ mod tests {
     /// Two poor call-ends in 40 minutes say little of when: but from step 80 on the loss of all calls lies one level higher.
     #[test]
     fn the_levels_of_the_good_calls_tell_when_where_the_poor_ones_are_few() {
-        let series: Vec<Step> = (0..120u32)
+        let series: Vec<Step> = (0..120u16)
             .map(|i| Step {
                 at_risk: 10.0,
                 poor: if [88, 97, 101, 110, 118].contains(&i) { 1.0 } else { 0.0 },
                 expected: 0.02,
-                levels: Levels::from_iter([((0, if i < 80 { 3 + i as u16 % 3 } else { 6 + i as u16 % 3 }), 10.0)]),
+                levels: Levels::from_iter([((0, if i < 80 { 3 + i % 3 } else { 6 + i % 3 }), 10.0)]),
             })
             .collect();
         let without: Vec<Step> = series.iter().map(|s| Step::of(10.0, s.poor, s.expected)).collect();
