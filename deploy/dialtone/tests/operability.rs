@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{fs, net::TcpListener, time::Duration};
+use std::{fs, net::TcpListener, process::Command, time::Duration};
 
 use dialtone_simulator::Simulation;
 use support::{Cluster, Installation, run, small};
@@ -64,6 +64,32 @@ async fn a_taken_port_is_named_with_its_key() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(key) && said.contains(&port.to_string()), "{said}");
     }
+    cluster.shutdown().await;
+}
+
+/// The README's own lines, run by a shell: nobody should have to mend an example.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_event_the_change_and_the_complaint_of_the_readme_are_taken_as_they_stand() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: no curl, so the README's examples were NOT posted");
+        return;
+    }
+    let cluster = Cluster::start().await;
+    let installation = Installation::new(&cluster, "readme", &Simulation::new(&small(), 1));
+    let all = installation.start_ready("all").await;
+    let readme = include_str!("../../../README.md");
+    let (_, lines) = readme.split_once("```\nnow=").expect("the block that stamps the time of sending");
+    let (lines, _) = lines.split_once("```").expect("its end");
+    let script = format!("set -eu\nnow={lines}").replace("127.0.0.1:8480", &installation.http.to_string());
+    let posted = Command::new("bash")
+        .args(["-c", &script])
+        .env("TOKEN", support::TOKEN)
+        .output()
+        .expect("bash");
+    let answers = String::from_utf8_lossy(&posted.stdout);
+    assert!(posted.status.success(), "{}", String::from_utf8_lossy(&posted.stderr));
+    assert_eq!(answers.matches(r#""accepted":1,"rejected":0"#).count(), 3, "{answers}");
+    assert!(all.terminate(Duration::from_secs(10)).await.success());
     cluster.shutdown().await;
 }
 

@@ -21,7 +21,7 @@ use serde::Serialize;
 pub const DEADLINE: Duration = Duration::from_secs(60);
 /// The key with which replays seal: with it, the doors and a replay give equal pseudonyms.
 const REPLAY_KEY: &[u8; 32] = b"dialtone replay seals nothing!!!";
-const TOKEN: &str = "a token of this test";
+pub const TOKEN: &str = "a token of this test";
 
 /// A few hours of a small enterprise in which a carrier's route goes bad.
 pub const SMALL: &str = r#"
