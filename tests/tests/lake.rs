@@ -1,5 +1,6 @@
 //! The lake that the demo writes, read by DuckDB and Polars: every record once, every offset accounted for.
 
+use std::io::Write as _;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -148,10 +149,11 @@ fn offsets(answer: &serde_json::Value, tables: &[&str], topic: &str, partition: 
 #[tokio::test(flavor = "multi_thread")]
 async fn duckdb_and_polars_read_each_record_of_the_demos_lake_once_and_no_offset_is_missing() {
     if !has_readers() {
-        eprintln!(
+        drop(writeln!(
+            std::io::stderr(),
             "SKIPPED: no DuckDB and Polars; pip install duckdb==1.5.5 duckdb-extension-delta==1.5.5 polars==2.1.0 deltalake, \
              or name a Python that has them in DIALTONE_TEST_PYTHON"
-        );
+        ));
         return;
     }
     let dir = tempfile::tempdir().unwrap();

@@ -51,7 +51,7 @@ pub(crate) struct Shared {
     member_seed: RandomState,
     members_named: AtomicU64,
     /// Held as long as the broker lives.
-    _lock: File,
+    lock: File,
 }
 
 impl Shared {
@@ -125,6 +125,10 @@ impl RunningBroker {
         if let Err(source) = blocking(&self.shared, flush).await {
             error!(%source, "last flush failed");
         }
+        // Said, and not left to the last owner: a child process may still hold a copy of the open file.
+        if let Err(source) = self.shared.lock.unlock() {
+            warn!(%source, "data directory not unlocked");
+        }
         info!(address = %self.address, "broker stopped");
     }
 }
@@ -152,7 +156,7 @@ fn open(config: Arc<BrokerConfig>) -> Result<Shared, BrokerError> {
         jobs: TaskTracker::new(),
         member_seed: RandomState::new(),
         members_named: AtomicU64::new(0),
-        _lock: lock,
+        lock,
         config: Arc::clone(&config),
     })
 }

@@ -21,7 +21,10 @@ fn is_installed(what: &str, probe: &mut Command) -> bool {
         .status()
         .is_ok_and(|status| status.success());
     if !found {
-        eprintln!("==== SKIPPED: {what} is not installed ====");
+        drop(writeln!(
+            std::io::stderr(),
+            "==== SKIPPED: {what} is not installed ===="
+        ));
     }
     found
 }

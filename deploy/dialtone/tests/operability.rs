@@ -1,5 +1,6 @@
 //! What an operator meets: typing errors, taken ports, probes, and a stop that drains.
 
+use std::io::Write as _;
 mod support;
 
 use std::{fs, net::TcpListener, process::Command, time::Duration};
@@ -71,14 +72,19 @@ async fn a_taken_port_is_named_with_its_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_event_the_change_and_the_complaint_of_the_readme_are_taken_as_they_stand() {
     if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: no curl, so the README's examples were NOT posted");
+        drop(writeln!(
+            std::io::stderr(),
+            "SKIPPED: no curl, so the README's examples were NOT posted"
+        ));
         return;
     }
     let cluster = Cluster::start().await;
     let installation = Installation::new(&cluster, "readme", &Simulation::new(&small(), 1));
     let all = installation.start_ready("all").await;
     let readme = include_str!("../../../README.md");
-    let (_, lines) = readme.split_once("```\nnow=").expect("the block that stamps the time of sending");
+    let (_, lines) = readme
+        .split_once("```\nnow=")
+        .expect("the block that stamps the time of sending");
     let (lines, _) = lines.split_once("```").expect("its end");
     let script = format!("set -eu\nnow={lines}").replace("127.0.0.1:8480", &installation.http.to_string());
     let posted = Command::new("bash")

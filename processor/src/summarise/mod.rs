@@ -427,6 +427,10 @@ fn place_of(s: &Summary) -> impl Ord + '_ {
     (&s.tenant, s.kind, &s.near, &s.far, &s.device_id, s.weight, s.overflow)
 }
 
+/// Original bytes beyond this are cut off: a broker takes messages of 1 MiB unless told otherwise, and a reject that cannot be
+/// written would halt the stage.
+const MAX_ORIGINAL_BYTES: usize = 768 * 1024;
+
 /// The reject of a record that a fold cannot read. It is at a place of a log: encrypting it again would hide nothing.
 pub(crate) fn unreadable(
     record: &LogRecord,
@@ -437,18 +441,24 @@ pub(crate) fn unreadable(
     let (topic, partition) = record.place;
     let text = |value: &str| Text::lenient(value);
     let place = format!("{}/{partition}/{}", topic.suffix(), record.offset);
+    let kept = frame.slice(..frame.len().min(MAX_ORIGINAL_BYTES));
+    let cut = if kept.len() < frame.len() {
+        format!("; only the first {} of its {} bytes are kept", kept.len(), frame.len())
+    } else {
+        String::new()
+    };
     #[allow(clippy::expect_used, reason = "constants and numbers are texts")]
     Reject {
         reject_id: text(&place).expect("a text"),
         tenant: None,
         door: text(topic.suffix()).expect("a text"),
         reason: text("unreadable_record").expect("a text"),
-        detail: why.to_string(),
+        detail: format!("{why}{cut}"),
         rejected_at: now.unwrap_or_default(),
         position: Some(record.offset),
         encryption: text("none").expect("a text"),
         key_id: None,
-        original: frame.to_vec(),
+        original: kept.to_vec(),
     }
 }
 

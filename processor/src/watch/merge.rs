@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// Numbers whose bytes are remembered, to notice two writers that disagree.
 const REMEMBERED_NUMBERS: usize = 4096;
 
+/// What is reported so far ahead of its log's clock is not waited for.
+const FAR_AHEAD: i64 = 5 * dialtone_schemas::time::MINUTE;
+
 /// Where an item stands in the order: tick, kind, class, window, leaf (or id), topic, partition, number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rank {
@@ -182,13 +185,41 @@ impl<T> Merge<T> {
         }
     }
 
-    /// The tick of something reported at `time`: a minute later, but never one that the place's clock has passed. The
-    /// flag says that it is late.
+    /// The tick of something reported at `time`: a minute later, but never one that the place's clock has passed, nor one in a
+    /// future that nobody has seen: nothing is held for years. The flag says that it is one of these, folded at the next tick.
     pub fn tick_of_report(&self, place: Place, time: EventTime) -> (Tick, bool) {
         let nominal = Tick::ceil(time.plus(dialtone_schemas::time::MINUTE));
         match self.inputs.get(&place).and_then(|input| input.clock) {
-            Some(clock) if nominal <= Tick::floor(clock) => (Tick::floor(clock).next(), true),
+            Some(clock) if nominal <= Tick::floor(clock) || time.since(clock) > FAR_AHEAD => {
+                (Tick::floor(clock).next(), true)
+            }
             _ => (nominal, false),
+        }
+    }
+
+    /// A place is given up until `time` by a record in its log: what comes behind that for ticks until then is late, whatever
+    /// the others have reached meanwhile.
+    pub fn absent(&mut self, place: Place, time: EventTime) {
+        if let Some(input) = self.inputs.get_mut(&place) {
+            let until = Tick::floor(time);
+            input.absent_until = Some(input.absent_until.map_or(until, |known| known.max(until)));
+        }
+        self.clock(place, time);
+    }
+
+    /// Is this place given up for that tick?
+    pub fn is_given_up(&self, place: Place, tick: Tick) -> bool {
+        let until = self.inputs.get(&place).and_then(|input| input.absent_until);
+        until.is_some_and(|until| tick <= until)
+    }
+
+    /// Does the next tick wait for this place?
+    pub fn waits_for(&self, place: Place) -> bool {
+        let clock = self.inputs.get(&place).and_then(|input| input.clock);
+        match (clock, self.next_tick) {
+            (Some(clock), Some(next)) => clock < next.time(),
+            (clock, None) => clock.is_none(),
+            (None, Some(_)) => true,
         }
     }
 

@@ -51,8 +51,10 @@ pub struct Counts {
     pub folded: u64,
     /// Could not be read.
     pub rejected: u64,
-    /// Came behind the fold: summaries of a partition given up are dropped, all else is folded at the next tick.
+    /// Summaries of a partition given up, dropped.
     pub late: u64,
+    /// Changes, complaints and control records behind or far ahead of their log's clock: among those folded, at the next tick.
+    pub flagged: u64,
     /// Numbers seen before.
     pub repeats: u64,
     /// Numbers beyond a gap; they come again.
@@ -152,6 +154,7 @@ impl Watch {
                 self.counts.folded += 1;
                 self.merge.clock(record.place, summary.tick.time());
             }
+            Numbered::Next if self.merge.is_given_up(record.place, summary.tick) => self.counts.late += 1,
             Numbered::Next => {
                 let rank = Rank::of_summary(&summary, partition);
                 if !self.merge.hold(rank, Item::Summary(Box::new(summary))) {
@@ -174,11 +177,11 @@ impl Watch {
             Err(error) => return self.reject(record, frame, &error),
         };
         let (time, id) = when(&report);
-        let (mut tick, late) = self.merge.tick_of_report(record.place, time);
+        let (mut tick, flagged) = self.merge.tick_of_report(record.place, time);
         if let Some(next) = self.merge.next_tick() {
             tick = tick.max(next);
         }
-        self.counts.late += u64::from(late);
+        self.counts.flagged += u64::from(flagged);
         let rank = Rank::of_id(tick, id, record.place, record.offset);
         self.merge.hold(rank, item(Box::new(report)));
         Ok(())
@@ -311,7 +314,8 @@ impl Fold for Watch {
         self.merge.input(record.place, record.offset)?;
         match &record.payload {
             Payload::Value(frame) => self.value(record, frame)?,
-            Payload::Clock(time) | Payload::Absent(time) => self.merge.clock(record.place, *time),
+            Payload::Clock(time) => self.merge.clock(record.place, *time),
+            Payload::Absent(time) => self.merge.absent(record.place, *time),
             Payload::Config(_) | Payload::Empty => {}
         }
         self.fold()
@@ -327,7 +331,12 @@ impl Fold for Watch {
     }
 
     fn wants(&self, place: Place) -> bool {
-        self.merge.held() < MAX_HELD && !self.merge.is_ahead(place, self.config.max_ahead.micros())
+        let has_room = self.merge.held() < MAX_HELD || self.merge.waits_for(place);
+        has_room && !self.merge.is_ahead(place, self.config.max_ahead.micros())
+    }
+
+    fn waits_for(&self, place: Place) -> bool {
+        self.merge.waits_for(place)
     }
 
     fn clock(&self, place: Place) -> Option<EventTime> {

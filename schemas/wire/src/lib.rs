@@ -7,7 +7,6 @@ pub mod config;
 pub mod consume;
 pub mod echo;
 pub mod fold;
-pub mod ledger;
 pub mod log;
 pub mod produce;
 pub mod publish;

@@ -25,7 +25,7 @@ use crate::{
     fold::{
         chain::Chain,
         driver::{DriveError, Driver, Limits, Outcome, Settled},
-        live::{self, Absence, Idle, Standing},
+        live::{self, Absence, Idle, Patience, Standing},
         store::Store,
     },
     registry::Translator,
@@ -39,6 +39,8 @@ const QUIET: Duration = Duration::from_millis(20);
 const BUSY: Duration = Duration::from_millis(2);
 /// How often the live rules, the numbers and the observer have their turn.
 const LOOK: Duration = Duration::from_secs(1);
+/// A configuration that the fold has not read after so long is written again.
+const WRITTEN_AGAIN: Duration = Duration::from_secs(60);
 /// How often the status is renewed.
 const STATUS: Duration = Duration::from_millis(100);
 /// The pause after the first failed delivery or store access; it doubles up to [`LONGEST_PAUSE`].
@@ -84,6 +86,8 @@ pub struct Stage<F> {
     pub limits: Limits,
     /// Is the log being written as we read? Then silence is told from the wall clock; never for a backtest or a demo.
     pub live: bool,
+    /// How long silence is waited for, when live.
+    pub patience: Patience,
     /// How long a shutdown or a handover may take.
     pub drain: Duration,
 }
@@ -111,6 +115,7 @@ impl<F: Fold> Stage<F> {
             last_word: None,
             limits: Limits::default(),
             live: true,
+            patience: Patience::default(),
             drain: Duration::from_secs(10),
         }
     }
@@ -264,7 +269,8 @@ struct Task<F> {
     /// After a failure nothing is tried before this.
     not_before: Duration,
     pause: Duration,
-    config_written: bool,
+    /// When a changed configuration was last written; again after [`WRITTEN_AGAIN`], if the fold still has another.
+    config_written: Option<Duration>,
     read: BTreeMap<Place, u64>,
 }
 
@@ -436,7 +442,7 @@ impl<F: Fold> Loop<'_, F> {
                 sending: None,
                 not_before: Duration::ZERO,
                 pause: FIRST_PAUSE,
-                config_written: false,
+                config_written: None,
                 read: BTreeMap::new(),
             });
         }
@@ -490,7 +496,10 @@ impl<F: Fold> Loop<'_, F> {
         for task in &mut self.tasks {
             for place in &task.places {
                 let mut left = TURN;
-                while left > 0 && task.driver.has_room(&self.stage.limits) && task.driver.fold().wants(*place) {
+                while left > 0
+                    && task.driver.has_room_for(*place, &self.stage.limits)
+                    && task.driver.fold().wants(*place)
+                {
                     let Some(record) = self.consumer.take(*place) else {
                         break;
                     };
@@ -546,20 +555,23 @@ impl<F: Fold> Loop<'_, F> {
                     Err(error) => return Err(self.drive(error)),
                 }
             }
-            self.send(at);
+            self.send(at, now);
         }
         Ok(())
     }
 
     /// Begins to send the outbox, and writes a changed configuration into the log.
-    fn send(&mut self, at: usize) {
+    fn send(&mut self, at: usize, now: Duration) {
         let task = &mut self.tasks[at];
         if task.sending.is_none() && !task.driver.outgoing().is_empty() {
             let (publisher, records) = (Arc::clone(&self.with.publisher), task.driver.outgoing().to_vec());
             task.sending = Some(self.runtime.spawn(async move { publisher.publish(records).await }));
         }
-        if let (false, Some(config_record)) = (task.config_written, &self.stage.config_record) {
-            task.config_written = true;
+        let is_due = task
+            .config_written
+            .is_none_or(|written| now.saturating_sub(written) >= WRITTEN_AGAIN);
+        if let (true, Some(config_record)) = (is_due, &self.stage.config_record) {
+            task.config_written = Some(now);
             if let Some(json) = config_record(task.driver.fold()) {
                 let place = task.places[0];
                 tracing::info!(
@@ -649,13 +661,17 @@ impl<F: Fold> Loop<'_, F> {
         self.have_the_last_word();
         if self.stage.live && self.writing.is_empty() {
             for (place, payload) in self.silence(now) {
-                tracing::info!(
-                    topic = place.0.suffix(),
-                    partition = place.1,
-                    ?payload,
-                    "silence is written into the log"
-                );
-                metrics::counter!("dialtone_silence_total", "topic" => place.0.suffix()).increment(1);
+                if let Payload::Absent(until) = &payload {
+                    tracing::warn!(topic = place.0.suffix(), partition = place.1, %until, "partition given up: no marker");
+                    metrics::counter!("dialtone_absent_total", "partition" => place.1.to_string()).increment(1);
+                } else {
+                    tracing::info!(
+                        topic = place.0.suffix(),
+                        partition = place.1,
+                        "silence is written into the log"
+                    );
+                    metrics::counter!("dialtone_silence_total", "topic" => place.0.suffix()).increment(1);
+                }
                 self.write(place, payload);
             }
         }
@@ -685,7 +701,7 @@ impl<F: Fold> Loop<'_, F> {
 
     /// What the live rules have to say.
     fn silence(&mut self, now: Duration) -> Vec<(Place, Payload)> {
-        let wall = live::wall(SystemTime::now());
+        let (wall, patience) = (live::wall(SystemTime::now()), self.stage.patience);
         let mut standings = BTreeMap::new();
         for task in &self.tasks {
             for place in &task.places {
@@ -705,12 +721,14 @@ impl<F: Fold> Loop<'_, F> {
         for (place, standing) in &standings {
             // The summaries' clock is their markers, which only summarise writes.
             if place.0 != Topic::Summaries
-                && let Some(time) = self.idle.look(*place, *standing, now, wall)
+                && let Some(time) = self.idle.look(*place, *standing, now, wall, patience.idle)
             {
                 records.push((*place, Payload::Clock(time)));
             }
         }
-        let absent = self.absence.look(&standings, |place| place.0 == Topic::Summaries, now);
+        let absent = self
+            .absence
+            .look(&standings, |place| place.0 == Topic::Summaries, now, patience.absent);
         records.extend(
             absent
                 .into_iter()

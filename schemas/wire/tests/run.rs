@@ -5,12 +5,14 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use dialtone_schemas::topic::Topic;
+use dialtone_processor::{Watch, WatchConfig};
+use dialtone_schemas::{EventTime, Summary, Tick, avro, time, topic::Topic};
 use dialtone_wire::{
-    Payload,
+    OutRecord, Payload,
     consume::ConsumeError,
     fold::{
         driver::Limits,
+        live::Patience,
         store::{Fault, MemoryStore},
     },
     run::{Reads, RunError, Running, Stage, Surroundings, start},
@@ -388,4 +390,96 @@ async fn an_older_word_that_comes_last_in_a_compacted_topic_is_contradicted() {
     let (records, last) = last_of(b"a").await;
     assert_eq!(last, "5");
     assert!(records <= 8, "what is right is not said again and again: {records}");
+}
+
+fn at(seconds: i64) -> EventTime {
+    EventTime::from_micros(seconds * time::SECOND)
+}
+
+/// The clock of an event partition that hears nothing more follows the wall clock, so that total silence is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_at_the_end_of_a_log_is_written_into_it() {
+    let cluster = Cluster::start(1).await;
+    let with = surroundings(&cluster).await;
+    publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
+    let mut stage = stage(&cluster);
+    stage.live = true;
+    stage.patience.idle = Duration::from_millis(100);
+    let before = dialtone_wire::fold::live::wall(std::time::SystemTime::now());
+    let mut running = start(stage, with.clone()).unwrap();
+    let deadline = std::time::Instant::now() + support::DEADLINE;
+    let told = loop {
+        let log = cluster.read((Topic::Events, 0)).await;
+        if let Some(Payload::Clock(told)) = log.last().map(|record| record.payload.clone()) {
+            break told;
+        }
+        assert!(std::time::Instant::now() < deadline, "silence is never told");
+    };
+    running.stop();
+    running.finished().await.unwrap();
+    assert!(
+        told > before.plus(-time::SECOND),
+        "the wall clock, a tenth of a second ago"
+    );
+}
+
+/// Two partitions of summaries: one has markers until 2000 s, the other none since 1000 s. What watch waits for is given up in
+/// that partition's own log, as far as all the others have got.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_stays_behind_is_given_up_in_its_own_log() {
+    let cluster = Cluster::start(2).await;
+    let with = surroundings(&cluster).await;
+    let marker = |partition, number, seconds| OutRecord {
+        payload: Payload::Value(
+            avro::built_in_frame_from(&Summary::marker(number, Tick::floor(at(seconds))))
+                .unwrap()
+                .into(),
+        ),
+        ..control(Topic::Summaries, partition, Payload::Empty)
+    };
+    let places = [(Topic::Changes, 2), (Topic::Complaints, 2), (Topic::Control, 1)];
+    let clocks = |seconds| {
+        let of = move |(topic, count)| (0..count).map(move |p| control(topic, p, Payload::Clock(at(seconds))));
+        places.into_iter().flat_map(of).collect::<Vec<_>>()
+    };
+    publish(
+        &*with.publisher,
+        vec![marker(0, 0, 1000), marker(1, 0, 1000), marker(0, 1, 2000)],
+    )
+    .await;
+    publish(&*with.publisher, [clocks(1000), clocks(2000)].concat()).await;
+    let reads = vec![Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control];
+    let group = format!("{}-watch", cluster.kafka.topic_prefix);
+    let mut stage = Stage::new(
+        "watch",
+        &group,
+        Reads::All(reads),
+        Box::new(|first| {
+            Watch::new(
+                WatchConfig::default(),
+                first.iter().map(|(place, offset)| (*place, *offset)),
+            )
+        }),
+    );
+    stage.patience = Patience {
+        absent: Duration::from_secs(3),
+        ..Patience::default()
+    };
+    let mut running = start(stage, with.clone()).unwrap();
+    let deadline = std::time::Instant::now() + support::DEADLINE;
+    for number in 2.. {
+        publish(&*with.publisher, vec![marker(0, number, 2000 + 10 * number)]).await;
+        let log = cluster.read((Topic::Summaries, 1)).await;
+        if log.last().map(|record| record.payload.clone()) == Some(Payload::Absent(at(2000))) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "never given up: {:?}", log.last());
+    }
+    running.stop();
+    running.finished().await.unwrap();
+    let other = cluster.read((Topic::Summaries, 0)).await;
+    assert!(
+        other.iter().all(|record| matches!(record.payload, Payload::Value(_))),
+        "only the one behind"
+    );
 }

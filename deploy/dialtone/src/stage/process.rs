@@ -8,7 +8,7 @@ use dialtone_processor::{Summarise, Watch};
 use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, topic::Topic};
 use dialtone_wire::{
     OutRecord, Payload, Publish,
-    fold::store::FolderStore,
+    fold::store::{FolderStore, probe},
     run::{Reads, Running, Stage, Status, Surroundings, start},
 };
 use tokio::sync::Mutex;
@@ -108,7 +108,9 @@ async fn configure(config: &Config, wire: &Wire) -> Result<()> {
 }
 
 fn surroundings(wire: &Wire, state: &Path) -> Result<Surroundings> {
-    let store = FolderStore::open(state).with_context(|| format!("processor.state_dir {}", state.display()))?;
+    let of_state = || format!("processor.state_dir {}", state.display());
+    let store = FolderStore::open(state).with_context(of_state)?;
+    probe(&store).with_context(of_state)?;
     Ok(Surroundings {
         kafka: wire.kafka.clone(),
         store: Arc::new(store),

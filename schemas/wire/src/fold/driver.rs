@@ -253,6 +253,11 @@ impl<F: Fold> Driver<F> {
         self.records < 2 * limits.records && self.bytes < 2 * limits.bytes && self.unsaved.len() < 2 * limits.outbox
     }
 
+    /// May more of this place be absorbed? A place that the fold waits for always may: no checkpoint comes before it goes on.
+    pub fn has_room_for(&self, place: Place, limits: &Limits) -> bool {
+        self.has_room(limits) || self.fold.waits_for(place)
+    }
+
     /// The next record of one of the fold's places.
     pub fn absorb(&mut self, record: &LogRecord) -> Result<(), DriveError> {
         let absorbed = self.fold.absorb(record);

@@ -12,6 +12,24 @@ pub const IDLE: Duration = Duration::from_secs(120);
 /// A partition of the summaries without a marker for so long, while others are ahead, is given up.
 pub const ABSENT: Duration = Duration::from_secs(600);
 
+/// How long silence is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Before a clock is moved, and how far it stays behind the wall clock then: [`IDLE`].
+    pub idle: Duration,
+    /// Before a partition is given up: [`ABSENT`].
+    pub absent: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            idle: IDLE,
+            absent: ABSENT,
+        }
+    }
+}
+
 /// What is known of one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -33,7 +51,14 @@ impl Idle {
     /// Looks at one place. Answers the clock record that is to be written into it.
     ///
     /// A backlog is never overtaken: nothing is written before the log's end is reached.
-    pub fn look(&mut self, place: Place, standing: Standing, now: Duration, wall: EventTime) -> Option<EventTime> {
+    pub fn look(
+        &mut self,
+        place: Place,
+        standing: Standing,
+        now: Duration,
+        wall: EventTime,
+        patience: Duration,
+    ) -> Option<EventTime> {
         let (known, since) = self.moved.entry(place).or_insert((standing, now));
         let moved = match standing.clock {
             Some(clock) => known.clock != Some(clock),
@@ -43,9 +68,10 @@ impl Idle {
             *since = now;
         }
         *known = standing;
-        let behind = wall.plus(-i64::try_from(IDLE.as_micros()).unwrap_or(i64::MAX));
-        let due =
-            standing.at_end && now.saturating_sub(*since) >= IDLE && standing.clock.is_none_or(|clock| clock < behind);
+        let behind = wall.plus(-i64::try_from(patience.as_micros()).unwrap_or(i64::MAX));
+        let due = standing.at_end
+            && now.saturating_sub(*since) >= patience
+            && standing.clock.is_none_or(|clock| clock < behind);
         due.then(|| {
             *since = now; // not again before it could have been read
             behind
@@ -74,6 +100,7 @@ impl Absence {
         all: &BTreeMap<Place, Standing>,
         may_be_absent: impl Fn(Place) -> bool,
         now: Duration,
+        patience: Duration,
     ) -> Vec<(Place, Tick)> {
         for (place, standing) in all {
             let (clock, since) = self.moved.entry(*place).or_insert((standing.clock, now));
@@ -87,8 +114,12 @@ impl Absence {
         }
         let stuck = |place: &Place| {
             let since = self.moved.get(place).map_or(now, |(_, since)| *since);
-            may_be_absent(*place) && all[place].at_end && now.saturating_sub(since) >= ABSENT
+            may_be_absent(*place) && all[place].at_end && now.saturating_sub(since) >= patience
         };
+        // When all of them stand still, it is their writer that is down, and nobody is ahead.
+        if !all.keys().any(|place| may_be_absent(*place) && !stuck(place)) {
+            return Vec::new();
+        }
         let moving = all.iter().filter(|(place, _)| !stuck(place));
         // One that has not begun yet holds the others back rightly.
         let reached = moving
@@ -148,25 +179,31 @@ mod tests {
     #[test]
     fn silence_at_the_logs_end_moves_the_clock_after_two_minutes_and_a_backlog_never() {
         let mut idle = Idle::default();
-        assert_eq!(idle.look(P, standing(Some(1000), true), secs(0), at(1000)), None);
-        assert_eq!(idle.look(P, standing(Some(1000), true), secs(119), at(1119)), None);
+        assert_eq!(idle.look(P, standing(Some(1000), true), secs(0), at(1000), IDLE), None);
         assert_eq!(
-            idle.look(P, standing(Some(1000), false), secs(121), at(1121)),
+            idle.look(P, standing(Some(1000), true), secs(119), at(1119), IDLE),
+            None
+        );
+        assert_eq!(
+            idle.look(P, standing(Some(1000), false), secs(121), at(1121), IDLE),
             None,
             "not at the end"
         );
         assert_eq!(
-            idle.look(P, standing(Some(1000), true), secs(122), at(1122)),
+            idle.look(P, standing(Some(1000), true), secs(122), at(1122), IDLE),
             Some(at(1002))
         );
         assert_eq!(
-            idle.look(P, standing(Some(1000), true), secs(123), at(1123)),
+            idle.look(P, standing(Some(1000), true), secs(123), at(1123), IDLE),
             None,
             "not twice before it is read"
         );
-        assert_eq!(idle.look(P, standing(Some(1002), true), secs(124), at(1124)), None);
         assert_eq!(
-            idle.look(P, standing(Some(1002), true), secs(244), at(1244)),
+            idle.look(P, standing(Some(1002), true), secs(124), at(1124), IDLE),
+            None
+        );
+        assert_eq!(
+            idle.look(P, standing(Some(1002), true), secs(244), at(1244), IDLE),
             Some(at(1124))
         );
     }
@@ -177,12 +214,18 @@ mod tests {
         for second in 0..1000_u32 {
             let clock = 1000 + i64::from(second / 60);
             assert_eq!(
-                idle.look(P, standing(Some(clock), true), secs(second.into()), at(9000)),
+                idle.look(P, standing(Some(clock), true), secs(second.into()), at(9000), IDLE),
                 None
             );
         }
-        assert_eq!(idle.look(P, standing(Some(20_000), true), secs(1000), at(9000)), None);
-        assert_eq!(idle.look(P, standing(Some(20_000), true), secs(2000), at(9000)), None);
+        assert_eq!(
+            idle.look(P, standing(Some(20_000), true), secs(1000), at(9000), IDLE),
+            None
+        );
+        assert_eq!(
+            idle.look(P, standing(Some(20_000), true), secs(2000), at(9000), IDLE),
+            None
+        );
     }
 
     #[test]
@@ -194,7 +237,7 @@ mod tests {
                 (B, standing(Some(b), true)),
                 (C, standing(Some(c), true)),
             ]);
-            absence.look(&all, |place| place.0 == Topic::Summaries, secs(now))
+            absence.look(&all, |place| place.0 == Topic::Summaries, secs(now), ABSENT)
         };
         assert_eq!(look(100, 100, 100, 0), []);
         assert_eq!(look(650, 100, 640, 599), [], "not yet");
@@ -211,11 +254,25 @@ mod tests {
     }
 
     #[test]
+    fn when_all_summaries_stand_still_nobody_is_given_up() {
+        let mut absence = Absence::default();
+        for (now, c) in [(0, 100), (1200, 2000)] {
+            let all = BTreeMap::from([
+                (A, standing(Some(100), true)),
+                (B, standing(Some(100), true)),
+                (C, standing(Some(c), true)),
+            ]);
+            let look = absence.look(&all, |place| place.0 == Topic::Summaries, secs(now), ABSENT);
+            assert_eq!(look, [], "summarise is down");
+        }
+    }
+
+    #[test]
     fn a_reader_that_is_not_at_the_logs_end_gives_nobody_up() {
         let mut absence = Absence::default();
         for (now, clock) in [(0, 100), (1200, 2000)] {
             let all = BTreeMap::from([(A, standing(Some(clock), true)), (B, standing(Some(100), false))]);
-            assert_eq!(absence.look(&all, |_| true, secs(now)), []);
+            assert_eq!(absence.look(&all, |_| true, secs(now), ABSENT), []);
         }
     }
 }

@@ -29,6 +29,12 @@ pub trait Fold {
     /// Does it want more of this place now? False while the place is too far ahead of the others.
     fn wants(&self, place: Place) -> bool;
 
+    /// Can it not go on before it has read more of this place? Such a place is read even while checkpoints are waited for: else
+    /// a bound would hold back the very record that frees it.
+    fn waits_for(&self, _place: Place) -> bool {
+        false
+    }
+
     /// How far event time has got on this place, for a live driver's rules of silence; none before the first record, or if
     /// the fold does not tell.
     fn clock(&self, _place: Place) -> Option<EventTime> {
