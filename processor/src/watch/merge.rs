@@ -292,6 +292,31 @@ mod tests {
     const A: Place = (Topic::Summaries, 0);
     const B: Place = (Topic::Summaries, 1);
 
+    /// F-3: whether B has reached 200 s when A's record comes must not matter; the absent record in A's own log decides.
+    #[test]
+    fn what_comes_behind_an_absent_record_is_late_whatever_the_others_have_reached() {
+        let mut merge: Merge<()> = Merge::new([(A, 0), (B, 0)]);
+        merge.clock(A, at(100));
+        merge.clock(B, at(100));
+        merge.absent(A, at(200));
+        assert!(merge.is_given_up(A, Tick::floor(at(200))));
+        assert!(!merge.is_given_up(A, Tick::floor(at(210))) && !merge.is_given_up(B, Tick::floor(at(200))));
+        assert_eq!(merge.clock_of(A), Some(at(200)));
+        assert!(merge.waits_for(B) && !merge.waits_for(A), "the next tick is 110 s");
+    }
+
+    /// The log's clock stands at 1000 s. 1300 s is told a minute later; 1301 s is more than five minutes ahead, like 2099.
+    #[test]
+    fn what_is_reported_from_a_far_future_is_folded_at_the_next_tick() {
+        let mut merge: Merge<()> = Merge::new([(A, 0)]);
+        merge.clock(A, at(1000));
+        let tick = |seconds| Tick::floor(at(seconds));
+        assert_eq!(merge.tick_of_report(A, at(1300)), (tick(1360), false));
+        assert_eq!(merge.tick_of_report(A, at(1301)), (tick(1010), true));
+        assert_eq!(merge.tick_of_report(A, at(4_070_908_800)), (tick(1010), true));
+        assert_eq!(merge.tick_of_report(A, at(900)), (tick(1010), true), "late");
+    }
+
     /// F-3: arrival order means nothing.
     #[test]
     fn a_tick_is_released_when_the_slowest_place_has_reached_it_and_in_one_order() {
