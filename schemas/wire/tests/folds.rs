@@ -9,7 +9,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use dialtone_processor::{Summarise, SummariseConfig, Watch, WatchConfig};
-use dialtone_schemas::{Alert, Event, EventTime, Incident, Summary, avro, time, topic::Topic};
+use dialtone_schemas::{
+    Alert, Change, Complaint, Event, EventTime, Incident, Summary, avro, measure::Ratio, time, topic::Topic,
+};
 use dialtone_wire::{
     Delivered, Delivery, Fold, LogRecord, OutRecord, Payload, Place, PublishError,
     fold::{
@@ -22,7 +24,7 @@ use dialtone_wire::{
 const PARTITIONS: i32 = 4;
 const MINUTES: i64 = 100;
 const CALLS: i64 = 6;
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 150;
 const START: i64 = 1_772_442_000_000_000; // 2026-03-02 09:00 UTC
 
 /// Small, seeded, and the same everywhere.
@@ -52,7 +54,8 @@ fn at(micros: i64) -> EventTime {
     EventTime::from_micros(START + micros)
 }
 
-/// Calls of three sites in every minute; one site turns bad after an hour. Some reports come twice, some late, one from the
+/// Calls of three sites in every minute; one site turns bad after an hour. Some reports come twice, some late, some from the
+/// future, some again in a higher revision that says something else; changes and complaints, some of them late or from the
 /// future; clocks in every log.
 fn input() -> Logs {
     let mut dice = Dice(99);
@@ -64,28 +67,39 @@ fn input() -> Logs {
                 let site = ["berlin", "paris", "oslo"][dice.below(3)];
                 let bad = site == "paris" && minute >= 60 && !dice.one_in(4);
                 let late = if dice.one_in(40) { 30 } else { 0 };
-                let end = at((minute - late) * time::MINUTE + call * 7 * time::SECOND);
+                let ahead = if dice.one_in(60) { time::DAY } else { 0 };
+                let end = at((minute - late) * time::MINUTE + call * 7 * time::SECOND + ahead);
                 let text = |name: &str| format!("{name}-{minute}-{partition}-{call}");
                 let id = dialtone_schemas::event::EventId::derive([text("e").as_str()]);
                 let json = serde_json::json!({
                     "event_id": id.to_string(), "tenant": "acme", "source": "http", "kind": "interval", "call_id": text("c"),
-                    "start": micros(end.plus(-time::MINUTE)), "end": micros(end), "received_at": micros(end.plus(late * time::MINUTE)),
+                    "start": micros(end.plus(-time::MINUTE)), "end": micros(end), "received_at": micros(end.plus(late * time::MINUTE - ahead)),
                     "near": {"site": site, "segment": format!("{site}-{}", call % 2), "headset": format!("h{}", dice.below(3))},
                     "packets": {"loss_ratio": if bad { 0.2 } else { 0.001 }},
                     "delay": {"jitter_ms": if bad { 80.0 } else { 4.0 }, "rtt_ms": 40.0},
                 });
-                let event: Event = serde_json::from_value(json).unwrap();
+                let mut event: Event = serde_json::from_value(json).unwrap();
                 let frame: Bytes = avro::built_in_frame_from(&event).unwrap().into();
                 for _ in 0..if dice.one_in(10) { 2 } else { 1 } {
                     log.push((Bytes::from(text("acme|c")), Payload::Value(frame.clone())));
+                }
+                if dice.one_in(12) {
+                    event.revision += 1;
+                    event.packets.loss_ratio = Some(Ratio::new(if bad { 0.001 } else { 0.2 }).unwrap());
+                    let revised = avro::built_in_frame_from(&event).unwrap().into();
+                    log.push((Bytes::from(text("acme|c")), Payload::Value(revised)));
                 }
             }
             log.push((Bytes::new(), Payload::Clock(at((minute + 1) * time::MINUTE))));
         }
         for place in others() {
-            logs.entry(place)
-                .or_default()
-                .push((Bytes::new(), Payload::Clock(at((minute + 1) * time::MINUTE))));
+            let log = logs.entry(place).or_default();
+            // Every seventh minute something is told: of now, of an hour ago, or of next year.
+            if (minute + i64::from(place.1)) % 7 == 0 {
+                let when = [0, -time::HOUR, 365 * time::DAY][dice.below(3)];
+                log.extend(report(place, minute, at(minute * time::MINUTE + when)));
+            }
+            log.push((Bytes::new(), Payload::Clock(at((minute + 1) * time::MINUTE))));
         }
     }
     for place in logs.keys().copied().collect::<Vec<_>>() {
@@ -93,6 +107,29 @@ fn input() -> Logs {
         logs.entry(place).or_default().push((Bytes::new(), end));
     }
     logs
+}
+
+/// A change or a complaint about the site that turns bad.
+fn report((topic, partition): Place, minute: i64, when: EventTime) -> Option<(Bytes, Payload)> {
+    let id = format!("{}-{minute}-{partition}", topic.suffix());
+    let frame = match topic {
+        Topic::Changes => {
+            let change: Change = serde_json::from_value(serde_json::json!({
+                "change_id": id, "tenant": "acme", "kind": "route", "started_at": micros(when), "scope": {"site": ["paris"]},
+            }))
+            .unwrap();
+            avro::built_in_frame_from(&change)
+        }
+        Topic::Complaints => {
+            let complaint: Complaint = serde_json::from_value(serde_json::json!({
+                "complaint_id": id, "tenant": "acme", "complained_at": micros(when), "near": {"site": "paris"},
+            }))
+            .unwrap();
+            avro::built_in_frame_from(&complaint)
+        }
+        _ => return None,
+    };
+    Some((Bytes::from(id), Payload::Value(frame.unwrap().into())))
 }
 
 fn micros(time: EventTime) -> serde_json::Value {
