@@ -12,6 +12,7 @@ const MAX_UNKNOWN: usize = 10;
 /// Reads one JSON object. A key that means nothing here is refused with its path, so that a typo cannot lose a figure
 /// silently; so is a value out of range.
 pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
+    let json = without_mark(json);
     refuse_deep(json)?;
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
@@ -32,6 +33,11 @@ pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
             format!("unknown field {}", unknown.join(", ")),
         ))
     }
+}
+
+/// Without the byte-order mark that some systems write before UTF-8.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 fn refusal(error: &serde_json::Error, path: &str) -> Refusal {
@@ -80,6 +86,11 @@ mod tests {
 
     fn refused(json: &str) -> Refusal {
         read::<Event>(json.as_bytes()).expect_err("refused")
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_line() {
+        assert!(read::<Event>(format!("\u{feff}{EVENT}").as_bytes()).is_ok());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    receive::json::refuse_deep,
+    receive::json::{refuse_deep, without_mark},
     refusal::{Reason, Refusal},
     service::{Content, Report},
 };
@@ -39,6 +39,7 @@ pub fn reports(body: &Bytes) -> Vec<Report> {
 
 /// One record, an array, or a page.
 fn records(body: &[u8]) -> Result<Vec<Value>, Refusal> {
+    let body = without_mark(body);
     refuse_deep(body)?;
     let parsed =
         serde_json::from_slice(body).map_err(|error| Refusal::new(Reason::MalformedJson, error.to_string()))?;

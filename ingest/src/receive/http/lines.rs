@@ -1,5 +1,7 @@
 //! A body's lines: one object, an array of objects, or one object a line. Each keeps the bytes it was sent with.
 
+use crate::receive::json::without_mark;
+
 /// How a body is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lines {
@@ -11,7 +13,7 @@ pub(super) enum Lines {
 
 /// The values with their position: the line, or the place in the array, counted from 1.
 pub(super) fn split(body: &[u8], lines: Lines) -> Vec<(i64, &[u8])> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = without_mark(body);
     let whole = body.trim_ascii();
     match lines {
         Lines::Newline => by_line(body),
