@@ -210,3 +210,25 @@ fn the_lake_has_only_types_that_every_reader_accepts() {
             .for_each(|f| check(f.name(), f.data_type()));
     }
 }
+
+/// A few bytes may announce gigabytes: a block of 2^63 items, a text of 2^40 bytes. Behind every beginning of a valid frame each of
+/// them must be refused or read as something else, at once and without the memory.
+#[test]
+fn a_frame_that_announces_more_than_it_holds_is_refused_at_once() {
+    const BOMBS: [&[u8]; 4] = [
+        &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+        &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+        &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40],
+        &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40],
+    ];
+    let frame = avro::built_in_frame_from(&event()).unwrap();
+    let header = frame.len() - avro::split_frame(&frame).unwrap().1.len();
+    let mut refused = 0;
+    for cut in header..frame.len() {
+        for bomb in BOMBS {
+            let armed = [&frame[..cut], bomb].concat();
+            refused += usize::from(avro::record_from_built_in_frame::<Event>(&armed).is_err());
+        }
+    }
+    assert_eq!(refused, BOMBS.len() * (frame.len() - header), "not one is an event");
+}

@@ -555,6 +555,30 @@ mod tests {
         assert!(read(r#"{"partition": 8}"#).is_err());
     }
 
+    /// What librdkafka would do of itself, and must not: commit what is not done, begin anywhere, spread keys its own way.
+    #[test]
+    fn what_promises_rest_on_is_set_whatever_the_file_says() {
+        let config = with(&[("linger.ms", "50")]);
+        let consumer = config.client(Role::Consumer { group: "g" });
+        for (key, value) in [
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "error"),
+            ("check.crcs", "true"),
+            ("group.id", "g"),
+        ] {
+            assert_eq!(consumer.get(key), Some(value), "{key}");
+        }
+        let producer = config.client(Role::Producer);
+        for (key, value) in [
+            ("enable.idempotence", "true"),
+            ("partitioner", "murmur2_random"),
+            ("linger.ms", "50"),
+        ] {
+            assert_eq!(producer.get(key), Some(value), "{key}");
+        }
+    }
+
     #[test]
     fn this_build_has_the_features_it_promises() {
         let features = builtin_features();
