@@ -12,6 +12,7 @@ pub mod produce;
 pub mod publish;
 pub mod registry;
 pub mod run;
+mod running;
 pub mod topics;
 
 pub use config::KafkaConfig;
