@@ -398,18 +398,13 @@ impl<F: Fold> Loop<'_, F> {
     fn recover(&self, chain: &Chain, places: &[Place], stop: &AtomicBool) -> Result<Option<Driver<F>>, RunError> {
         let mut pause = FIRST_PAUSE;
         while !stop.load(Ordering::Acquire) {
-            let reason = match self.consumer.first_offsets(places) {
-                Err(error @ ConsumeError::Broker { .. }) => error.to_string(),
-                Err(error) => return Err(self.consume(error)),
-                Ok(first) => {
-                    let fresh = || (self.stage.fresh)(&first);
-                    let now = self.begun.elapsed();
-                    match Driver::recover(chain.clone(), &self.partitions, &self.stage.config_hash, now, fresh) {
-                        Ok(driver) => return Ok(Some(driver)),
-                        Err(error) if error.is_store() => error.to_string(),
-                        Err(error) => return Err(self.drive(error)),
-                    }
+            let reason = match self.try_recover(chain, places) {
+                Ok(driver) => return Ok(Some(driver)),
+                Err(RunError::Consume { source, .. }) if matches!(source, ConsumeError::Broker { .. }) => {
+                    source.to_string()
                 }
+                Err(RunError::Drive { source, .. }) if source.is_store() => source.to_string(),
+                Err(error) => return Err(error),
             };
             tracing::warn!(
                 reason,
@@ -421,6 +416,29 @@ impl<F: Fold> Loop<'_, F> {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Ok(None)
+    }
+
+    fn try_recover(&self, chain: &Chain, places: &[Place]) -> Result<Driver<F>, RunError> {
+        let ask = |asked: Result<_, _>| asked.map_err(|source| self.consume(source));
+        let first = ask(self.consumer.first_offsets(places))?;
+        let of_chain = |source| DriveError::Chain {
+            prefix: chain.prefix().to_owned(),
+            source,
+        };
+        if !chain.has_begun().map_err(|source| self.drive(of_chain(source)))?
+            && let Some((place, offset)) = ask(self.consumer.committed(places))?.into_iter().next()
+        {
+            // A commit follows a checkpoint: there was a chain.
+            return Err(self.drive(DriveError::Forgotten {
+                prefix: chain.prefix().to_owned(),
+                place,
+                offset,
+            }));
+        }
+        let fresh = || (self.stage.fresh)(&first);
+        let now = self.begun.elapsed();
+        Driver::recover(chain.clone(), &self.partitions, &self.stage.config_hash, now, fresh)
+            .map_err(|source| self.drive(source))
     }
 
     fn read_on(&mut self) -> Result<(), RunError> {

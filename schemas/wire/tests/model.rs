@@ -318,7 +318,7 @@ fn a_crash_after_any_step_changes_nothing() {
 }
 
 #[test]
-fn a_chain_keeps_two_whole_objects_and_its_names() {
+fn a_chain_keeps_two_objects_however_long_it_grows() {
     let place = (Topic::Events, 0);
     let mut dice = Dice(1);
     let logs = BTreeMap::from([(place, input(&mut dice, 0))]);
@@ -338,16 +338,7 @@ fn a_chain_keeps_two_whole_objects_and_its_names() {
         assert_eq!(driver.settle(&deliveries).unwrap(), Settled::Done);
     }
     let names = world.store.names("numbering/");
-    assert_eq!(
-        names.len(),
-        usize::try_from(RECORDS).unwrap() + 1,
-        "the genesis and every checkpoint"
-    );
-    assert!(
-        world.store.bytes("numbering/") < 64 * names.len() + 4096,
-        "{} bytes",
-        world.store.bytes("numbering/")
-    );
+    assert_eq!(names.len(), 2, "{RECORDS} were written: {names:?}");
 }
 
 #[test]

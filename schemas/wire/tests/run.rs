@@ -11,7 +11,7 @@ use dialtone_wire::{
     OutRecord, Payload,
     consume::ConsumeError,
     fold::{
-        driver::Limits,
+        driver::{DriveError, Limits},
         live::Patience,
         store::{Fault, MemoryStore},
     },
@@ -217,9 +217,10 @@ async fn a_torn_checkpoint_halts_the_stage_and_is_left_as_it_is() {
     caught_up(&running, 0, 1).await;
     running.stop();
     running.finished().await.unwrap();
-    let newest = with.store.newest("numbering/00000").unwrap().unwrap();
+    let newest = with.store.list("numbering/00000").unwrap().pop().unwrap();
     let whole = with.store.get(&newest).unwrap().unwrap();
-    with.store.put(&newest, &whole[..whole.len() - 1]).unwrap();
+    let file = cluster.dir.path().join("state").join(&newest);
+    std::fs::write(file, &whole[..whole.len() - 1]).unwrap();
     let error = start(stage(&cluster), with.clone())
         .unwrap()
         .finished()
@@ -227,6 +228,35 @@ async fn a_torn_checkpoint_halts_the_stage_and_is_left_as_it_is() {
         .unwrap_err();
     assert!(matches!(error, RunError::Drive { .. }), "{error}");
     assert_eq!(with.store.get(&newest).unwrap().unwrap(), whole[..whole.len() - 1]);
+}
+
+/// F-2: a mistyped or lost state folder is not a new beginning.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_state_folder_halts_the_stage_before_it_numbers_anything_twice() {
+    let cluster = Cluster::start(1).await;
+    let with = surroundings(&cluster).await;
+    publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
+    let mut running = start(stage(&cluster), with.clone()).unwrap();
+    caught_up(&running, 0, 1).await;
+    running.stop();
+    running.finished().await.unwrap();
+
+    let elsewhere = Surroundings {
+        store: Arc::new(MemoryStore::default()),
+        ..with.clone()
+    };
+    let error = start(stage(&cluster), elsewhere).unwrap().finished().await.unwrap_err();
+    let RunError::Drive { source, .. } = error else {
+        panic!("{error}")
+    };
+    assert!(matches!(source, DriveError::Forgotten { offset: 1, .. }), "{source}");
+    assert!(source.to_string().contains("Restore the folder"), "{source}");
+    assert_eq!(lines(&cluster, 0).await, ["0:1:a"]);
+
+    let mut running = start(stage(&cluster), with).unwrap();
+    caught_up(&running, 0, 1).await;
+    running.stop();
+    running.finished().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,7 +294,7 @@ async fn one_fold_reads_all_partitions_of_several_topics() {
     .await;
     running.stop();
     running.finished().await.unwrap();
-    assert!(with.store.newest("all/all").unwrap().is_some());
+    assert!(!with.store.list("all/all").unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

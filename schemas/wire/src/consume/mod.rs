@@ -207,6 +207,24 @@ impl Consumer {
         places.iter().map(first).collect()
     }
 
+    /// What the group has committed of these places. It tells whether anybody has been here before, never where to begin.
+    pub fn committed(&self, places: &[Place]) -> Result<BTreeMap<Place, i64>, ConsumeError> {
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in places {
+            list.add_partition(&self.names[topic], *partition);
+        }
+        let committed = self.inner.committed_offsets(list, ANSWER);
+        let committed = committed.map_err(broker("ask what the group has committed"))?;
+        let known = |place: &Place| {
+            let element = committed.find_partition(&self.names[&place.0], place.1)?;
+            match element.offset() {
+                Offset::Offset(offset) => Some((*place, offset)),
+                _ => None,
+            }
+        };
+        Ok(places.iter().filter_map(known).collect())
+    }
+
     fn ask_watermarks(&self, (topic, partition): Place) -> Result<(i64, i64), ConsumeError> {
         let name = &self.names[&topic];
         let doing = || format!("ask where {name} partition {partition} begins");

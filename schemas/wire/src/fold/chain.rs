@@ -2,6 +2,10 @@
 //!
 //! Whoever creates the object that starts where the newest one ends has extended the chain; everybody else has lost and
 //! recovers. So there is one history, however many believe that they are the only one (F-3).
+//!
+//! The two newest objects are kept, what is older is deleted. A writer that was asleep meanwhile can create a name that was
+//! taken and is free again; so a create counts only if nothing newer stands in the chain after it. Names only ascend, and
+//! one is free again only when two newer ones exist: the sleeper always sees one of them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,14 +17,13 @@ use crate::{OutRecord, Place};
 
 /// What every object begins with; the last byte is the format's version.
 const MAGIC: [u8; 4] = *b"dtc\x01";
-/// What is left of an object when two newer ones exist. The name stays taken for ever: a writer who was asleep must not be
-/// able to create it again.
-const STUB: &[u8] = b"dialtone: this part of the chain is over\n";
 const CHECKSUM_BYTES: usize = 16;
 const GENESIS: &str = "genesis";
 /// How often an ambiguous create is looked at before it is given up.
 const ATTEMPTS: usize = 5;
 const COMPRESSION: i32 = 1;
+/// Whole objects kept: the newest, and one behind it for people.
+const KEPT: usize = 2;
 
 /// Where a fold stands, and what it still has to tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,21 +102,25 @@ impl Chain {
         &self.prefix
     }
 
+    /// Has anything been written yet?
+    pub fn has_begun(&self) -> Result<bool, ChainError> {
+        Ok(!self.store.list(&self.prefix)?.is_empty())
+    }
+
     /// The newest checkpoint with its name; none if the chain has not begun.
     pub fn newest(&self) -> Result<Option<(String, Checkpoint)>, ChainError> {
         let mut seen = None;
         for _ in 0..ATTEMPTS {
-            let Some(name) = self.store.newest(&self.prefix)? else {
+            let Some(name) = self.store.list(&self.prefix)?.pop() else {
                 return Ok(None);
             };
             match self.store.get(&name)? {
-                // Between listing and reading, another has gone on twice: list again.
-                Some(bytes) if bytes == STUB => seen = Some(name),
                 Some(bytes) => return Ok(Some((name.clone(), decode(&name, &bytes)?))),
+                // Between listing and reading, others have gone on: list again.
                 None => seen = Some(name),
             }
         }
-        let reason = "the newest object is a stub or has gone";
+        let reason = "it is listed, and gone when it is read";
         Err(ChainError::Corrupt {
             name: seen.unwrap_or_default(),
             reason: reason.to_owned(),
@@ -135,13 +142,13 @@ impl Chain {
         let mut failure = None;
         for _ in 0..ATTEMPTS {
             match self.store.create(&name, &bytes) {
-                Ok(Put::Created) => return Ok(Appended::Won(name)),
+                Ok(Put::Created) => return self.unless_overtaken(name),
                 Ok(Put::Exists) => {}
                 Err(error) => failure = Some(error),
             }
             // Anything but "created" may be a lie or a lost answer: what lies there decides.
             match self.store.get(&name) {
-                Ok(Some(found)) if found == bytes => return Ok(Appended::Won(name)),
+                Ok(Some(found)) if found == bytes => return self.unless_overtaken(name),
                 Ok(Some(_)) => return Ok(Appended::Lost),
                 Ok(None) => {}
                 Err(error) => failure = Some(error),
@@ -151,11 +158,19 @@ impl Chain {
         Err(failure.unwrap_or_else(unclear).into())
     }
 
-    /// Empties an object that nobody needs any more. Its name stays. Failing is harmless: only space is lost.
-    pub fn stub(&self, name: &str) {
-        if let Err(error) = self.store.put(name, STUB) {
-            tracing::warn!(%error, "old checkpoint keeps its space");
+    /// Ours is there. Is it the newest, or were we asleep while others went on?
+    fn unless_overtaken(&self, name: String) -> Result<Appended, ChainError> {
+        let names = self.store.list(&self.prefix)?;
+        if names.last() != Some(&name) {
+            return Ok(Appended::Lost);
         }
+        for old in names.iter().rev().skip(KEPT) {
+            // Failing is harmless: it is deleted after the next one.
+            if let Err(error) = self.store.delete(old) {
+                tracing::warn!(%error, "old checkpoint keeps its space");
+            }
+        }
+        Ok(Appended::Won(name))
     }
 }
 
@@ -174,6 +189,12 @@ fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, ChainError> {
         reason,
     };
     let plain = postcard::to_stdvec(checkpoint).map_err(|error| failed(error.to_string()))?;
+    if plain.len() > MAX_OBJECT_BYTES {
+        return Err(failed(format!(
+            "{} bytes, at most {MAX_OBJECT_BYTES} can be read again",
+            plain.len()
+        )));
+    }
     let body = zstd::bulk::compress(&plain, COMPRESSION).map_err(|error| failed(error.to_string()))?;
     let mut bytes = Vec::with_capacity(body.len() + 32);
     bytes.extend_from_slice(&MAGIC);
@@ -316,15 +337,25 @@ mod tests {
     }
 
     #[test]
-    fn a_sleeper_cannot_create_an_object_again_that_has_become_a_stub() {
+    fn two_objects_are_kept_and_a_sleeper_has_lost_although_the_name_is_free_again() {
         let (store, chain) = chain();
-        let Appended::Won(name) = chain.append(&checkpoint(0, 5, &[7; 10_000])).unwrap() else {
-            panic!("won")
-        };
-        chain.append(&checkpoint(5, 9, b"b")).unwrap();
-        chain.stub(&name);
-        assert!(store.get(&name).unwrap().unwrap().len() < 64, "space is given back");
-        assert_eq!(chain.append(&checkpoint(0, 5, &[7; 10_000])).unwrap(), Appended::Lost);
+        chain.begin(&checkpoint(0, 0, b"g")).unwrap();
+        for (from, to) in [(0, 5), (5, 9), (9, 12)] {
+            let won = chain.append(&checkpoint(from, to, b"s")).unwrap();
+            assert!(matches!(won, Appended::Won(_)), "{from}");
+        }
+        assert_eq!(
+            store.names("c/"),
+            [name_of(5), name_of(9)].map(|name| format!("c/00000/{name}"))
+        );
+        // Asleep since the beginning, and since the first object; the same bytes or others.
+        assert_eq!(chain.begin(&checkpoint(0, 0, b"g")).unwrap(), Appended::Lost);
+        assert_eq!(chain.append(&checkpoint(0, 5, b"s")).unwrap(), Appended::Lost);
+        assert_eq!(chain.append(&checkpoint(0, 7, b"t")).unwrap(), Appended::Lost);
+        assert_eq!(chain.newest().unwrap().unwrap().1.to, 12);
+        // What the sleepers left goes with the next object.
+        chain.append(&checkpoint(12, 20, b"s")).unwrap();
+        assert_eq!(store.names("c/").len(), 2);
     }
 
     #[test]
@@ -335,7 +366,7 @@ mod tests {
         };
         let whole = store.get(&name).unwrap().unwrap();
         for len in 0..whole.len() {
-            store.put(&name, &whole[..len]).unwrap();
+            store.overwrite(&name, &whole[..len]);
             assert!(
                 matches!(chain.newest(), Err(ChainError::Corrupt { .. })),
                 "cut after {len}"
@@ -344,7 +375,7 @@ mod tests {
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 0x40;
-            store.put(&name, &changed).unwrap();
+            store.overwrite(&name, &changed);
             let read = chain.newest();
             assert!(
                 matches!(read, Err(ChainError::Corrupt { .. })) || read.unwrap().unwrap().1.state == b"state",

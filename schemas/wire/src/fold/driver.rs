@@ -86,6 +86,21 @@ pub enum DriveError {
         /// On the broker.
         now: BTreeMap<Topic, i32>,
     },
+    /// The group has got further than a chain that has not begun.
+    #[error(
+        "chain {prefix} has not begun, but its group has committed {topic} partition {partition} offset {offset}: the state \
+         folder (processor.state_dir) is lost, empty or another. Beginning anew would give numbers twice. Restore the folder, \
+         or begin anew with another kafka.topic_prefix",
+        topic = place.0.suffix(), partition = place.1
+    )]
+    Forgotten {
+        /// Of which chain.
+        prefix: String,
+        /// A place that was committed.
+        place: Place,
+        /// How far.
+        offset: i64,
+    },
     /// The broker will never take a record of the outbox.
     #[error("chain {prefix}: record {index} of the outbox for {topic}: {reason}", topic = topic.suffix())]
     Refused {
@@ -144,7 +159,6 @@ pub struct Driver<F> {
     newest: String,
     mark: i64,
     positions: BTreeMap<Place, i64>,
-    previous: Option<String>,
     /// Effects of the newest object that are not acknowledged.
     outgoing: Vec<OutRecord>,
     /// Effects that are in no object yet.
@@ -223,7 +237,6 @@ impl<F: Fold> Driver<F> {
             newest: name,
             mark: checkpoint.to,
             positions: checkpoint.positions,
-            previous: checkpoint.previous,
             outgoing: checkpoint.outbox,
             unsaved: Vec::new(),
             records: 0,
@@ -326,10 +339,7 @@ impl<F: Fold> Driver<F> {
             }
             Ok(Appended::Lost) => Ok(Outcome::Lost),
             Ok(Appended::Won(name)) => {
-                // The object before the former newest is of no use any more; one whole object is kept behind the newest.
-                if let Some(old) = self.previous.replace(std::mem::replace(&mut self.newest, name)) {
-                    self.chain.stub(&old);
-                }
+                self.newest = name;
                 self.mark = mark;
                 self.positions = checkpoint.positions;
                 self.outgoing = outbox;

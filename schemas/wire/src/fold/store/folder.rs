@@ -132,33 +132,29 @@ impl Store for FolderStore {
         }
     }
 
-    fn newest(&self, prefix: &str) -> Result<Option<String>, StoreError> {
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         const DOING: &str = "list";
         let failed = |error: io::Error| StoreError::new(DOING, prefix, error);
         let entries = match fs::read_dir(self.path(DOING, prefix)?) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         };
-        let mut newest: Option<String> = None;
+        let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(failed)?;
-            let is_file = entry.file_type().map_err(failed)?.is_file();
-            if let Some(name) = entry.file_name().to_str().filter(|_| is_file)
-                && newest.as_deref().is_none_or(|so_far| name > so_far)
-            {
-                newest = Some(name.to_owned());
+            if let (Some(name), true) = (entry.file_name().to_str(), entry.file_type().map_err(failed)?.is_file()) {
+                names.push(format!("{prefix}/{name}"));
             }
         }
-        Ok(newest.map(|name| format!("{prefix}/{name}")))
+        names.sort_unstable();
+        Ok(names)
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        const DOING: &str = "replace";
-        let path = self.path(DOING, name)?;
-        let failed = |error: io::Error| StoreError::new(DOING, name, error);
-        self.parent(&path).map_err(failed)?;
-        let staged = self.stage(bytes).map_err(failed)?;
-        fs::rename(&staged, &path).map_err(failed)
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match fs::remove_file(self.path("delete", name)?) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::new("delete", name, error)),
+            _ => Ok(()),
+        }
     }
 }

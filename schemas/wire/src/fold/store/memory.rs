@@ -10,7 +10,7 @@ use std::{
 
 use super::{Put, Store, StoreError};
 
-/// How the next create or put goes wrong.
+/// How the next create goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing happens, and an error is reported.
@@ -45,13 +45,9 @@ impl MemoryStore {
         self.ignores_absence.store(true, Ordering::Relaxed);
     }
 
-    /// Bytes kept under a prefix.
-    pub fn bytes(&self, prefix: &str) -> usize {
-        self.objects()
-            .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
-            .map(|(_, bytes)| bytes.len())
-            .sum()
+    /// Changes an object behind everybody's back, as a defect would.
+    pub fn overwrite(&self, name: &str, bytes: &[u8]) {
+        self.objects().insert(name.to_owned(), bytes.to_vec());
     }
 
     /// Names under a prefix, in order.
@@ -103,23 +99,15 @@ impl Store for MemoryStore {
         Ok(self.objects().get(name).cloned())
     }
 
-    fn newest(&self, prefix: &str) -> Result<Option<String>, StoreError> {
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let under = format!("{prefix}/");
         let objects = self.objects();
         let direct = |name: &&String| name.strip_prefix(&under).is_some_and(|rest| !rest.contains('/'));
-        Ok(objects.keys().rev().find(direct).cloned())
+        Ok(objects.keys().filter(direct).cloned().collect())
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let fault = self.fault();
-        if fault == Fault::Before {
-            return Err(StoreError::new("replace", name, "injected"));
-        }
-        self.objects().insert(name.to_owned(), bytes.to_vec());
-        if fault == Fault::After {
-            Err(StoreError::new("replace", name, "injected"))
-        } else {
-            Ok(())
-        }
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        self.objects().remove(name);
+        Ok(())
     }
 }

@@ -20,7 +20,7 @@ pub enum Put {
     Exists,
 }
 
-/// The store did not do as asked; after a create or put nobody knows whether it took effect.
+/// The store did not do as asked; after a create nobody knows whether it took effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{doing} {name}: {reason}")]
 pub struct StoreError {
@@ -50,11 +50,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// An object's bytes.
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The greatest name directly under a prefix, as a whole name.
-    fn newest(&self, prefix: &str) -> Result<Option<String>, StoreError>;
+    /// The whole names directly under a prefix, in order. What was created before is among them.
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
 
-    /// Replaces an object, whole or not at all.
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
+    /// Removes an object; there being none is as good.
+    fn delete(&self, name: &str) -> Result<(), StoreError>;
 }
 
 /// Does this store really create only what is absent? Some that call themselves compatible do not, and two writers would
@@ -85,7 +85,7 @@ mod tests {
 
     /// What every store must do.
     fn suite(store: &dyn Store) {
-        assert_eq!(store.newest("a").unwrap(), None);
+        assert_eq!(store.list("a").unwrap(), [""; 0]);
         assert_eq!(store.get("a/1").unwrap(), None);
         assert_eq!(store.create("a/1", b"one").unwrap(), Put::Created);
         assert_eq!(
@@ -99,17 +99,14 @@ mod tests {
         assert_eq!(store.create("a/9/9", b"deeper").unwrap(), Put::Created);
         assert_eq!(store.create("b/4", b"other").unwrap(), Put::Created);
         assert_eq!(
-            store.newest("a").unwrap().as_deref(),
-            Some("a/3"),
-            "only what is directly under the prefix"
+            store.list("a").unwrap(),
+            ["a/1", "a/2", "a/3"],
+            "in order, only what is directly under the prefix"
         );
-        store.put("a/1", b"stub").unwrap();
-        assert_eq!(store.get("a/1").unwrap().as_deref(), Some(&b"stub"[..]));
-        assert_eq!(
-            store.create("a/1", b"again").unwrap(),
-            Put::Exists,
-            "a stub keeps its name taken"
-        );
+        store.delete("a/2").unwrap();
+        store.delete("a/2").unwrap();
+        assert_eq!(store.list("a").unwrap(), ["a/1", "a/3"]);
+        assert_eq!(store.create("a/2", b"again").unwrap(), Put::Created);
         probe(store).unwrap();
         probe(store).unwrap();
     }

@@ -54,30 +54,28 @@ impl Store for RemoteStore {
         }
     }
 
-    fn newest(&self, prefix: &str) -> Result<Option<String>, StoreError> {
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let path = Path::from(prefix);
         let listed = self.runtime.block_on(async {
-            let mut newest: Option<String> = None;
+            let mut names = Vec::new();
             let mut objects = self.store.list(Some(&path));
             while let Some(object) = objects.try_next().await? {
                 let name = object.location.as_ref();
-                let direct = name
-                    .strip_prefix(prefix)
-                    .and_then(|rest| rest.strip_prefix('/'))
-                    .is_some_and(|n| !n.contains('/'));
-                if direct && newest.as_deref().is_none_or(|so_far| name > so_far) {
-                    newest = Some(name.to_owned());
+                let rest = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
+                if rest.is_some_and(|rest| !rest.contains('/')) {
+                    names.push(name.to_owned());
                 }
             }
-            Ok::<_, Error>(newest)
+            names.sort_unstable();
+            Ok::<_, Error>(names)
         });
         listed.map_err(|error| StoreError::new("list", prefix, error))
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let put = self
-            .runtime
-            .block_on(self.store.put(&Path::from(name), PutPayload::from(bytes.to_vec())));
-        put.map(|_| ()).map_err(|error| StoreError::new("replace", name, error))
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self.runtime.block_on(self.store.delete(&Path::from(name))) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(StoreError::new("delete", name, error)),
+        }
     }
 }
