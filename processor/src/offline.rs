@@ -208,6 +208,12 @@ impl Offline {
         self.watch.counts()
     }
 
+    /// Until when tenants warm up that had not seen enough when the events ended.
+    pub fn warming_up(&self) -> Vec<(Text, EventTime)> {
+        self.highest
+            .map_or_else(Vec::new, |highest| self.watch.warming_up(highest))
+    }
+
     /// The watch fold, to be asked.
     pub const fn watch(&self) -> &Watch {
         &self.watch
@@ -220,4 +226,85 @@ fn told<R: Record>(frame: &Bytes) -> Result<R, FoldError> {
         return serde_json::from_slice(frame).map_err(FoldError::Json);
     }
     Ok(avro::record_from_built_in_frame(frame)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::control::ControlKind;
+
+    use super::*;
+
+    fn offline() -> Offline {
+        Offline::new(&SummariseConfig::default(), WatchConfig::default(), 2)
+    }
+
+    fn event(number: i64, end: EventTime) -> Event {
+        let (end, id) = (end.to_string(), format!("{number:032x}"));
+        let text = serde_json::json!({"tenant": "acme", "event_id": id, "kind": "interval", "call_id": id, "start": end,
+            "end": end, "near": {"site": "berlin"}, "media": {"packets": {"expected": 1000, "lost": 0}}});
+        serde_json::from_value(text).expect("an event")
+    }
+
+    fn at(text: &str) -> EventTime {
+        EventTime::parse(text).expect("a time")
+    }
+
+    /// Two hours are needed. An hour and a half is not enough, and a single line of 1970 before it is no beginning.
+    #[test]
+    fn a_stray_old_report_neither_ends_the_warming_up_nor_takes_long() {
+        let start = at("2026-03-02T08:00:00Z");
+        let run = |stray: &[EventTime]| {
+            let mut offline = offline();
+            let ends = stray
+                .iter()
+                .copied()
+                .chain((0..90).map(|m| start.plus(m * time::MINUTE)));
+            for (number, end) in (0..).zip(ends) {
+                offline.event(&event(number, end)).expect("absorbed");
+            }
+            offline.finish().expect("closed");
+            offline
+                .warming_up()
+                .into_iter()
+                .map(|(_, until)| until)
+                .collect::<Vec<_>>()
+        };
+        let until = Window::of_end(start).start().plus(2 * time::HOUR);
+        assert_eq!(run(&[]), [until]);
+        // A jump of decades counts when a second call confirms it: in each partition the first one is set aside.
+        let stray = run(&[at("1970-01-01T00:00:00Z")]);
+        assert!(
+            stray.len() == 1 && (until..until.plus(5 * time::MINUTE)).contains(&stray[0]),
+            "{stray:?}"
+        );
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_rejected_and_changes_nothing() {
+        let mut offline = offline();
+        let now = at("2026-03-02T08:00:00Z");
+        let control = Control {
+            control_id: Text::new("configure-1").expect("a text"),
+            tenant: None,
+            kind: ControlKind::Configure,
+            at: now,
+            incident_id: None,
+            until: None,
+            body: Some("{\"false_alarms\": 1}".to_owned()),
+            team: None,
+        };
+        offline.clock(now).expect("absorbed");
+        offline.control(&control).expect("absorbed");
+        offline.event(&event(1, now)).expect("absorbed");
+        offline.finish().expect("closed");
+        assert_eq!(offline.rejects().len(), 1);
+        assert!(
+            offline.rejects()[0].detail.contains("false_alarms"),
+            "{:?}",
+            offline.rejects()
+        );
+        assert_eq!(*offline.watch().config(), WatchConfig::default());
+        let counts = offline.watch_counts();
+        assert_eq!(counts.received, counts.folded + counts.rejected, "{counts:?}");
+    }
 }

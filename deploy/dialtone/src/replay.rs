@@ -248,7 +248,7 @@ fn report(offline: &Offline, tally: Tally) {
         offline.incidents().len()
     ));
     if counts.received > 0 {
-        for (_, until) in offline.watch().warming_up() {
+        for (_, until) in offline.warming_up() {
             say::note(format!(
                 "warming up until {until}: the events end before that, so no incident could open"
             ));

@@ -61,6 +61,7 @@ struct Seen {
     revision: i64,
     class: Class,
     window: Window,
+    closing: Tick,
     end: u128,
     contribution: Contribution,
 }
@@ -68,6 +69,8 @@ struct Seen {
 /// What is remembered of a call-end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct End {
+    /// Is it among the call-ends of a window?
+    counted: bool,
     /// Channels on which it was poor already.
     poor: Channels,
     /// Setup and drop are judged once.
@@ -154,7 +157,9 @@ impl Summarise {
                 self.counts.duplicate += 1;
                 Ok(())
             }
-            Some(seen) if self.is_closed(seen.class, seen.window) => self.late(record, frame, "revision_closed"),
+            Some(seen) if self.marked.is_some_and(|marked| seen.closing <= marked) => {
+                self.late(record, frame, "revision_closed")
+            }
             Some(_) => {
                 let seen = self.take_back(id.0);
                 self.counts.duplicate += 1; // the former revision is the one that no longer counts
@@ -203,6 +208,7 @@ impl Summarise {
         };
         let seen = Seen {
             revision: event.revision,
+            closing,
             class,
             window,
             end: end_key,
@@ -214,8 +220,7 @@ impl Summarise {
     /// What the event adds, given what is known of its call-end, and what is known of the end from now on.
     fn contribution(&mut self, event: &Event, tenant: Text, end_key: u128, window: Window) -> Contribution {
         let judgement = judge(event, &self.config.thresholds);
-        let known = self.ends.get(end_key).copied();
-        let mut end = known.unwrap_or_default();
+        let mut end = self.ends.get(end_key).copied().unwrap_or_default();
         let final_of_intervals = end.intervals && event.kind == dialtone_schemas::ReportKind::Final;
         let quality = if final_of_intervals {
             Channels::default()
@@ -229,6 +234,7 @@ impl Summarise {
 
         end.poor = end.poor.with(first_poor.and(Channels::QUALITY));
         end.judged_once = end.judged_once.with(once);
+        let new_end = !std::mem::replace(&mut end.counted, true);
         end.intervals |= event.kind == dialtone_schemas::ReportKind::Interval;
         if binned {
             end.binned = Some(window);
@@ -245,7 +251,7 @@ impl Summarise {
             at_risk,
             first_poor,
             media: !final_of_intervals,
-            new_end: known.is_none(),
+            new_end,
             binned,
         }
     }
@@ -254,8 +260,8 @@ impl Summarise {
     fn take_back(&mut self, id: u128) -> Option<Seen> {
         let seen = self.ids.remove(id)?;
         let room = self.room();
-        let closing = self.closing(seen.class, seen.window);
-        if let Some(table) = self.windows.get_mut(&(closing, seen.class, seen.window)) {
+        // The tick it was to close at then: the bounds may have changed since.
+        if let Some(table) = self.windows.get_mut(&(seen.closing, seen.class, seen.window)) {
             table.add(&seen.contribution, -1, room);
         }
         if let Some(end) = self.ends.get_mut(seen.end) {
@@ -264,9 +270,8 @@ impl Summarise {
             if seen.contribution.binned {
                 end.binned = None;
             }
-            if seen.contribution.new_end {
-                self.ends.remove(seen.end);
-            }
+            // What its other streams have shown of the call-end stays.
+            end.counted &= !seen.contribution.new_end;
         }
         Some(seen)
     }

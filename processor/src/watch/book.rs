@@ -1,5 +1,7 @@
 //! The incidents of one tenant: open ones with what they explain, closed ones that may reopen.
 
+use std::collections::BTreeMap;
+
 use dialtone_explain::Condition;
 use dialtone_schemas::{EventTime, Incident, State, Text, alert::AlertReason, incident::Severity};
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,8 @@ pub struct Case {
     pub far_factor: f64,
     /// Sums since the onset: at risk, poor, expected.
     pub sums: (f64, f64, f64),
+    /// Matched complaints with their times: they stay when the complaints themselves are forgotten.
+    pub complaints: BTreeMap<Text, EventTime>,
     /// Evidence that quality is back.
     pub back: f64,
     /// Since when it has been recovering.
@@ -42,6 +46,22 @@ pub struct Case {
 }
 
 impl Case {
+    /// An incident that has just opened.
+    pub const fn new(incident: Incident, basis: Basis, conditions: Vec<Condition>) -> Self {
+        Self {
+            incident,
+            basis,
+            conditions,
+            factor: 1.0,
+            far_factor: 1.0,
+            sums: (0.0, 0.0, 0.0),
+            complaints: BTreeMap::new(),
+            back: 0.0,
+            recovering_since: None,
+            sent: None,
+        }
+    }
+
     /// Is it open, in whatever state?
     pub fn is_open(&self) -> bool {
         self.incident.state != State::Closed
@@ -89,6 +109,7 @@ impl Case {
     pub fn revision(&mut self, now: EventTime) -> Option<AlertReason> {
         let reason = match &self.sent {
             None => AlertReason::Opened,
+            Some(sent) if sent.state == State::Closed && self.is_open() => AlertReason::Opened,
             Some(sent) if sent.state != self.incident.state && self.incident.state == State::Closed => {
                 AlertReason::Resolved
             }
@@ -135,16 +156,125 @@ pub fn severity(basis: Basis, at_risk: f64, poor: f64, excess_a_minute: f64) -> 
     }
 }
 
-/// The id of an incident: from tenant, first scope, basis and the hour of its onset (S-2).
-pub fn id_of(tenant: &Text, scope: &dialtone_schemas::Scope, device: Option<&Text>, onset: EventTime) -> Text {
+/// The id of an incident: from tenant, first scope, basis and the hour of its onset (S-2); `clash` tells apart those that
+/// have all of these in common, because the first one has followed its evidence to another scope.
+pub fn id_of(
+    tenant: &Text,
+    scope: &dialtone_schemas::Scope,
+    device: Option<&Text>,
+    basis: Basis,
+    onset: EventTime,
+    clash: u32,
+) -> Text {
     let hour = onset.floor(dialtone_schemas::time::HOUR).to_string();
+    let basis = match basis {
+        Basis::Rate(channel) => super::evidence::WATCHED[channel].name(),
+        Basis::Volume => "volume",
+    };
     let id = dialtone_schemas::EventId::derive([
         "incident",
         tenant.as_str(),
         &scope.to_string(),
         device.map_or("", Text::as_str),
+        basis,
         &hour,
+        &clash.to_string(),
     ]);
     #[allow(clippy::expect_used, reason = "14 ASCII characters are a text")]
     Text::new(format!("i-{}", &id.to_string()[..12])).expect("a text")
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::{Dimension, Scope, incident::Layer, incident::Onset, time};
+
+    use super::*;
+
+    fn text(text: &str) -> Text {
+        Text::new(text).expect("a text")
+    }
+
+    fn case() -> Case {
+        let onset = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
+        let scope = Scope::new([(Dimension::Site, text("berlin"))]);
+        let incident = Incident {
+            id: id_of(&text("acme"), &scope, None, Basis::Rate(0), onset, 0),
+            tenant: text("acme"),
+            revision: 0,
+            state: State::Localised,
+            scope,
+            aliases: Vec::new(),
+            device_id: None,
+            layer: Layer::Site,
+            owner: text("noc"),
+            onset: Onset { from: onset, to: onset },
+            opened: Some(onset),
+            localised: Some(onset),
+            closed: None,
+            updated: onset,
+            severity: Severity::Minor,
+            metric: text("loss"),
+            effect: 1.0,
+            excess_poor_minutes: 0.0,
+            evidence: Vec::new(),
+            alternatives: Vec::new(),
+            suspected_changes: Vec::new(),
+            complaints: 0,
+            first_complaint: None,
+            third_complaint: None,
+            exemplar_calls: Vec::new(),
+            acknowledged: None,
+            silenced_until: None,
+        };
+        Case {
+            factor: 5.0,
+            ..Case::new(incident, Basis::Rate(0), Vec::new())
+        }
+    }
+
+    /// A fivefold rate against 1.25 of indifference: a ratio of 4, so a minute with 2 expected and none poor speaks
+    /// 3 · 1.25 · 2 = 7.5 nats for recovery, more than ln 1000.
+    #[test]
+    fn an_incident_recovers_closes_after_the_quiet_time_and_calls_again_when_it_reopens() {
+        let mut case = case();
+        let start = case.incident.updated;
+        let at = |minute: i64| start.plus(minute * time::MINUTE);
+        assert_eq!(case.revision(at(0)), Some(AlertReason::Opened));
+        case.weigh_recovery(0.0, 2.0, 1.25, 1.0);
+        case.live(at(1), 15 * time::MINUTE);
+        assert_eq!(case.incident.state, State::Recovering);
+        assert_eq!(case.revision(at(1)), Some(AlertReason::Updated));
+        // 11 poor of 2 expected: 11 · ln 4 − 7.5 = 7.7 nats against it.
+        case.weigh_recovery(11.0, 2.0, 1.25, 1.0);
+        case.live(at(2), 15 * time::MINUTE);
+        assert_eq!(case.incident.state, State::Localised, "bad again before it was over");
+        case.weigh_recovery(0.0, 2.0, 1.25, 1.0);
+        case.live(at(3), 15 * time::MINUTE);
+        case.live(at(17), 15 * time::MINUTE);
+        assert_eq!(case.incident.state, State::Recovering, "14 minutes are not 15");
+        case.live(at(18), 15 * time::MINUTE);
+        assert_eq!(case.incident.closed, Some(at(18)));
+        assert_eq!(case.revision(at(18)), Some(AlertReason::Resolved));
+        case.reopen();
+        assert_eq!(case.revision(at(60)), Some(AlertReason::Opened));
+        assert_eq!((case.incident.closed, case.incident.revision), (None, 3));
+    }
+
+    #[test]
+    fn an_id_tells_apart_what_it_is_about() {
+        let case = case();
+        let id = |basis, hour: i64, clash| {
+            let onset = case.incident.onset.from.plus(hour * time::HOUR);
+            id_of(&case.incident.tenant, &case.incident.scope, None, basis, onset, clash)
+        };
+        let ids = [
+            id(Basis::Rate(0), 0, 0),
+            id(Basis::Rate(1), 0, 0),
+            id(Basis::Volume, 0, 0),
+            id(Basis::Volume, 1, 0),
+            id(Basis::Volume, 0, 1),
+        ];
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
+        assert_eq!(case.incident.id, ids[0], "and is the same for the same");
+    }
 }

@@ -22,8 +22,10 @@ const DISPERSION_START: f64 = 1.3;
 const CELL_PRIOR: f64 = 8.0;
 /// Hours after which a cell's minutes become its history.
 const HISTORY_LAG_HOURS: usize = 2;
-/// Most cells; beyond, new ones are not watched (their one-condition parents are).
-const MAX_CELLS: usize = 400_000;
+/// Most cells of two conditions; beyond, new ones are not watched. Those of one condition are, as many as there are values.
+const MAX_PAIRS: usize = 400_000;
+/// Hours without a call after which a cell is forgotten: two weeks.
+const FORGOTTEN: u16 = 14 * 24;
 
 /// A cell: one or two conditions, packed as `attribute+1, code, attribute+1, code` (5, 27, 5, 27 bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +51,10 @@ impl CellKey {
                 Condition { attribute, code }
             })
             .collect()
+    }
+
+    const fn is_pair(self) -> bool {
+        self.0 & 0xffff_ffff != 0
     }
 
     fn cuboid(self) -> u16 {
@@ -81,6 +87,8 @@ struct Cell {
     /// This hour and the ones before, not yet history.
     hours: [Sum; HISTORY_LAG_HOURS],
     history: Sum,
+    /// Hours since its last call.
+    idle: u16,
 }
 
 impl Cell {
@@ -143,6 +151,8 @@ pub struct Detector {
     dispersion: std::collections::BTreeMap<u16, Dispersion>,
     touched: Vec<CellKey>,
     minutes: u16,
+    pairs: usize,
+    refused: u64,
 }
 
 /// A hash map has no order of its own; a snapshot must (F-3).
@@ -173,8 +183,12 @@ impl Detector {
     }
 
     fn add_to(&mut self, key: CellKey, sum: Sum) {
-        if self.cells.len() >= MAX_CELLS && !self.cells.contains_key(&key) {
-            return;
+        if !self.cells.contains_key(&key) && key.is_pair() {
+            if self.pairs >= MAX_PAIRS {
+                self.refused += 1;
+                return;
+            }
+            self.pairs += 1;
         }
         let cell = self.cells.entry(key).or_default();
         if cell.minute.e <= 0.0 {
@@ -240,9 +254,17 @@ impl Detector {
         for cell in self.cells.values_mut() {
             let oldest = cell.hours[HISTORY_LAG_HOURS - 1];
             cell.history.add(oldest);
+            cell.idle = if cell.hours[0].e > 0.0 { 0 } else { cell.idle + 1 };
             cell.hours.rotate_right(1);
             cell.hours[0] = Sum::default();
         }
+        self.cells.retain(|_, cell| cell.idle < FORGOTTEN);
+        self.pairs = self.cells.keys().filter(|key| key.is_pair()).count();
+    }
+
+    /// How often a pair of values was not watched because there are too many.
+    pub const fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Forgets the evidence of one cell.
@@ -333,6 +355,19 @@ mod tests {
             );
         }
         assert!(noticed.is_some_and(|minute| (65..90).contains(&minute)), "{noticed:?}");
+    }
+
+    #[test]
+    fn a_cell_without_calls_for_two_weeks_is_forgotten_and_gives_its_room_back() {
+        let mut detector = Detector::default();
+        detector.add(&codes(1, 1), 0.0, 0.2);
+        detector.minute(1.25, 14.0);
+        assert_eq!((detector.cells(), detector.pairs), (3, 1));
+        for _ in 0..15 * 24 * 60 {
+            detector.add(&codes(2, 0), 0.0, 0.2);
+            detector.minute(1.25, 14.0);
+        }
+        assert_eq!((detector.cells(), detector.pairs), (1, 0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{baseline::real, detect::step, evidence::Counts};
 
 const ALTERNATIVES: [f64; 3] = [4.0, 10.0, 25.0];
 /// Calls of one device share a user's habits and a day's desk.
-const DISPERSION: f64 = 1.5;
+pub(super) const DISPERSION: f64 = 1.5;
 /// A device's onset is not put earlier than its first poor call by more than so many minutes.
 const LONGEST_GAP: usize = 15;
 /// A device is forgotten when nothing was reported of it for so long.
@@ -27,17 +27,34 @@ pub struct Device {
     /// Its leaf.
     pub leaf: u32,
     log_m: [f64; ALTERNATIVES.len()],
-    windows: VecDeque<(Window, i64, i64, f64)>,
+    windows: VecDeque<Row>,
     exemplars: Vec<Text>,
+}
+
+/// What was reported of a device for one window.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Row {
+    window: Window,
+    counts: Counts,
+    /// Poor call-ends by the rate of its leaf.
+    expected: f64,
 }
 
 impl Device {
     /// At risk, poor and expected since a window.
     pub fn since(&self, window: Window) -> (f64, f64, f64) {
-        let sums = self.windows.iter().filter(|(w, ..)| *w >= window);
-        sums.fold((0.0, 0.0, 0.0), |(n, k, e), (_, at_risk, poor, expected)| {
-            (n + real(*at_risk), k + real(*poor), e + expected)
+        let sums = self.windows.iter().filter(|row| row.window >= window);
+        sums.fold((0.0, 0.0, 0.0), |(n, k, e), row| {
+            (n + real(row.counts.n[0]), k + real(row.counts.k[0]), e + row.expected)
         })
+    }
+
+    /// Everything counted since a window.
+    pub fn counts_since(&self, window: Window) -> Counts {
+        let mut sum = Counts::default();
+        let rows = self.windows.iter().filter(|row| row.window >= window);
+        rows.for_each(|row| sum.add(&row.counts));
+        sum
     }
 
     /// Since when it has been bad: earliest, most likely and latest window. It may have been so before its first poor call, for
@@ -48,7 +65,7 @@ impl Device {
         let used = self
             .windows
             .iter()
-            .filter(|(window, ..)| *window >= windows[found.best])
+            .filter(|row| row.window >= windows[found.best])
             .count()
             .max(1);
         let gap = (windows.len() - found.best).div_ceil(used).min(LONGEST_GAP);
@@ -66,16 +83,17 @@ impl Device {
     /// already; a minute without a report is taken for one of its usual use, and good.
     fn minutes(&self) -> Option<Vec<(Window, Step)>> {
         let (first, last) = (
-            self.windows.iter().map(|w| w.0).min()?,
-            self.windows.iter().map(|w| w.0).max()?,
+            self.windows.iter().map(|row| row.window).min()?,
+            self.windows.iter().map(|row| row.window).max()?,
         );
         let count = last.start().since(first.start()) / Window::SPAN + 1;
         let (n, _, e) = self.since(first);
         let usual = Step::of(n / real(count), 0.0, e / real(count));
         let mut reported: BTreeMap<Window, Step> = BTreeMap::new();
-        for (window, n, poor, e) in &self.windows {
-            let step = reported.entry(*window).or_default();
-            *step = Step::of(step.at_risk + real(*n), step.poor + real(*poor), step.expected + e);
+        for row in &self.windows {
+            let step = reported.entry(row.window).or_default();
+            let (n, poor) = (real(row.counts.n[0]), real(row.counts.k[0]));
+            *step = Step::of(step.at_risk + n, step.poor + poor, step.expected + row.expected);
         }
         let minute = |i: i64| {
             let window = Window::of_end(first.end().plus(i * Window::SPAN));
@@ -98,12 +116,20 @@ impl Device {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Devices {
     known: BTreeMap<Text, Device>,
+    /// Poor and expected of the devices reported this minute.
+    fresh: BTreeMap<Text, (f64, f64)>,
 }
 
 impl Devices {
     /// A device's record of one window; `expected` poor call-ends by the rate of its leaf.
     pub fn add(&mut self, id: &Text, leaf: u32, window: Window, counts: &Counts, expected: f64, exemplars: &[Text]) {
-        let row = (window, counts.n[0], counts.k[0], expected);
+        let row = Row {
+            window,
+            counts: *counts,
+            expected,
+        };
+        let fresh = self.fresh.entry(id.clone()).or_default();
+        *fresh = (fresh.0 + real(counts.k[0]), fresh.1 + expected);
         let Some(device) = self.known.get_mut(id) else {
             let windows = VecDeque::from([row]);
             let device = Device {
@@ -145,6 +171,16 @@ impl Devices {
         self.known.iter().filter(move |(_, device)| covers(device.leaf))
     }
 
+    /// A device, if anything was reported of it lately.
+    pub fn get(&self, id: &Text) -> Option<&Device> {
+        self.known.get(id)
+    }
+
+    /// Poor and expected of a device this minute.
+    pub fn fresh(&self, id: &Text) -> (f64, f64) {
+        self.fresh.get(id).copied().unwrap_or_default()
+    }
+
     /// Forgets the evidence of one device.
     pub fn forget(&mut self, id: &Text) {
         if let Some(device) = self.known.get_mut(id) {
@@ -152,17 +188,49 @@ impl Devices {
         }
     }
 
-    /// Forgets what is too old.
+    /// The minute is over; forgets what is too old.
     pub fn expire(&mut self, now: EventTime) {
+        self.fresh.clear();
         for device in self.known.values_mut() {
             while device
                 .windows
                 .front()
-                .is_some_and(|(window, ..)| now.since(window.end()) > MEMORY)
+                .is_some_and(|row| now.since(row.window.end()) > MEMORY)
             {
                 device.windows.pop_front();
             }
         }
         self.known.retain(|_, device| !device.windows.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten windows with one poor call each, then good ones: both are told apart by minute, and all of it is counted.
+    #[test]
+    fn a_device_is_judged_by_what_was_reported_of_it_this_minute() {
+        let id = Text::new("mac-1").expect("a text");
+        let start = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
+        let mut devices = Devices::default();
+        for minute in 0..20 {
+            let window = Window::of_end(start.plus(minute * time::MINUTE));
+            let poor = i64::from(minute < 10);
+            let counts = Counts {
+                n: [1, 0, 0],
+                k: [poor, 0, 0],
+                poor_ms: 30_000 * poor,
+                ..Counts::default()
+            };
+            devices.add(&id, 0, window, &counts, 0.05, &[]);
+            assert_eq!(devices.fresh(&id), (real(poor), 0.05));
+            devices.expire(window.end());
+            assert_eq!(devices.fresh(&id), (0.0, 0.0), "the minute is over");
+        }
+        let device = devices.get(&id).expect("known");
+        assert_eq!(device.counts_since(Window::of_end(start)).poor_ms, 300_000);
+        devices.expire(start.plus(7 * time::HOUR));
+        assert!(devices.get(&id).is_none(), "nothing was reported for six hours");
     }
 }

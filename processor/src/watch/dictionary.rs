@@ -35,6 +35,9 @@ impl Dictionary {
             }
         } else {
             codes = self.known(leaf);
+            if !self.leaves.contains_key(&codes) {
+                codes = [0; D];
+            }
         }
         if let Some(id) = self.leaves.get(&codes) {
             return *id;

@@ -117,6 +117,15 @@ impl<T> Merge<T> {
         }
     }
 
+    /// Goes over the ticks in which nothing is held and that every place has passed.
+    pub fn skip(&mut self) {
+        let passed = self.inputs.values().map(|input| input.clock).min().flatten();
+        let held = self.held.first_key_value().map(|(rank, _)| rank.tick);
+        if let (Some(next), Some(passed)) = (self.next_tick, passed.map(Tick::floor)) {
+            self.next_tick = Some(next.max(held.map_or(passed, |held| held.min(passed))));
+        }
+    }
+
     /// The next tick to be folded; none before every place has shown its first.
     pub const fn next_tick(&self) -> Option<Tick> {
         self.next_tick
@@ -342,6 +351,21 @@ mod tests {
         let expected = vec![(110, vec!["x"]), (120, vec!["y", "z"])];
         assert_eq!(run(&[(A, 110, "x"), (A, 120, "z"), (B, 120, "y")]), expected);
         assert_eq!(run(&[(B, 120, "y"), (A, 120, "z"), (A, 110, "x")]), expected);
+    }
+
+    #[test]
+    fn empty_ticks_that_everybody_has_passed_may_be_skipped_and_no_others() {
+        let mut merge: Merge<()> = Merge::new([(A, 0), (B, 0)]);
+        merge.clock(A, at(100));
+        merge.clock(B, at(100));
+        merge.hold(rank(5000, "x", A), ());
+        merge.clock(A, at(9000));
+        merge.clock(B, at(4000));
+        merge.skip();
+        assert_eq!(merge.next_tick(), Some(Tick::floor(at(4000))), "B is not further");
+        merge.clock(B, at(9000));
+        merge.skip();
+        assert_eq!(merge.next_tick(), Some(Tick::floor(at(5000))), "there is something");
     }
 
     #[test]

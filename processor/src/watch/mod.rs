@@ -109,11 +109,13 @@ impl Watch {
         self.tenants.values().map(Tenant::cells).sum()
     }
 
-    /// Tenants that have not seen enough yet, with the time until which they warm up.
-    pub fn warming_up(&self) -> Vec<(Text, EventTime)> {
-        let Some(now) = self.next_tick().map(Tick::time) else {
-            return Vec::new();
-        };
+    /// How often a pair of values was not watched because there are too many, over all tenants and channels.
+    pub fn refused(&self) -> u64 {
+        self.tenants.values().map(Tenant::refused).sum()
+    }
+
+    /// Tenants that had not seen enough at a time, with the time until which they warm up.
+    pub fn warming_up(&self, now: EventTime) -> Vec<(Text, EventTime)> {
         let until =
             |(name, tenant): (&Text, &Tenant)| Some((name.clone(), tenant.warming_up_until(now, &self.config)?));
         self.tenants.iter().filter_map(until).collect()
@@ -197,9 +199,12 @@ impl Watch {
     /// Folds every tick that all places have reached.
     fn fold(&mut self) -> Result<(), FoldError> {
         while let Some((tick, items)) = self.merge.release() {
-            for (_, item) in items {
+            for (rank, item) in items {
                 self.counts.folded += 1;
-                self.item(item);
+                self.item(rank.tick, item)?;
+            }
+            if self.tenants.values().all(|tenant| tenant.is_dormant(tick.time())) {
+                self.merge.skip();
             }
             if tick.time().floor(time::MINUTE) == tick.time() {
                 self.minute(tick.time())?;
@@ -208,7 +213,7 @@ impl Watch {
         Ok(())
     }
 
-    fn item(&mut self, item: Item) {
+    fn item(&mut self, tick: Tick, item: Item) -> Result<(), FoldError> {
         match item {
             Item::Summary(summary) => {
                 if let Some(name) = summary.tenant.clone() {
@@ -226,8 +231,9 @@ impl Watch {
                 }
             }
             Item::Control(control) if control.kind == ControlKind::Configure => {
-                if let Some(config) = control.body.as_deref().and_then(|body| serde_json::from_str(body).ok()) {
-                    self.config = config;
+                match serde_json::from_str(control.body.as_deref().unwrap_or_default()) {
+                    Ok(config) => self.config = config,
+                    Err(error) => self.reject_configuration(tick, &control, &error)?,
                 }
             }
             Item::Control(control) => {
@@ -236,6 +242,28 @@ impl Watch {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// A configuration that cannot be read changes nothing, and is not forgotten.
+    fn reject_configuration(
+        &mut self,
+        tick: Tick,
+        control: &Control,
+        why: &serde_json::Error,
+    ) -> Result<(), FoldError> {
+        self.counts.folded -= 1;
+        self.counts.rejected += 1;
+        let record = LogRecord {
+            place: (Topic::Control, 0),
+            offset: 0,
+            key: Bytes::copy_from_slice(control.control_id.as_str().as_bytes()),
+            payload: Payload::Empty,
+        };
+        let body = Bytes::from(control.body.clone().unwrap_or_default());
+        self.outbox
+            .push(reject_record(&unreadable(&record, &body, why, Some(tick.time())))?);
+        Ok(())
     }
 
     fn tenant(&mut self, name: Text) -> &mut Tenant {

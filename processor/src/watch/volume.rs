@@ -49,14 +49,17 @@ const BACK: usize = 5;
 /// Minutes of a bucket of the daily profile, and buckets of a day.
 const BUCKET: usize = 5;
 const DAY: usize = 24 * 60 / BUCKET;
+/// Buckets kept: a day, and what a suspicion of [`USUAL`] minutes compares with before it.
+const PROFILE: usize = DAY + (USUAL as usize + MEMORY) / BUCKET + 3;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cell {
     minutes: VecDeque<i64>,
     now: i64,
-    /// Events of five minutes each, as far back as a day and an hour.
-    profile: VecDeque<i64>,
-    bucket: (i64, usize),
+    /// Events of five minutes each, as far back as a day and some hours; none where the whole tenant was silent.
+    profile: VecDeque<Option<i64>>,
+    /// The sum of the bucket that is being filled, its minutes, and those in which the tenant sent anything.
+    bucket: (i64, usize, usize),
     evidence: f64,
     missing: f64,
     /// When the evidence began to gather, in minutes before now.
@@ -96,16 +99,20 @@ impl Cell {
         real(last + self.now) / 3.0
     }
 
-    /// How this time of day compared with the three quarters of an hour before it, yesterday.
+    /// How this time of day compared, yesterday, with the three quarters of an hour that the present is measured by: those
+    /// just before it, or those before it became suspect. None where yesterday is not known.
     fn yesterday(&self) -> Option<f64> {
         let now = self.profile.len().checked_sub(DAY)?;
-        let before = now.checked_sub(MEMORY / BUCKET)?;
+        let suspect = if self.held.is_some() { self.age } else { 0 };
+        let end = now.checked_sub(usize::try_from(suspect).ok()? / BUCKET)?;
+        let before = end.checked_sub(MEMORY / BUCKET)?;
         let mean = |range: std::ops::Range<usize>| {
-            let count = real(i64::try_from(range.len() * BUCKET).unwrap_or(1));
-            real(self.profile.range(range).sum::<i64>()) / count
+            let count = real(i64::try_from(range.len() * BUCKET).ok()?);
+            let sum: Option<i64> = self.profile.range(range).copied().sum();
+            Some(real(sum?) / count)
         };
         let after = (now + 3).min(self.profile.len());
-        Some((mean(now.saturating_sub(1)..after) + TREND_PRIOR) / (mean(before..now) + TREND_PRIOR))
+        Some((mean(now.saturating_sub(1)..after)? + TREND_PRIOR) / (mean(before..end)? + TREND_PRIOR))
     }
 }
 
@@ -150,6 +157,9 @@ impl Volume {
     /// Ends the minute. Returns the cells whose silence passes `threshold` nats, strongest first.
     pub fn minute(&mut self, threshold: f64) -> Vec<Silence> {
         if self.all.now == 0 {
+            // Nobody is judged, and nothing is learnt; the time of day goes on.
+            self.all.pass();
+            self.cells.values_mut().for_each(Cell::pass);
             return Vec::new();
         }
         let (all_now, all_mean) = (self.all.present(), self.all.mean());
@@ -214,24 +224,23 @@ impl Volume {
         }
     }
 
-    /// Is the volume of a silent cell back? Then it is judged anew.
-    pub fn is_back(&mut self, condition: Condition) -> bool {
-        let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) else {
+    /// Is the volume of a silent cell back?
+    pub fn is_back(&self, condition: Condition) -> bool {
+        let Some(cell) = self.cells.get(&(condition.attribute, condition.code)) else {
             return true;
         };
         let expected = cell.out.unwrap_or(0.0);
         // Each of the last minutes: those before the silence must not speak for it.
-        let back = cell
-            .minutes
-            .iter()
-            .rev()
-            .take(BACK)
-            .all(|events| real(*events) >= 0.3 * expected);
-        if back {
+        let mut last = cell.minutes.iter().rev().take(BACK);
+        last.all(|events| real(*events) >= 0.3 * expected)
+    }
+
+    /// The incident about a cell is over: it is judged anew.
+    pub fn release(&mut self, condition: Condition) {
+        if let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) {
             (cell.out, cell.held) = (None, None);
             (cell.evidence, cell.missing, cell.age) = (0.0, 0.0, 0);
         }
-        back
     }
 
     /// The cells.
@@ -269,16 +278,23 @@ impl Cell {
 
     fn next(&mut self) {
         push(&mut self.minutes, self.now, MEMORY);
-        self.bucket = (self.bucket.0 + self.now, self.bucket.1 + 1);
-        if self.bucket.1 == BUCKET {
-            push(&mut self.profile, self.bucket.0, DAY + 12);
-            self.bucket = (0, 0);
-        }
+        self.bucket = (self.bucket.0 + self.now, self.bucket.1, self.bucket.2 + 1);
         self.now = 0;
+        self.pass();
+    }
+
+    /// A minute more of the daily profile.
+    fn pass(&mut self) {
+        let (sum, minutes, heard) = self.bucket;
+        self.bucket.1 = minutes + 1;
+        if self.bucket.1 == BUCKET {
+            push(&mut self.profile, (heard > 0).then_some(sum), PROFILE);
+            self.bucket = (0, 0, 0);
+        }
     }
 }
 
-fn push(events: &mut VecDeque<i64>, newest: i64, most: usize) {
+fn push<T>(events: &mut VecDeque<T>, newest: T, most: usize) {
     events.push_back(newest);
     if events.len() > most {
         events.pop_front();
@@ -384,6 +400,44 @@ mod tests {
             }
         }
         assert!(noticed.is_some_and(|minute| (10..30).contains(&minute)), "{noticed:?}");
+    }
+
+    /// Twenty minutes out, eight minutes back, out again: it was not over in between.
+    #[test]
+    fn a_site_that_flaps_is_still_out() {
+        let out = |minute: i32| (70..90).contains(&minute) || minute >= 98;
+        let condition = Condition {
+            attribute: Dimension::Site.index(),
+            code: 2,
+        };
+        let mut volume = Volume::default();
+        let mut back = Vec::new();
+        for minute in 0..110 {
+            volume.add(&site(1), 40);
+            volume.add(&site(2), if out(minute) { 0 } else { 20 });
+            for silence in volume.minute(14.0).iter().filter(|_| minute == 72) {
+                volume.is_out(silence);
+            }
+            if minute > 72 && volume.is_back(condition) {
+                back.push(minute);
+            }
+        }
+        assert_eq!(back, [94, 95, 96, 97], "five good minutes each, and then no more");
+    }
+
+    /// An office without calls from 20:00 to 07:00 for the whole tenant: yesterday is the same time of day.
+    #[test]
+    fn the_time_of_day_goes_on_while_nobody_calls() {
+        let mut volume = Volume::default();
+        for minute in 0..2 * 1440 {
+            if (7 * 60..20 * 60).contains(&(minute % 1440)) {
+                volume.add(&site(1), 40);
+                // Every day at ten this site halts for an hour: on the second day that is usual.
+                volume.add(&site(2), if minute % 1440 / 60 == 10 { 0 } else { 20 });
+            }
+            let silences = volume.minute(14.0);
+            assert!(silences.is_empty() || minute < 1440, "minute {minute}: {silences:?}");
+        }
     }
 
     fn silence(dimension: Dimension, seen: f64, expected: f64) -> Silence {

@@ -2,7 +2,7 @@
 
 use dialtone_schemas::{
     Change, Channel, Complaint, EventTime, State, Text, Window,
-    incident::{Evidence as Line, Onset},
+    incident::{Evidence as Line, Onset, Severity},
     time,
 };
 
@@ -12,6 +12,7 @@ use crate::{
     watch::{
         baseline::real,
         book::{Basis, Case, severity},
+        device,
         dictionary::{Codes, covers},
         evidence::{KINDS, WATCHED},
         locate::Evidence,
@@ -31,7 +32,7 @@ impl Tenant {
         for case in cases.iter_mut().filter(|case| case.is_open()) {
             match case.basis {
                 Basis::Rate(channel) if case.incident.device_id.is_none() => self.live_rate(case, channel, config),
-                Basis::Rate(_) => self.live_device(case),
+                Basis::Rate(_) => self.live_device(case, now, config),
                 Basis::Volume => {
                     let back = case.conditions.iter().all(|c| self.volume.is_back(*c));
                     case.back = if back { f64::INFINITY } else { 0.0 };
@@ -40,12 +41,18 @@ impl Tenant {
                 }
             }
             case.live(now, config.quiet.micros());
+            if case.basis == Basis::Volume && !case.is_open() {
+                case.conditions.iter().for_each(|c| self.volume.release(*c));
+            }
         }
         for case in &mut cases {
             let until = case.incident.closed.map_or(now, |closed| closed.plus(COMPLAINT_TAIL));
-            self.match_complaints(case, until);
+            if now <= until {
+                self.match_complaints(case, until);
+            }
             let is_due = case.sent.is_none() || now.floor(SUSPECT_EVERY) == now;
-            if case.is_open() && is_due {
+            // Afterwards the changes of the day before are forgotten one by one; what was suspected stays.
+            if case.is_open() && is_due && now.since(case.incident.onset.from) <= time::DAY {
                 self.suspect(case);
             }
         }
@@ -161,30 +168,48 @@ impl Tenant {
         Text::new(name).expect("a text")
     }
 
-    fn live_device(&self, case: &mut Case) {
+    /// A device of which nothing is reported any more for hours is taken for repaired, or gone.
+    fn live_device(&self, case: &mut Case, now: EventTime, config: &WatchConfig) {
         let Some(id) = case.incident.device_id.clone() else {
             return;
         };
-        let onset = Window::of_end(case.incident.onset.from.plus(1));
-        let Some((_, device)) = self.devices.of(|_| true).find(|(known, _)| **known == id) else {
+        let Some(device) = self.devices.get(&id) else {
+            case.back = f64::INFINITY;
             return;
         };
+        let onset = Window::of_end(case.incident.onset.from.plus(1));
         let (n, k, e) = device.since(onset);
+        let (fresh_k, fresh_e) = self.devices.fresh(&id);
+        if case.incident.state == State::Localised {
+            case.factor = (k / e.max(0.1)).max(1.0);
+        }
+        case.weigh_recovery(fresh_k, fresh_e, config.indifference, device::DISPERSION);
         case.sums = (n, k, e);
+        let counts = device.counts_since(onset);
+        let minutes = real(now.since(case.incident.onset.from) / time::MINUTE).max(1.0);
         let incident = &mut case.incident;
+        // One device is never most of anybody's calls.
+        let severe = severity(case.basis, n, k, (k - e) / minutes).min(Severity::Major);
+        incident.severity = incident.severity.max(severe);
         incident.effect = round(k / e.max(0.1), 100.0);
+        let excess = (1.0 - e / k.max(e).max(0.1)).max(0.0);
+        incident.excess_poor_minutes = round(real(counts.poor_ms) / 60_000.0 * excess, 10.0);
         incident.evidence = vec![line("inside", (n, k, e))];
+        incident.metric = self.metric(0, n, counts.kinds.map(real));
         incident.exemplar_calls = device.exemplars().to_vec();
     }
 
     fn match_complaints(&self, case: &mut Case, until: EventTime) {
         let from = case.incident.onset.from;
-        let mut times: Vec<EventTime> = self
+        let matched = self
             .complaints
             .values()
             .filter(|c| (from..=until).contains(&c.complained_at) && self.is_about(c, case))
-            .map(|c| c.complained_at)
-            .collect();
+            .map(|c| (c.complaint_id.clone(), c.complained_at));
+        let matched: Vec<(Text, EventTime)> = matched.collect();
+        case.complaints.extend(matched);
+        case.complaints.retain(|_, at| (from..=until).contains(at));
+        let mut times: Vec<EventTime> = case.complaints.values().copied().collect();
         times.sort_unstable();
         case.incident.complaints = i64::try_from(times.len()).unwrap_or(i64::MAX);
         case.incident.first_complaint = times.first().copied();

@@ -27,8 +27,15 @@ use crate::config::WatchConfig;
 
 /// The baseline is fitted anew so often.
 const FIT_EVERY: i64 = 30 * time::MINUTE;
-/// Changes and complaints are remembered for so long.
+/// Changes and complaints are remembered for so long ...
 const MEMORY: i64 = 2 * time::DAY;
+/// ... and not more than so many of each.
+const MOST: usize = 100_000;
+/// Fewer minutes with calls than this before a longer silence than that were no beginning: a stray report.
+const FEW: u32 = 30;
+const STRAY: i64 = 6 * time::HOUR;
+/// After so long without calls and incidents the minutes pass without a trace.
+const DORMANT: i64 = 3 * time::DAY;
 
 /// Everything known of one tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +49,9 @@ pub struct Tenant {
     trained: Option<Window>,
     fitted: Option<EventTime>,
     began: Option<EventTime>,
+    /// Minutes with calls since it began, and the start of the youngest window.
+    heard: u32,
+    last: Option<EventTime>,
     detectors: [Detector; 3],
     /// After a scan that explained nothing, the next one waits until then.
     scan_again: [EventTime; 3],
@@ -66,6 +76,8 @@ impl Tenant {
             trained: None,
             fitted: None,
             began: None,
+            heard: 0,
+            last: None,
             detectors: Default::default(),
             scan_again: [EventTime::MIN; 3],
             volume: Volume::default(),
@@ -88,6 +100,24 @@ impl Tenant {
         self.detectors.iter().map(Detector::cells).sum::<usize>() + self.volume.cells()
     }
 
+    /// How often a pair of values was not watched because there are too many.
+    pub fn refused(&self) -> u64 {
+        self.detectors.iter().map(Detector::refused).sum()
+    }
+
+    /// Has nothing happened for so long that minutes change nothing?
+    pub fn is_dormant(&self, now: EventTime) -> bool {
+        self.cases.is_empty() && self.fresh.is_empty() && self.last.is_none_or(|last| now.since(last) > DORMANT)
+    }
+
+    fn begin(&mut self, start: EventTime) {
+        let stray = |last: EventTime| self.heard < FEW && start.since(last) > STRAY;
+        if self.last.is_none_or(stray) {
+            (self.began, self.heard) = (Some(start), 0);
+        }
+        self.last = self.last.max(Some(start));
+    }
+
     /// A summary whose tick has come.
     pub fn summary(&mut self, summary: &Summary) {
         let (Some(near), Some(window)) = (&summary.near, summary.window) else {
@@ -95,7 +125,7 @@ impl Tenant {
         };
         let counts = Counts::of(summary);
         let leaf = self.dictionary.leaf(near);
-        self.began.get_or_insert(window.start());
+        self.begin(window.start());
         match summary.kind {
             SummaryKind::Leaf => {
                 let slice = self.ring.slice(window);
@@ -109,6 +139,10 @@ impl Tenant {
                         .extend(summary.exemplars.iter().cloned());
                 }
                 self.baseline.weigh(leaf, &counts);
+                // Behind what has been learnt already: old enough by itself.
+                if self.trained.is_some_and(|trained| window < trained) && !self.is_in_incident(leaf, window) {
+                    self.baseline.learn(leaf, &counts);
+                }
                 // What comes an hour late says nothing of the volume now.
                 let events = if summary.class == Some(Class::Graph) {
                     0
@@ -135,11 +169,13 @@ impl Tenant {
 
     /// A change whose tick has come. Repeats by id are dropped.
     pub fn change(&mut self, change: Change) {
+        bound(&mut self.changes, |change| change.started_at);
         self.changes.entry(change.change_id.clone()).or_insert(change);
     }
 
     /// A complaint whose tick has come. Repeats by id are dropped.
     pub fn complaint(&mut self, complaint: Complaint) {
+        bound(&mut self.complaints, |complaint| complaint.complained_at);
         self.complaints
             .entry(complaint.complaint_id.clone())
             .or_insert(complaint);
@@ -147,6 +183,7 @@ impl Tenant {
 
     /// Something said from outside about an incident. Repeats by id are dropped.
     pub fn control(&mut self, control: &Control) {
+        bound(&mut self.controls, |at| *at);
         if self.controls.insert(control.control_id.clone(), control.at).is_some() {
             return;
         }
@@ -180,6 +217,10 @@ impl Tenant {
 
     /// A minute is over: compare, notice, locate, tell. Returns the alerts about new revisions.
     pub fn minute(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+        if self.is_dormant(now) {
+            return Vec::new();
+        }
+        self.heard = self.heard.saturating_add(u32::from(!self.fresh.is_empty()));
         let warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
         let alarms = self.compare(warm, config);
         let silences = self.listen(warm, config);
@@ -306,12 +347,7 @@ impl Tenant {
         let mut learnt = Vec::new();
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < old) {
             for (leaf, counts) in &slice.leaves {
-                let codes = self.dictionary.codes(*leaf);
-                let during = |case: &Case| {
-                    let closed = case.incident.closed.unwrap_or(EventTime::MAX);
-                    case.covers(codes) && window.end() > case.incident.onset.from && window.start() < closed
-                };
-                if !self.cases.iter().any(during) {
+                if !self.is_in_incident(*leaf, *window) {
                     learnt.push((*leaf, *counts));
                 }
             }
@@ -322,7 +358,27 @@ impl Tenant {
         }
         self.ring.take_before(Window::of_end(now.plus(-config.memory.micros())));
         self.devices.expire(now);
+        if now.floor(FIT_EVERY) == now {
+            self.forget(now);
+        }
         self.fit(now, config);
+    }
+
+    /// Was this leaf in an incident then? Such windows teach the baseline nothing.
+    fn is_in_incident(&self, leaf: u32, window: Window) -> bool {
+        let codes = self.dictionary.codes(leaf);
+        self.cases.iter().any(|case| {
+            let closed = case.incident.closed.unwrap_or(EventTime::MAX);
+            case.covers(codes) && window.end() > case.incident.onset.from && window.start() < closed
+        })
+    }
+
+    /// Changes, complaints and control records that are too old, or of a day to come.
+    fn forget(&mut self, now: EventTime) {
+        let near = |at: EventTime| now.since(at).abs() < MEMORY;
+        self.changes.retain(|_, change| near(change.started_at));
+        self.complaints.retain(|_, complaint| near(complaint.complained_at));
+        self.controls.retain(|_, at| near(*at));
     }
 
     fn fit(&mut self, now: EventTime, config: &WatchConfig) {
@@ -337,10 +393,6 @@ impl Tenant {
         self.fitted = Some(now);
         let dispersion = [0, 1, 2].map(|channel: usize| self.detectors[channel].mean_dispersion());
         self.baseline.fit(self.dictionary.leaves(), dispersion);
-        let horizon = now.plus(-MEMORY);
-        self.changes.retain(|_, change| change.started_at > horizon);
-        self.complaints.retain(|_, complaint| complaint.complained_at > horizon);
-        self.controls.retain(|_, at| *at > horizon);
     }
 
     /// The alerts about new revisions.
@@ -354,6 +406,17 @@ impl Tenant {
         }
         alerts
     }
+}
+
+/// Makes room in a full memory: the older half goes.
+fn bound<T>(memory: &mut BTreeMap<Text, T>, time: impl Fn(&T) -> EventTime) {
+    if memory.len() < MOST {
+        return;
+    }
+    let mut times: Vec<EventTime> = memory.values().map(&time).collect();
+    let (_, middle, _) = times.select_nth_unstable(MOST / 2);
+    let middle = *middle;
+    memory.retain(|_, item| time(item) > middle);
 }
 
 /// The message about a revision.

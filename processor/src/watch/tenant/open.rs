@@ -78,22 +78,18 @@ impl Tenant {
         if self.is_same_trouble(&conditions) {
             return;
         }
-        if self.reopen(now, &conditions, config) {
+        let same = |case: &Case| {
+            case.basis == Basis::Rate(channel) && case.incident.device_id.is_none() && case.conditions == conditions
+        };
+        if self.reopen(now, config, same).is_some() {
             return;
         }
         let scope = self.dictionary.scope(&conditions);
-        let mut incident = self.incident(now, scope, None, found.onset, config);
+        let mut incident = self.incident(now, scope, (Basis::Rate(channel), None), found.onset, config);
         self.describe(&mut incident, &found);
         let case = Case {
-            incident,
-            basis: Basis::Rate(channel),
             factor: (found.cause.best.k / found.cause.best.e.max(0.1)).max(1.0),
-            conditions,
-            far_factor: 1.0,
-            sums: (0.0, 0.0, 0.0),
-            back: 0.0,
-            recovering_since: None,
-            sent: None,
+            ..Case::new(incident, Basis::Rate(channel), conditions)
         };
         self.cases.push(case);
     }
@@ -147,31 +143,32 @@ impl Tenant {
         own <= 0.0 || shared >= SAME_TROUBLE * own
     }
 
-    fn reopen(&mut self, now: EventTime, conditions: &[Condition], config: &WatchConfig) -> bool {
-        let recent = |case: &&mut Case| {
-            case.conditions == conditions
-                && case
-                    .incident
-                    .closed
-                    .is_some_and(|closed| now.since(closed) <= config.reopen.micros())
-        };
-        self.cases.iter_mut().find(recent).map(Case::reopen).is_some()
+    /// Opens again what was closed a while ago about the same.
+    fn reopen(&mut self, now: EventTime, config: &WatchConfig, same: impl Fn(&Case) -> bool) -> Option<&mut Case> {
+        let is_recent = |closed: EventTime| now.since(closed) <= config.reopen.micros();
+        let recent = |case: &&mut Case| case.incident.closed.is_some_and(is_recent) && same(case);
+        let case = self.cases.iter_mut().find(recent)?;
+        case.reopen();
+        Some(case)
     }
 
     fn incident(
         &self,
         now: EventTime,
         scope: Scope,
-        device_id: Option<Text>,
+        (basis, device_id): (Basis, Option<Text>),
         onset: (Window, Window, Window),
         config: &WatchConfig,
     ) -> Incident {
+        let id = |clash| id_of(&self.name, &scope, device_id.as_ref(), basis, onset.1.start(), clash);
+        let is_free = |id: &Text| self.cases.iter().all(|case| case.incident.id != *id);
+        let id = (0..).map(id).find(is_free).unwrap_or_else(|| id(u32::MAX));
         let layer = layer_of(&scope, device_id.is_some());
         let owner = owner_of(&config.owners, layer, &scope);
         #[allow(clippy::expect_used, reason = "a constant that is a text")]
         let metric = Text::new("mos").expect("a text");
         Incident {
-            id: id_of(&self.name, &scope, device_id.as_ref(), onset.1.start()),
+            id,
             tenant: self.name.clone(),
             revision: 0,
             state: State::Localised,
@@ -217,21 +214,16 @@ impl Tenant {
                 continue;
             }
             self.volume.is_out(&silence);
+            let closed = |case: &Case| case.basis == Basis::Volume && case.conditions == conditions;
+            if let Some(case) = self.reopen(now, config, closed) {
+                silent(case, &silence);
+                continue;
+            }
             // What closes now ended a bound ago, so the first of the silent minutes is this one.
             let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
             let scope = self.dictionary.scope(&conditions);
-            let incident = self.incident(now, scope, None, (began, began, began), config);
-            let mut case = Case {
-                incident,
-                basis: Basis::Volume,
-                conditions,
-                factor: 1.0,
-                far_factor: 1.0,
-                sums: (0.0, 0.0, 0.0),
-                back: 0.0,
-                recovering_since: None,
-                sent: None,
-            };
+            let incident = self.incident(now, scope, (Basis::Volume, None), (began, began, began), config);
+            let mut case = Case::new(incident, Basis::Volume, conditions);
             silent(&mut case, &silence);
             self.cases.push(case);
         }
@@ -259,8 +251,13 @@ impl Tenant {
         if self.cases.iter().any(is_covered) {
             return;
         }
+        if self
+            .reopen(now, config, |case| case.incident.device_id.as_ref() == Some(id))
+            .is_some()
+        {
+            return;
+        }
         let Some(onset) = device.onset() else { return };
-        let began = onset.1;
         let place = [Dimension::Site, Dimension::Segment, Dimension::Device];
         let conditions: Vec<Condition> = place
             .into_iter()
@@ -271,20 +268,8 @@ impl Tenant {
             .filter(|c| c.code != 0)
             .collect();
         let scope = self.dictionary.scope(&conditions);
-        let mut incident = self.incident(now, scope, Some(id.clone()), onset, config);
-        incident.exemplar_calls = device.exemplars().to_vec();
-        let (n, k, e) = device.since(began);
-        self.cases.push(Case {
-            incident,
-            basis: Basis::Rate(0),
-            conditions,
-            factor: 1.0,
-            far_factor: 1.0,
-            sums: (n, k, e),
-            back: 0.0,
-            recovering_since: None,
-            sent: None,
-        });
+        let incident = self.incident(now, scope, (Basis::Rate(0), Some(id.clone())), onset, config);
+        self.cases.push(Case::new(incident, Basis::Rate(0), conditions));
     }
 
     /// More evidence may show another scope, and tells better since when: an incident's scope and onset follow it, its id
@@ -321,6 +306,7 @@ impl Tenant {
         case.factor = (found.cause.best.k / found.cause.best.e.max(0.1)).max(1.0);
         (case.incident, case.conditions) = (incident, found.cause.best.conditions);
         case.sums = (0.0, 0.0, 0.0);
+        case.complaints.clear();
     }
 
     /// What the evidence says now of an incident: its own scope, or, where that is no longer among the causes, another that
