@@ -69,7 +69,16 @@ impl Refused<'_> {
     pub(crate) fn record(&self, privacy: &Privacy) -> Result<OutRecord, Refusal> {
         let kept = &self.original[..self.original.len().min(MAX_ORIGINAL_BYTES)];
         let sealed = privacy.seal_original(kept);
-        let id = privacy.id_of_bytes("reject", &[self.door.name(), &self.at.to_string()], self.original);
+        let position = self.position.map_or_else(String::new, |position| position.to_string());
+        let parts = [
+            self.door.name(),
+            self.tenant.as_str(),
+            &self.at.to_string(),
+            &position,
+            self.refusal.reason.name(),
+            &self.refusal.detail,
+        ];
+        let id = privacy.id_of_bytes("reject", &parts, self.original);
         let mut detail = self.refusal.impersonal_detail();
         if kept.len() < self.original.len() {
             detail.push_str(&format!(

@@ -87,14 +87,34 @@ impl Refusal {
                 c => clean.push(c),
             }
         }
-        // What follows "unknown variant" is quoted in backticks, and is the sender's too.
-        match clean.split_once("unknown variant `") {
-            Some((before, rest)) => format!(
-                "{before}unknown variant{}",
-                rest.split_once('`').map_or("", |(_, rest)| rest)
-            ),
-            None => clean,
+        without_values(&with_plain_path(&clean))
+    }
+}
+
+/// serde quotes what was sent in backticks after these words; what it expected, too, but that is ours.
+const QUOTING: [&str; 3] = ["unknown variant ", "invalid type: ", "invalid value: "];
+
+fn without_values(detail: &str) -> String {
+    let mut clean = detail.to_owned();
+    for words in QUOTING {
+        let Some(after) = clean.find(words).map(|at| at + words.len()) else {
+            continue;
+        };
+        let said = clean[after..].find(", expected").map_or(clean.len(), |at| after + at);
+        let mut parts = clean[after..said].split('`');
+        if let (Some(kind), Some(_), Some(rest)) = (parts.next(), parts.next(), parts.next_back()) {
+            let kept = format!("{}{rest}", kind.trim_end());
+            clean = format!("{}{kept}{}", &clean[..after], &clean[said..]);
         }
+    }
+    clean.replace("unknown variant ,", "unknown variant,")
+}
+
+/// `scope.anna@example.org: …` begins with a key that the sender chose.
+fn with_plain_path(detail: &str) -> String {
+    match detail.split_once(": ") {
+        Some((path, rest)) if plain_path(path) == "…" => format!("…: {rest}"),
+        _ => detail.to_owned(),
     }
 }
 
@@ -130,6 +150,18 @@ mod tests {
             "kind: unknown variant, expected `final`"
         );
         assert_eq!(clean("cut \"off"), "cut \"…");
+        assert_eq!(
+            clean("user: invalid type: integer `4930123456`, expected a string"),
+            "user: invalid type: integer, expected a string"
+        );
+        assert_eq!(
+            clean("user: invalid type: floating point `4930123456.5`, expected a string"),
+            "user: invalid type: floating point, expected a string"
+        );
+        assert_eq!(
+            clean("scope.anna@example.org: invalid type: integer `5`, expected a sequence"),
+            "…: invalid type: integer, expected a sequence"
+        );
         let unknown = Refusal::new(
             Reason::UnknownField,
             "unknown field packets.los_ratio, +4930123456, anna@example.org",

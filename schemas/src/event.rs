@@ -439,14 +439,16 @@ impl Event {
                 _ => {}
             }
         }
-        if let (Some(expected), Some(lost)) = (p.expected, p.lost)
-            && lost > expected
-        {
-            return Err(EventError::Count {
-                field: "lost (more than expected)",
-                value: lost,
-            });
+        for (field, part) in [
+            ("lost (more than expected)", p.lost),
+            ("discarded (more than expected)", p.discarded),
+        ] {
+            match (part, p.expected) {
+                (Some(value), Some(expected)) if value > expected => return Err(EventError::Count { field, value }),
+                _ => {}
+            }
         }
+        self.check_codes()?;
         match self.provider.mos_degradation {
             Some(d) if !(0.0..=5.0).contains(&d) => Err(EventError::Number {
                 field: "mos_degradation",
@@ -458,6 +460,28 @@ impl Event {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Codes and sizes with a range of their own: RFC 3550 (SSRC, payload type), RFC 3261 (status), ITU-T Q.850 (cause).
+    fn check_codes(&self) -> Result<(), EventError> {
+        let (media, failure) = (&self.media, &self.failure);
+        let ranges: [(&'static str, Option<i64>, std::ops::RangeInclusive<i64>); 8] = [
+            ("ssrc", media.ssrc, 0..=i64::from(u32::MAX)),
+            ("payload_type", media.payload_type.map(i64::from), 0..=127),
+            ("sample_rate_hz", media.sample_rate_hz.map(i64::from), 1..=1_000_000),
+            ("link_speed_bps", self.near_endpoint.link_speed_bps, 0..=i64::MAX),
+            ("bandwidth_bps", media.bandwidth_bps, 0..=i64::MAX),
+            ("gap_min", self.packets.gap_min.map(i64::from), 0..=255),
+            ("sip_code", failure.sip_code.map(i64::from), 100..=699),
+            ("q850_cause", failure.q850_cause.map(i64::from), 0..=127),
+        ];
+        for (field, value, range) in ranges {
+            match value {
+                Some(value) if !range.contains(&value) => return Err(EventError::Count { field, value }),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Loss over what was expected: as reported, or from the counts.

@@ -73,7 +73,10 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
 
 fn load(cli: &Cli) -> Result<Config> {
     #[allow(clippy::disallowed_methods, reason = "only here is the environment read")]
-    let environment = std::env::vars();
+    let environment = std::env::vars_os();
+    // What is not UTF-8 is nothing of ours.
+    let environment =
+        environment.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     config::load(cli.config.as_deref(), environment)
 }
 

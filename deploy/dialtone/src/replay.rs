@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use dialtone_ingest::{IngestRules, Normaliser, PrivacyKey, Sites, receive::json};
 use dialtone_processor::{
@@ -77,6 +77,9 @@ pub fn run(args: &cli::Replay, config: &Config) -> Result<()> {
     events.feed(&mut offline, &config.processor.summarise.lateness)?;
     write_incidents(args.incidents_out.as_deref(), &offline.incidents())?;
     report(&offline, tally);
+    if tally.lines > 0 && tally.rejected == tally.lines {
+        bail!("every line was rejected: are these files of events, changes and complaints?");
+    }
     Ok(())
 }
 

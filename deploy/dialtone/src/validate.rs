@@ -7,7 +7,15 @@ use anyhow::Result;
 use crate::{config::Config, say};
 
 /// Words in a key that make its value a secret.
-const SECRET: [&str; 4] = ["password", "secret", "token", "key.pem"];
+const SECRET: [&str; 7] = [
+    "password",
+    "passphrase",
+    "secret",
+    "token",
+    "key.pem",
+    "credential",
+    "oauthbearer.config",
+];
 
 /// Prints the effective configuration. That it could be loaded means that it holds; files it names are read as well.
 pub fn run(config: &Config) -> Result<ExitCode> {
@@ -21,14 +29,31 @@ pub fn run(config: &Config) -> Result<ExitCode> {
 
 fn mask(table: &mut toml::Table) {
     for (key, value) in table.iter_mut() {
-        match value {
-            toml::Value::Table(below) => mask(below),
-            toml::Value::String(text) if SECRET.iter().any(|word| key.to_lowercase().contains(word)) => {
-                *text = "***".to_owned();
-            }
-            _ => {}
-        }
+        let is_secret = SECRET.iter().any(|word| key.to_lowercase().contains(word));
+        mask_value(value, is_secret);
     }
+}
+
+fn mask_value(value: &mut toml::Value, is_secret: bool) {
+    match value {
+        toml::Value::Table(below) => mask(below),
+        toml::Value::Array(items) => items.iter_mut().for_each(|item| mask_value(item, is_secret)),
+        toml::Value::String(text) if is_secret => *text = "***".to_owned(),
+        toml::Value::String(text) => {
+            if let Some(masked) = without_user(text) {
+                *text = masked;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `http://user:password@host/…` without the user.
+fn without_user(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (_, host) = authority.rsplit_once('@')?;
+    Some(format!("{scheme}://***@{host}{}", &rest[authority.len()..]))
 }
 
 #[cfg(test)]
@@ -38,12 +63,18 @@ mod tests {
     #[test]
     fn a_password_is_never_printed() {
         let mut table: toml::Table =
-            toml::from_str("[kafka.properties]\n\"sasl.password\" = \"hunter2\"\n\"client.id\" = \"x\"").expect("toml");
+            toml::from_str(
+                "[kafka.properties]\n\"sasl.password\" = \"hunter2\"\n\"client.id\" = \"x\"\n\
+                 \"sasl.oauthbearer.config\" = \"hunter2\"\n[kafka.registry]\nurl = \"http://u:hunter2@host:8081/a@b\"\n\
+                 [[doors]]\nsecrets = [\"hunter2\"]",
+            )
+            .expect("toml");
         mask(&mut table);
         let text = table.to_string();
         assert!(
             !text.contains("hunter2") && text.contains("***") && text.contains("\"x\""),
             "{text}"
         );
+        assert!(text.contains("http://***@host:8081/a@b"), "{text}");
     }
 }

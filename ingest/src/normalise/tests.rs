@@ -165,3 +165,33 @@ fn no_canary_survives() {
         );
     }
 }
+
+#[test]
+fn codes_out_of_their_range_are_refused_by_name() {
+    let event = |extra: serde_json::Value| {
+        let mut json = serde_json::json!({"kind": "final", "call_id": "c", "start": "2026-03-02T09:00:00Z",
+            "end": "2026-03-02T09:01:00Z"});
+        json.as_object_mut()
+            .expect("an object")
+            .extend(extra.as_object().expect("an object").clone());
+        serde_json::from_value::<Event>(json).expect("an event").check()
+    };
+    assert!(event(serde_json::json!({"media": {"payload_type": 127, "ssrc": 4_294_967_295_i64}})).is_ok());
+    for (field, wrong) in [
+        ("ssrc", serde_json::json!({"media": {"ssrc": -1}})),
+        ("payload_type", serde_json::json!({"media": {"payload_type": 128}})),
+        (
+            "sample_rate_hz",
+            serde_json::json!({"media": {"sample_rate_hz": -8000}}),
+        ),
+        ("gap_min", serde_json::json!({"packets": {"gap_min": -3}})),
+        ("sip_code", serde_json::json!({"failure": {"sip_code": 42}})),
+        (
+            "discarded",
+            serde_json::json!({"packets": {"expected": 10, "discarded": 11}}),
+        ),
+    ] {
+        let error = event(wrong).expect_err(field).to_string();
+        assert!(error.contains(field), "{field}: {error}");
+    }
+}

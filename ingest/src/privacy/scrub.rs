@@ -70,7 +70,7 @@ fn words(value: &Text, is_wrong: impl Fn(&str) -> bool) -> Option<Text> {
 
 fn is_personal_word(word: &str) -> bool {
     let lower = word.trim_matches(|c: char| "<>()[]{},;\"'".contains(c));
-    has_scheme(lower) || is_mail(lower) || is_phone_number(lower) || is_mac_with_separators(lower)
+    has_scheme(lower) || is_mail(lower) || is_phone_number(lower) || is_mac_with_separators(lower) || is_bare_mac(lower)
 }
 
 fn has_scheme(word: &str) -> bool {
@@ -117,6 +117,11 @@ fn is_mac_with_separators(word: &str) -> bool {
         })
 }
 
+/// `805ec0123456`: twelve hex digits. Only digits could be a number of anything, and is personal all the same.
+fn is_bare_mac(word: &str) -> bool {
+    is_hex12(word)
+}
+
 fn is_owner(word: &str) -> bool {
     let word = word.trim_start_matches(['(', '"']);
     word.len() > 2 && (word.ends_with("'s") || word.ends_with("’s"))
@@ -138,6 +143,14 @@ mod tests {
 
     fn text(value: &str) -> Text {
         Text::new(value).expect("text")
+    }
+
+    #[test]
+    fn a_mac_address_without_separators_is_taken_out_too() {
+        let text = Text::new("Yealink SIP-T46S 66.85.0.5 805ec0123456").expect("a text");
+        let clean = free_text(&text).map(String::from);
+        assert_eq!(clean.as_deref(), Some("Yealink SIP-T46S 66.85.0.5 [removed]"));
+        assert!(is_personal("805EC0123456"));
     }
 
     #[test]

@@ -47,6 +47,12 @@ impl Running {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How it stands, to be asked again and again without holding it.
+    pub fn watch(&self) -> impl Fn() -> Status + Send + Sync + 'static {
+        let status = Arc::clone(&self.status);
+        move || status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Waits until it has stopped, by itself or because it was asked to. Cancelling the waiting stops nothing. Answers `Ok`
     /// when asked again.
     pub async fn finished(&mut self) -> Result<(), RunError> {

@@ -9,6 +9,8 @@ use super::{Config, DEFAULTS, Problem, Problems, problem::line_and_column};
 
 /// Tables in which any key may stand: librdkafka's properties, codecs.
 const FREE: [&str; 2] = ["kafka.properties", "ingest.scoring.codecs"];
+/// Tables that are one setting each: their keys mean something only together.
+const WHOLE: [&str; 2] = ["kafka.registry", "ingest.scoring.codecs.*"];
 /// Keys that may be set and have no default.
 const OPTIONAL: [&str; 3] = ["ingest.sites", "ingest.http.tenant_without_token", "kafka.registry"];
 /// What an environment variable that overrides a key begins with; `__` stands for the dot.
@@ -31,7 +33,7 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
     let defaults: Table = toml::from_str(DEFAULTS)?;
     let mut merged = defaults.clone();
     for setting in &settings {
-        match setting.problem(&defaults) {
+        match setting.problem(&defaults, &merged) {
             Some(what) => problems.push(Problem {
                 place: setting.place.clone(),
                 key: setting.dotted(),
@@ -72,8 +74,8 @@ impl Setting {
         self.path.join(".")
     }
 
-    /// Tried alone on top of the defaults: what is wrong with it?
-    fn problem(&self, defaults: &Table) -> Option<String> {
+    /// Tried on top of the defaults and what was set before it: what is wrong with it?
+    fn problem(&self, defaults: &Table, before: &Table) -> Option<String> {
         let is_free = FREE.iter().any(|free| self.dotted().starts_with(&format!("{free}.")));
         let is_optional = OPTIONAL.iter().any(|key| self.dotted().starts_with(key));
         if !is_free
@@ -82,9 +84,9 @@ impl Setting {
         {
             return Some(what);
         }
-        let mut alone = defaults.clone();
-        put(&mut alone, &self.path, self.value.clone());
-        let tried: Result<Config, _> = Value::Table(alone).try_into();
+        let mut with = before.clone();
+        put(&mut with, &self.path, self.value.clone());
+        let tried: Result<Config, _> = Value::Table(with).try_into();
         tried
             .err()
             .map(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
@@ -128,7 +130,7 @@ fn read(name: &str, text: &str, settings: &mut Vec<Setting>, problems: &mut Vec<
         for (key, child) in table.iter() {
             let path: Vec<String> = path.iter().cloned().chain([key.to_owned()]).collect();
             let is_table = matches!(child, Item::Table(_)) || child.as_inline_table().is_some();
-            if is_table {
+            if is_table && !is_whole(&path) {
                 below.push((path, child));
             } else if let Some(value) = get(&values, &path) {
                 let span = table.key(key).and_then(Key::span).or_else(|| child.span());
@@ -141,6 +143,14 @@ fn read(name: &str, text: &str, settings: &mut Vec<Setting>, problems: &mut Vec<
         }
         walk.extend(below.into_iter().rev());
     }
+}
+
+fn is_whole(path: &[String]) -> bool {
+    let fits = |pattern: &str| {
+        let parts: Vec<&str> = pattern.split('.').collect();
+        parts.len() == path.len() && parts.iter().zip(path).all(|(part, key)| *part == "*" || part == key)
+    };
+    WHOLE.iter().any(|pattern| fits(pattern))
 }
 
 /// `DIALTONE__PROCESSOR__WATCH__WARM_UP=4h`, `DIALTONE_KAFKA_SASL_PASSWORD=…`
@@ -290,6 +300,52 @@ mod tests {
         std::fs::write(file.path(), config.to_table().expect("a table").to_string()).expect("written");
         let again = load(Some(file.path()), std::iter::empty()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(config.to_table().expect("a table"), again.to_table().expect("a table"));
+    }
+
+    #[test]
+    fn numbers_that_would_be_obeyed_silently_are_refused_with_their_place() {
+        let text = "[log]\nlevel = \"verbose\"\n\n[processor.watch]\nindifference = nan\nhalf_life = \"0s\"\n\n\
+                    [processor.summarise]\npair_sampling = -3\nmax_ids = 0\n\n\
+                    [processor.summarise.thresholds]\nloss_ratio = 5.0\n\n[processor.summarise.lateness]\ngraph = \"400h\"\n";
+        let found = problems(text, &[]).join("\n");
+        for line in [
+            "f:2:1: log.level: \"verbose\" is none of",
+            "f:5:1: processor.watch.indifference: NaN is not between 1 and 10",
+            "f:6:1: processor.watch.half_life: ",
+            "f:9:1: processor.summarise.pair_sampling: -3 is not between 1 and 1000000",
+            "f:10:1: processor.summarise.max_ids: 0: at least 1000",
+            "f:13:1: processor.summarise.thresholds.loss_ratio: 5 is not between 0 and 1",
+            "f:16:1: processor.summarise.lateness.graph: ",
+        ] {
+            assert!(found.contains(line), "{line}\n{found}");
+        }
+    }
+
+    #[test]
+    fn what_ingest_objects_to_has_its_place_too() {
+        let found = problems(
+            "[ingest.http]\nlisten = \"0.0.0.0:8080\"\ntenant_without_token = \"acme\"\n",
+            &[],
+        );
+        assert!(
+            found[0].starts_with("  f:3:1: ingest.http.tenant_without_token: 0.0.0.0:8080 is not loopback"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn tables_without_defaults_are_taken_as_a_whole() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let text = "[kafka.registry]\nurl = \"http://127.0.0.1:8081\"\nusername = \"a\"\n\n\
+                    [ingest.scoring.codecs.foo]\nbandwidth = \"narrow\"\nie = 1.0\nbpl = 4.0\n";
+        std::fs::write(file.path(), text).expect("written");
+        let environment = [("DIALTONE__KAFKA__REGISTRY__PASSWORD".to_owned(), "b".to_owned())];
+        let config = load(Some(file.path()), environment.into_iter()).unwrap_or_else(|error| panic!("{error}"));
+        let table = config.to_table().expect("a table");
+        assert_eq!(table["kafka"]["registry"]["password"].as_str(), Some("b"));
+        assert_eq!(table["ingest"]["scoring"]["codecs"]["foo"]["bpl"].as_float(), Some(4.0));
+        let found = problems("[kafka.registry]\nusername = \"a\"\n", &[]);
+        assert!(found[0].contains("missing field `url`"), "{found:?}");
     }
 
     #[test]

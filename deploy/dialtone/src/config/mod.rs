@@ -2,6 +2,7 @@
 
 mod load;
 mod problem;
+mod ranges;
 
 use std::path::PathBuf;
 
@@ -160,7 +161,10 @@ impl Config {
             self.ingest
                 .problems()
                 .into_iter()
-                .map(|what| ("ingest".to_owned(), what)),
+                .map(|problem| match problem.split_once(": ") {
+                    Some((key, what)) => (format!("ingest.{key}"), what.to_owned()),
+                    None => ("ingest".to_owned(), problem),
+                }),
         );
         let lateness = &self.processor.summarise.lateness;
         for (key, span) in [
@@ -180,9 +184,7 @@ impl Config {
                 "is shorter than hold_off: nothing would be learnt".into(),
             ));
         }
-        if watch.false_alarms_per_day <= 0.0 {
-            found.push(("processor.watch.false_alarms_per_day".into(), "must be above 0".into()));
-        }
+        found.extend(ranges::out_of_range(self));
         found
     }
 }

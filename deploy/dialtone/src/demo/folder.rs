@@ -91,13 +91,10 @@ impl Folder {
             &format!("{}\n", serde_json::to_string_pretty(simulation.truth())?),
         )?;
         let token = self.path.join("token");
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&token)?;
-        file.write_all(self.token.as_bytes())?;
+        write_private(&token, &self.token)?;
+        // The demo has a broker of its own: nothing that leads to another belongs here.
+        config.kafka.properties.clear();
+        config.kafka.registry = None;
 
         let tenant = Text::new("demo")?;
         let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
@@ -131,7 +128,7 @@ impl Folder {
             "# The configuration of this run. Secrets lie in files of their own.\n{}",
             toml::to_string_pretty(&config.to_table()?)?
         );
-        fs::write(self.path.join("dialtone.toml"), text)?;
+        write_private(&self.path.join("dialtone.toml"), &text)?;
         Ok(config)
     }
 
@@ -139,4 +136,14 @@ impl Folder {
     pub fn keep_incidents(&self, incidents: &[Incident]) -> Result<()> {
         write_incidents(Some(&self.path.join("incidents.ndjson")), incidents)
     }
+}
+
+/// For the owner's eyes only.
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(file.write_all(text.as_bytes())?)
 }

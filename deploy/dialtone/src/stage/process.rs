@@ -1,6 +1,6 @@
 //! Process as a service: summarise shares the partitions of events with its group, watch reads everything.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -17,10 +17,16 @@ use super::Wire;
 use crate::config::Config;
 
 /// Both folds at work.
-#[derive(Debug)]
 pub struct Process {
     summarise: Arc<Mutex<Running>>,
     watch: Arc<Mutex<Running>>,
+    are_ready: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").finish_non_exhaustive()
+    }
 }
 
 impl Process {
@@ -31,7 +37,9 @@ impl Process {
         }
         let summarise = start(summarise(config)?, surroundings(wire, &config.processor.state_dir)?)?;
         let watch = start(watch(config)?, surroundings(wire, &config.processor.state_dir)?)?;
+        let stands = [summarise.watch(), watch.watch()];
         Ok(Self {
+            are_ready: Arc::new(move || stands.iter().all(|stands| stands().ready)),
             summarise: Arc::new(Mutex::new(summarise)),
             watch: Arc::new(Mutex::new(watch)),
         })
@@ -44,12 +52,8 @@ impl Process {
 
     /// Are both ready? For a probe, which must not wait.
     pub fn readiness(&self) -> impl Fn() -> bool + Send + Sync + 'static {
-        let stages = [Arc::clone(&self.summarise), Arc::clone(&self.watch)];
-        move || {
-            stages
-                .iter()
-                .all(|stage| stage.try_lock().is_ok_and(|running| running.status().ready))
-        }
+        let are_ready = Arc::clone(&self.are_ready);
+        move || are_ready()
     }
 
     /// Waits until one of them ends by itself.

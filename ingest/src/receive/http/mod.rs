@@ -45,13 +45,13 @@ struct HttpDoor {
     config: HttpConfig,
     tokens: Tokens,
     /// Bodies in memory.
-    bodies: Semaphore,
+    bodies: Arc<Semaphore>,
 }
 
 /// The routes of the door, to be served by [`HttpServer`].
 pub fn router(service: Arc<IngestService>, config: HttpConfig) -> Result<Router, TokenError> {
     let tokens = Tokens::new(&config)?;
-    let bodies = Semaphore::new(config.max_bodies);
+    let bodies = Arc::new(Semaphore::new(config.max_bodies));
     let door = Arc::new(HttpDoor {
         service,
         config,
@@ -123,7 +123,7 @@ impl HttpDoor {
             let lines = lines_of(&head.headers)?;
             let coding = body::coding(&head.headers)?;
             let deadline = Instant::now() + self.config.body_timeout.duration();
-            let Ok(Ok(permit)) = timeout_at(deadline, self.bodies.acquire()).await else {
+            let Ok(Ok(permit)) = timeout_at(deadline, Arc::clone(&self.bodies).acquire_owned()).await else {
                 return Err(Refused::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "too many requests at work",
@@ -132,13 +132,14 @@ impl HttpDoor {
             let sent = body::read(body, self.config.max_body_bytes, deadline).await?;
             Ok((tenant, lines, coding, sent, permit))
         };
-        let (tenant, lines, coding, sent, _permit) = match reading.await {
+        let (tenant, lines, coding, sent, permit) = match reading.await {
             Ok(read) => read,
             Err(refused) => return self.refuse(door, refused),
         };
         let door_itself = Arc::clone(self);
-        // A sender that hangs up must not leave its reports half taken.
+        // A sender that hangs up must not leave its reports half taken; and its room is not free before they are.
         let taken = tokio::spawn(async move {
+            let _room = permit;
             let body = match body::decode(sent, coding, &door_itself.config) {
                 Ok(body) => body,
                 Err(refused) => return door_itself.refuse(door, refused),

@@ -186,11 +186,14 @@ impl Address {
 
 /// `Maker Model firmware` or `model/firmware`: the model, and the firmware's version.
 pub(super) fn device_and_firmware(agent: &str) -> (Option<Text>, Option<Text>) {
-    let agent = agent.trim();
-    let is_version = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_digit()) && word.contains(['.', '_'])
-            || word.bytes().all(|b| b.is_ascii_digit())
-    };
+    let is_mac = |word: &str| word.len() == 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut agent = agent.trim();
+    // Some phones end with their MAC address: it names one phone, not a model.
+    while let Some((before, _)) = agent.rsplit_once([' ', '/', '-']).filter(|(_, last)| is_mac(last)) {
+        agent = before.trim_end();
+    }
+    // A plain number is a model's: VVX 411.
+    let is_version = |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) && word[1..].contains(['.', '_', '-']);
     let split = agent
         .rsplit_once([' ', '/'])
         .filter(|(model, version)| !model.is_empty() && is_version(version));
@@ -268,6 +271,17 @@ mod tests {
             )
         };
         assert_eq!(read("Teller D3 5.1.2"), ("Teller D3".to_owned(), "5.1.2".to_owned()));
+        let t46 = ("Yealink SIP-T46S".to_owned(), "66.85.0.5".to_owned());
+        assert_eq!(
+            read("Yealink SIP-T46S 66.85.0.5 805ec0123456"),
+            t46,
+            "the MAC names one phone"
+        );
+        assert_eq!(
+            read("Polycom VVX 411"),
+            ("Polycom VVX 411".to_owned(), String::new()),
+            "a model's number"
+        );
         assert_eq!(
             read("snom821/873_19_20130321"),
             ("snom821".to_owned(), "873_19_20130321".to_owned())

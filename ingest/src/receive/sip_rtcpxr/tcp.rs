@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
@@ -119,22 +119,25 @@ async fn converse(
 ) -> std::io::Result<()> {
     let mut framer = Framer::default();
     let mut chunk = vec![0; 16 * 1024];
+    // From the first byte of a request to its last, however the bytes trickle.
+    let mut within_until: Option<Instant> = None;
     loop {
         match framer.next() {
-            Ok(Some(Frame::Ping)) => stream.write_all(b"\r\n").await?,
+            Ok(Some(Frame::Ping)) => send(door, &mut stream, b"\r\n").await?,
             Ok(Some(Frame::Message(bytes))) => {
+                within_until = None;
                 if let Some(answer) = door.take(Door::SipTcp, &bytes, source).await {
-                    stream.write_all(&answer).await?;
+                    send(door, &mut stream, &answer).await?;
                 }
             }
             Ok(None) => {
-                let patience = if framer.is_within() {
-                    door.config.message_timeout
+                let until = if framer.is_within() {
+                    *within_until.get_or_insert_with(|| Instant::now() + door.config.message_timeout.duration())
                 } else {
-                    door.config.idle_timeout
+                    Instant::now() + door.config.idle_timeout.duration()
                 };
                 let read = tokio::select! {
-                    read = timeout(patience.duration(), stream.read(&mut chunk)) => read,
+                    read = timeout_at(until, stream.read(&mut chunk)) => read,
                     () = stop.cancelled() => return Ok(()),
                 };
                 match read {
@@ -145,10 +148,18 @@ async fn converse(
             Err(error) => {
                 let bytes = framer.into_bytes();
                 if let Some(answer) = door.refuse_unreadable(Door::SipTcp, &bytes, error, source).await {
-                    stream.write_all(&answer).await?;
+                    send(door, &mut stream, &answer).await?;
                 }
                 return stream.shutdown().await;
             }
         }
     }
+}
+
+/// Writes an answer; who does not read it in time is hung up on.
+async fn send(door: &SipDoor, stream: &mut TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    let patience = door.config.message_timeout.duration();
+    timeout(patience, stream.write_all(answer))
+        .await
+        .map_err(|_elapsed| std::io::ErrorKind::TimedOut)?
 }
