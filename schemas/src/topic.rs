@@ -76,7 +76,7 @@ pub const ABSENT_HEADER: &str = "dialtone-absent";
 pub const CONFIG_HEADER: &str = "dialtone-config";
 /// The header with the tenant of a summary, so that a reader of one tenant can skip the others undecoded.
 pub const TENANT_HEADER: &str = "dialtone-tenant";
-/// The header of a late record: why it is late (`window_closed`, `future`, `revision_closed`, `absent`).
+/// The header of a late record: why it is late (`window_closed`, `future`, `revision_closed`).
 pub const LATE_HEADER: &str = "dialtone-late";
 
 /// Key of an event: the tenant, a bar, the call. A bar or backslash within the tenant is escaped with a backslash.

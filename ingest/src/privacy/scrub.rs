@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_mac_address_without_separators_is_taken_out_too() {
         let text = Text::new("Yealink SIP-T46S 66.85.0.5 805ec0123456").expect("a text");
-        let clean = free_text(&text).map(String::from);
+        let clean = name(&text).map(String::from);
         assert_eq!(clean.as_deref(), Some("Yealink SIP-T46S 66.85.0.5 [removed]"));
         assert!(is_personal("805EC0123456"));
     }
