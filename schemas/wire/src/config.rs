@@ -314,7 +314,7 @@ impl KafkaConfig {
         match mechanism {
             None if protocol.starts_with("sasl") => problems.push((
                 PROTOCOL,
-                "needs sasl.mechanism (SCRAM-SHA-512, PLAIN, OAUTHBEARER or GSSAPI): without it librdkafka takes Kerberos and \
+                "needs sasl.mechanism (SCRAM-SHA-512, PLAIN or GSSAPI): without it librdkafka takes Kerberos and \
                  asks for a keytab"
                     .to_owned(),
             )),
@@ -327,8 +327,19 @@ impl KafkaConfig {
                         "this build has no Kerberos: build with `--features kerberos`".to_owned(),
                     ));
                 }
+                if upper == "OAUTHBEARER" {
+                    problems.push((
+                        "properties.\"sasl.mechanism\"",
+                        "OAUTHBEARER needs somebody who fetches tokens, and this build has nobody: use SCRAM-SHA-512, a client \
+                         certificate, or Kerberos"
+                            .to_owned(),
+                    ));
+                }
                 if named && (self.property("sasl.username").is_none() || self.property("sasl.password").is_none()) {
-                    problems.push(("properties.\"sasl.username\"", format!("{upper} needs sasl.username and sasl.password")));
+                    problems.push((
+                        "properties.\"sasl.username\"",
+                        format!("{upper} needs sasl.username and sasl.password"),
+                    ));
                 }
             }
             Some(_) => problems.push((
@@ -583,18 +594,15 @@ mod tests {
     fn this_build_has_the_features_it_promises() {
         let features = builtin_features();
         let has = |feature: &str| features.split(',').any(|built| built.trim() == feature);
-        for feature in [
-            "gzip",
-            "lz4",
-            "zstd",
-            "snappy",
-            "ssl",
-            "sasl_scram",
-            "sasl_plain",
-            "sasl_oauthbearer",
-        ] {
+        for feature in ["gzip", "lz4", "zstd", "snappy", "ssl", "sasl_scram", "sasl_plain"] {
             assert!(has(feature), "{feature} is missing of {features}");
         }
+        let bearer = with(&[("security.protocol", "sasl_ssl"), ("sasl.mechanism", "OAUTHBEARER")]);
+        let reasons: Vec<String> = bearer.validate().into_iter().map(|problem| problem.reason).collect();
+        assert!(
+            reasons.iter().any(|reason| reason.contains("fetches tokens")),
+            "{reasons:?}"
+        );
         let kerberos = with(&[("security.protocol", "sasl_ssl"), ("sasl.mechanism", "GSSAPI")]);
         let is_refused = kerberos
             .validate()
