@@ -11,19 +11,17 @@ use crate::refusal::Reason;
 pub enum Door {
     /// `POST /v1/events`, `/v1/changes`, `/v1/complaints`.
     Http,
-    /// `POST /v1/graph`, and files of call records.
+    /// `POST /v1/graph`.
     Graph,
     /// SIP over UDP.
     SipUdp,
     /// SIP over TCP.
     SipTcp,
-    /// Lines of a file.
-    File,
 }
 
 impl Door {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Http, Self::Graph, Self::SipUdp, Self::SipTcp, Self::File];
+    pub const ALL: [Self; 4] = [Self::Http, Self::Graph, Self::SipUdp, Self::SipTcp];
 
     /// The name in records and metrics.
     pub const fn name(self) -> &'static str {
@@ -32,7 +30,6 @@ impl Door {
             Self::Graph => "graph",
             Self::SipUdp => "sip_udp",
             Self::SipTcp => "sip_tcp",
-            Self::File => "file",
         }
     }
 }

@@ -410,6 +410,13 @@ pub enum EventError {
     },
 }
 
+impl Packets {
+    /// Packets that should have come: as reported, or those that came and those that did not.
+    pub fn expected(&self) -> Option<i64> {
+        self.expected.or_else(|| self.received?.checked_add(self.lost?))
+    }
+}
+
 impl Event {
     /// A stream lasts no longer than a day.
     pub const MAX_SPAN: i64 = crate::time::DAY;
@@ -489,7 +496,7 @@ impl Event {
         self.packets
             .loss_ratio
             .map(Ratio::get)
-            .or_else(|| match (self.packets.lost, self.packets.expected) {
+            .or_else(|| match (self.packets.lost, self.packets.expected()) {
                 #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
                 (Some(lost), Some(expected)) if expected > 0 => Some(lost as f64 / expected as f64),
                 _ => None,

@@ -20,7 +20,8 @@ fn simulated(dir: &Path) -> PathBuf {
 fn found(dir: &Path, events: &Path) -> String {
     let out = dir.join("incidents.ndjson");
     let args = cli::Replay {
-        events: events.to_owned(),
+        events: Some(events.to_owned()),
+        graph: Vec::new(),
         changes: Some(dir.join("changes.ndjson")),
         complaints: Some(dir.join("complaints.ndjson")),
         sites: Some(dir.join("sites.csv")),
@@ -92,4 +93,37 @@ fn named(incidents: &str) -> Vec<(String, String)> {
     incidents
         .map(|incident| (incident["id"].to_string(), incident["scope"].to_string()))
         .collect()
+}
+
+/// Call records from a file: each stream is an event; what cannot be read is told, and is not everything.
+#[test]
+fn call_records_are_replayed_from_files() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let records = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../ingest/tests/fixtures/graph");
+    let mut files: Vec<PathBuf> = fs::read_dir(records)
+        .expect("fixtures")
+        .map(|file| file.expect("one").path())
+        .collect();
+    files.sort();
+    let out = dir.path().join("incidents.ndjson");
+    let args = |graph| cli::Replay {
+        events: None,
+        graph,
+        changes: None,
+        complaints: None,
+        sites: None,
+        owners: None,
+        incidents_out: Some(out.clone()),
+    };
+    let config = defaults().expect("defaults");
+    replay::run(&args(files), &config).expect("replayed");
+    assert_eq!(
+        fs::read_to_string(&out).expect("written"),
+        "",
+        "nothing is wrong in them"
+    );
+    let bad = dir.path().join("bad.json");
+    fs::write(&bad, "{\"sessions\": 7}").expect("written");
+    let error = replay::run(&args(vec![bad]), &config).expect_err("nothing was taken");
+    assert!(error.to_string().contains("every line was rejected"), "{error}");
 }

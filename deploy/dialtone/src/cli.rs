@@ -87,8 +87,11 @@ pub struct Simulate {
 #[derive(Debug, clap::Args)]
 pub struct Replay {
     /// Events as the HTTP door takes them: NDJSON, gzip or zstd.
-    #[arg(long, value_name = "FILE")]
-    pub events: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "graph")]
+    pub events: Option<PathBuf>,
+    /// Microsoft Graph call records with expanded sessions and segments: one, an array, or a page; JSON, gzip or zstd.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub graph: Vec<PathBuf>,
     /// Changes, likewise.
     #[arg(long, value_name = "FILE")]
     pub changes: Option<PathBuf>,

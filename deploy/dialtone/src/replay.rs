@@ -11,7 +11,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use dialtone_ingest::{IngestRules, Normaliser, PrivacyKey, Sites, receive::json};
+use dialtone_ingest::{
+    IngestRules, Normaliser, PrivacyKey, Sites,
+    receive::{graph, json},
+    service::Content,
+};
 use dialtone_processor::{
     Offline,
     config::{Lateness, Owners},
@@ -24,6 +28,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{cli, config::Config, say};
 
+/// Longest file of call records, unpacked.
+const MAX_RECORDS: u64 = 256 * 1024 * 1024;
 /// Longest line taken, as at the HTTP door.
 const MAX_LINE: usize = 1 << 20;
 /// The users and machines in a replay are sealed with a key that everybody knows: nothing sealed leaves it, and equal input
@@ -59,9 +65,16 @@ pub fn run(args: &cli::Replay, config: &Config) -> Result<()> {
     let mut tally = Tally::default();
 
     let mut events = Events::default();
-    each(&args.events, &mut tally, |event: Event| {
-        events.take(event, &normaliser, &tenant)
-    })?;
+    if let Some(path) = &args.events {
+        each(path, &mut tally, |event: Event| {
+            events.take(event, Source::Http, &normaliser, &tenant)
+        })?;
+    }
+    for path in &args.graph {
+        call_records(path, &mut tally, |event| {
+            events.take(event, Source::Graph, &normaliser, &tenant)
+        })?;
+    }
     if let Some(path) = &args.changes {
         each(path, &mut tally, |change: Change| {
             offline.change(&normaliser.change(change, &tenant, None)?)?;
@@ -108,8 +121,8 @@ pub struct Events(Vec<Line>);
 
 impl Events {
     /// Normalises one event and keeps it.
-    pub fn take(&mut self, event: Event, normaliser: &Normaliser, tenant: &Text) -> Result<()> {
-        let event = normaliser.event(event, tenant, Source::Http, None)?;
+    pub fn take(&mut self, event: Event, source: Source, normaliser: &Normaliser, tenant: &Text) -> Result<()> {
+        let event = normaliser.event(event, tenant, source, None)?;
         self.0.push(Line {
             end: event.end,
             class: class_of(&event),
@@ -186,6 +199,35 @@ fn each<R: DeserializeOwned>(path: &Path, tally: &mut Tally, mut take: impl FnMu
                 lines
                     .skip_until(b'\n')
                     .with_context(|| format!("{name} line {number}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each stream of the call records of a file.
+fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Event) -> Result<()>) -> Result<()> {
+    let name = path.display();
+    let mut body = Vec::new();
+    let file = open(path).with_context(|| format!("cannot read {name}"))?;
+    file.take(MAX_RECORDS + 1)
+        .read_to_end(&mut body)
+        .with_context(|| format!("cannot read {name}"))?;
+    if body.len() as u64 > MAX_RECORDS {
+        bail!("{name} is longer than {MAX_RECORDS} bytes: split it");
+    }
+    for report in graph::reports(&body.into()) {
+        tally.lines += 1;
+        let taken = match report.content {
+            Ok(Content::Events(events, _)) => events.into_iter().try_for_each(&mut take),
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.into()),
+        };
+        if let Err(error) = taken {
+            tally.rejected += 1;
+            if tally.rejected <= 10 {
+                let record = report.position.unwrap_or_default();
+                say::note(format!("{name} record {record}: rejected: {error:#}"));
             }
         }
     }

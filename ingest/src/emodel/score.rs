@@ -105,7 +105,13 @@ fn judge(bandwidth: Bandwidth, parameters: &Parameters) -> (f64, f64) {
 
 /// What never came and what came too late, in per cent. Without a figure for loss there is nothing to judge by.
 fn lost_percent(event: &Event) -> Option<f64> {
-    let discarded = event.packets.discard_ratio.map_or(0.0, Ratio::get);
+    let packets = &event.packets;
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    let of_counts = || match (packets.discarded, packets.expected()) {
+        (Some(discarded), Some(expected)) if expected > 0 => Some(discarded as f64 / expected as f64),
+        _ => None,
+    };
+    let discarded = packets.discard_ratio.map(Ratio::get).or_else(of_counts).unwrap_or(0.0);
     Some(((event.loss_ratio()? + discarded) * 100.0).min(100.0))
 }
 
@@ -127,6 +133,24 @@ fn one_way_ms(event: &Event) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::sample::event;
+
+    /// 100 of 1000 came too late: as bad as 10 % lost. 50 lost beside 950 received are 5 %, whoever counted what was expected.
+    #[test]
+    fn counts_say_as_much_as_ratios() {
+        let percent = |packets: serde_json::Value| {
+            let mut event = event();
+            event.packets = serde_json::from_value(packets).expect("packets");
+            lost_percent(&event)
+        };
+        let too_late = percent(serde_json::json!({"expected": 1000, "lost": 0, "discarded": 100}));
+        assert_eq!(too_late, Some(10.0));
+        assert_eq!(percent(serde_json::json!({"received": 950, "lost": 50})), Some(5.0));
+        assert_eq!(
+            percent(serde_json::json!({"received": 950})),
+            None,
+            "nobody counted the loss"
+        );
+    }
 
     fn scored(change: impl Fn(&mut Event)) -> Option<Score> {
         let mut event = event();

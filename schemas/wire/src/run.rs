@@ -303,7 +303,7 @@ impl<F: Fold> Loop<'_, F> {
         if !shared {
             let count = |(topic, count): (&Topic, &i32)| (0..*count).map(|p| (*topic, p)).collect::<Vec<_>>();
             let places: Vec<Place> = self.partitions.iter().flat_map(count).collect();
-            self.echo = self.listen_to_ourselves().map_err(|source| self.consume(source))?;
+            self.echo = self.listen_patiently(stop)?;
             self.take_up(vec![places], stop)?;
         }
         let mut hungry = false;
@@ -353,6 +353,21 @@ impl<F: Fold> Loop<'_, F> {
             stage: self.stage.name.clone(),
             source,
         }
+    }
+
+    /// The same again and again while the broker does not answer: a topic just made has no leader yet.
+    fn listen_patiently(&self, stop: &AtomicBool) -> Result<Option<Echo>, RunError> {
+        let mut pause = FIRST_PAUSE;
+        while !stop.load(Ordering::Acquire) {
+            match self.listen_to_ourselves() {
+                Ok(echo) => return Ok(echo),
+                Err(error @ ConsumeError::Broker { .. }) => tracing::warn!(%error, ?pause, "asked again"),
+                Err(error) => return Err(self.consume(error)),
+            }
+            self.runtime.block_on(async { tokio::time::sleep(pause).await });
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(None)
     }
 
     /// The compacted topic that the fold writes, from its beginning.

@@ -1,6 +1,10 @@
 //! One Delta table: opened or created, appended to with offsets in the same commit.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -57,8 +61,8 @@ pub enum LakeError {
     /// A path that is no URL.
     #[error("lake folder {0} is no absolute path")]
     Folder(String),
-    /// The folder cannot be made.
-    #[error("lake folder {folder} cannot be created")]
+    /// A folder cannot be made, or a file not be forced to disk.
+    #[error("{folder} of the lake cannot be made or forced to disk")]
     Io {
         /// Which.
         folder: String,
@@ -71,6 +75,7 @@ pub enum LakeError {
 #[derive(Debug)]
 pub(super) struct Table {
     name: String,
+    folder: PathBuf,
     table: DeltaTable,
     positions: BTreeMap<Place, i64>,
     seen: Seen,
@@ -123,6 +128,7 @@ impl Table {
         let seen = Seen::read(&table).await.map_err(failed("read"))?;
         Ok(Self {
             name: name.to_owned(),
+            folder,
             table,
             positions: BTreeMap::new(),
             seen,
@@ -175,15 +181,8 @@ impl Table {
     /// Rows and the offset after them, in one commit from the snapshot whose offset is the one this writer stands at (S-1).
     pub(super) async fn commit(&mut self, place: Place, rows: Option<RecordBatch>, next: i64) -> Result<(), LakeError> {
         let expected = self.position(place).unwrap_or(0);
-        let found = self.committed(place).await?.unwrap_or(0);
-        if found != expected {
-            return Err(LakeError::Stale {
-                table: self.name.clone(),
-                place,
-                found,
-                expected,
-            });
-        }
+        self.table.update_state().await.map_err(self.failed("looked at"))?;
+        self.refuse_stale(place, expected).await?;
         if next <= expected {
             return Ok(());
         }
@@ -194,6 +193,7 @@ impl Table {
                 .with_writer_properties(properties());
             writer.write(rows).await.map_err(self.failed("written"))?;
             let adds = writer.flush().await.map_err(self.failed("written"))?;
+            self.force_to_disk(adds.iter().map(|add| add.path.as_str()))?;
             actions.extend(adds.into_iter().map(deltalake_core::kernel::Action::Add));
         }
         let operation = DeltaOperation::Write {
@@ -204,13 +204,57 @@ impl Table {
         let properties = deltalake_core::kernel::transaction::CommitProperties::default()
             .with_application_transaction(Transaction::new(application(place), next));
         let snapshot = self.table.snapshot().map_err(self.failed("committed"))?;
-        CommitBuilder::from(properties)
+        let committed = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(snapshot), self.table.log_store(), operation)
-            .await
-            .map_err(self.failed("committed"))?;
+            .await;
         self.table.update_state().await.map_err(self.failed("looked at"))?;
-        self.positions.insert(place, next);
+        match committed {
+            Ok(committed) => {
+                let log = format!("_delta_log/{:020}.json", committed.version());
+                self.force_to_disk([log.as_str()])?;
+                self.positions.insert(place, next);
+                Ok(())
+            }
+            Err(error) => {
+                // Another has committed for this place at the same time.
+                self.refuse_stale(place, expected).await?;
+                Err(self.failed("committed")(error))
+            }
+        }
+    }
+
+    /// Does the table stand where this writer thinks? If not, its rows are not all known here either.
+    async fn refuse_stale(&mut self, place: Place, expected: i64) -> Result<(), LakeError> {
+        let found = self.committed(place).await?.unwrap_or(0);
+        if found == expected {
+            return Ok(());
+        }
+        self.seen = Seen::read(&self.table).await.map_err(self.failed("read"))?;
+        Err(LakeError::Stale {
+            table: self.name.clone(),
+            place,
+            found,
+            expected,
+        })
+    }
+
+    /// Files of the table and the folders they lie in: the store forces nothing to disk itself, and what Kafka is told to be
+    /// done must survive a power loss.
+    fn force_to_disk<'a>(&self, files: impl IntoIterator<Item = &'a str>) -> Result<(), LakeError> {
+        let mut paths = BTreeSet::from([self.folder.clone()]);
+        for file in files {
+            let path = self.folder.join(file);
+            paths.extend(path.parent().map(Path::to_path_buf));
+            paths.insert(path);
+        }
+        for path in paths {
+            let synced = File::open(&path).and_then(|file| file.sync_all());
+            synced.map_err(|source| LakeError::Io {
+                folder: path.display().to_string(),
+                source,
+            })?;
+        }
         Ok(())
     }
 }

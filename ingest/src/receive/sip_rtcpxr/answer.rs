@@ -129,7 +129,9 @@ pub(super) fn answer(
 }
 
 /// The first Via with where the request really came from (RFC 3261 §18.2.1, RFC 3581).
-fn received(via: &str, source: SocketAddr) -> String {
+fn received(vias: &str, source: SocketAddr) -> String {
+    // Several may stand in one header; those behind the first are for others.
+    let (via, others) = vias.split_at(first_comma(vias));
     let mut parts = via.split(';');
     let mut text = parts.next().unwrap_or_default().trim().to_owned();
     for part in parts.map(str::trim) {
@@ -148,5 +150,30 @@ fn received(via: &str, source: SocketAddr) -> String {
     } else {
         String::new()
     };
-    format!("{text};received={}{port}", source.ip())
+    format!("{text};received={}{port}{others}", source.ip())
+}
+
+/// Where the first value of a list ends: at a comma that no quotes enclose.
+fn first_comma(list: &str) -> usize {
+    let mut quoted = false;
+    let ends = |(_, c): &(usize, char)| {
+        quoted ^= *c == '"';
+        *c == ',' && !quoted
+    };
+    list.char_indices().find(ends).map_or(list.len(), |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_vias_in_one_header_only_the_first_is_touched() {
+        let source = "192.0.2.7:5070".parse().expect("an address");
+        let vias = "SIP/2.0/UDP proxy;rport;branch=a, SIP/2.0/UDP 10.0.0.5;rport;branch=b";
+        assert_eq!(
+            received(vias, source),
+            "SIP/2.0/UDP proxy;branch=a;received=192.0.2.7;rport=5070, SIP/2.0/UDP 10.0.0.5;rport;branch=b"
+        );
+    }
 }
