@@ -43,6 +43,8 @@ const HIGH_BYTES: usize = 16 * 1024 * 1024;
 const LOW_PART: usize = 4;
 /// How long the broker may take to say where a log begins.
 const ANSWER: Duration = Duration::from_secs(15);
+/// The pause before it is asked again, while its leaders settle.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// Why reading cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +130,14 @@ impl fmt::Debug for Consumer {
             .field("places", &self.lanes.keys())
             .finish_non_exhaustive()
     }
+}
+
+/// Does the cluster still agree on who leads? So it is for a moment after a topic was made, or a broker has gone.
+fn is_settling(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+    )
 }
 
 fn broker(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> ConsumeError {
@@ -228,9 +238,13 @@ impl Consumer {
     fn ask_watermarks(&self, (topic, partition): Place) -> Result<(i64, i64), ConsumeError> {
         let name = &self.names[&topic];
         let doing = || format!("ask where {name} partition {partition} begins");
-        self.inner
-            .fetch_watermarks(name, partition, ANSWER)
-            .map_err(|error| broker(doing())(error))
+        let deadline = Instant::now() + ANSWER;
+        loop {
+            match self.inner.fetch_watermarks(name, partition, ANSWER) {
+                Err(error) if is_settling(&error) && Instant::now() < deadline => std::thread::sleep(SETTLING),
+                outcome => return outcome.map_err(|error| broker(doing())(error)),
+            }
+        }
     }
 
     /// Reads these places from these positions, and no others. What was read of them and not taken is dropped.
