@@ -235,6 +235,10 @@ impl Consumer {
         Ok(places.iter().filter_map(known).collect())
     }
 
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a pause between two questions, with a deadline, on a thread of its own"
+    )]
     fn ask_watermarks(&self, (topic, partition): Place) -> Result<(i64, i64), ConsumeError> {
         let name = &self.names[&topic];
         let doing = || format!("ask where {name} partition {partition} begins");
