@@ -93,21 +93,25 @@ impl Refusal {
 
 /// serde quotes what was sent in backticks after these words; what it expected, too, but that is ours.
 const QUOTING: [&str; 3] = ["unknown variant ", "invalid type: ", "invalid value: "];
+/// Where our own words go on. The sender may have written the same within the quotes: the last one is ours.
+const GOES_ON: &str = "`, expected";
 
 fn without_values(detail: &str) -> String {
-    let mut clean = detail.to_owned();
-    for words in QUOTING {
-        let Some(after) = clean.find(words).map(|at| at + words.len()) else {
-            continue;
-        };
-        let said = clean[after..].find(", expected").map_or(clean.len(), |at| after + at);
-        let mut parts = clean[after..said].split('`');
-        if let (Some(kind), Some(_), Some(rest)) = (parts.next(), parts.next(), parts.next_back()) {
-            let kept = format!("{}{rest}", kind.trim_end());
-            clean = format!("{}{kept}{}", &clean[..after], &clean[said..]);
+    let quoting = QUOTING
+        .iter()
+        .filter_map(|words| detail.find(words).map(|at| at + words.len()));
+    let Some(after) = quoting.min() else {
+        return detail.to_owned();
+    };
+    let (before, rest) = detail.split_at(after);
+    match rest.split_once('`') {
+        Some((kind, quoted)) if !kind.contains(", expected") => {
+            let end = quoted.rfind(GOES_ON).or_else(|| quoted.rfind('`'));
+            let ours = end.map_or("", |end| &quoted[end + 1..]);
+            format!("{}{ours}", format!("{before}{kind}").trim_end())
         }
+        _ => detail.to_owned(),
     }
-    clean.replace("unknown variant ,", "unknown variant,")
 }
 
 /// `scope.anna@example.org: …` begins with a key that the sender chose.
@@ -162,6 +166,12 @@ mod tests {
             clean("scope.anna@example.org: invalid type: integer `5`, expected a sequence"),
             "…: invalid type: integer, expected a sequence"
         );
+        assert_eq!(
+            clean("kind: unknown variant `anna, expected `berg`, expected `final` or `interval`"),
+            "kind: unknown variant, expected `final` or `interval`",
+            "words that look like ours"
+        );
+        assert_eq!(clean("kind: unknown variant `anna"), "kind: unknown variant");
         let unknown = Refusal::new(
             Reason::UnknownField,
             "unknown field packets.los_ratio, +4930123456, anna@example.org",
