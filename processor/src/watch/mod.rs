@@ -40,6 +40,17 @@ enum Item {
     Change(Box<Change>),
     Complaint(Box<Complaint>),
     Control(Box<Control>),
+    Configure(Box<WatchConfig>),
+}
+
+impl Item {
+    fn of_control(control: Box<Control>) -> Result<Self, serde_json::Error> {
+        if control.kind == ControlKind::Configure {
+            serde_json::from_str(control.body.as_deref().unwrap_or_default()).map(Self::Configure)
+        } else {
+            Ok(Self::Control(control))
+        }
+    }
 }
 
 /// What has become of the records read (F-1).
@@ -129,15 +140,20 @@ impl Watch {
                 record,
                 frame,
                 |c: &Change| (c.time_reported(), c.change_id.clone()),
-                Item::Change,
+                |change| Ok(Item::Change(change)),
             ),
             Topic::Complaints => self.report(
                 record,
                 frame,
                 |c: &Complaint| (c.complained_at, c.complaint_id.clone()),
-                Item::Complaint,
+                |complaint| Ok(Item::Complaint(complaint)),
             ),
-            Topic::Control => self.report(record, frame, |c: &Control| (c.at, c.control_id.clone()), Item::Control),
+            Topic::Control => self.report(
+                record,
+                frame,
+                |c: &Control| (c.at, c.control_id.clone()),
+                Item::of_control,
+            ),
             _ => Err(FoldError::UnknownPlace { place: record.place }),
         }
     }
@@ -172,20 +188,24 @@ impl Watch {
         record: &LogRecord,
         frame: &Bytes,
         when: impl Fn(&R) -> (EventTime, Text),
-        item: impl Fn(Box<R>) -> Item,
+        item: impl Fn(Box<R>) -> Result<Item, serde_json::Error>,
     ) -> Result<(), FoldError> {
         let report: R = match avro::record_from_built_in_frame(frame) {
             Ok(report) => report,
             Err(error) => return self.reject(record, frame, &error),
         };
         let (time, id) = when(&report);
+        let item = match item(Box::new(report)) {
+            Ok(item) => item,
+            Err(error) => return self.reject(record, frame, &error),
+        };
         let (mut tick, flagged) = self.merge.tick_of_report(record.place, time);
         if let Some(next) = self.merge.next_tick() {
             tick = tick.max(next);
         }
         self.counts.flagged += u64::from(flagged);
         let rank = Rank::of_id(tick, id, record.place, record.offset);
-        self.merge.hold(rank, item(Box::new(report)));
+        self.merge.hold(rank, item);
         Ok(())
     }
 
@@ -199,9 +219,9 @@ impl Watch {
     /// Folds every tick that all places have reached.
     fn fold(&mut self) -> Result<(), FoldError> {
         while let Some((tick, items)) = self.merge.release() {
-            for (rank, item) in items {
+            for (_, item) in items {
                 self.counts.folded += 1;
-                self.item(rank.tick, item)?;
+                self.item(item);
             }
             if self.tenants.values().all(|tenant| tenant.is_dormant(tick.time())) {
                 self.merge.skip();
@@ -213,7 +233,7 @@ impl Watch {
         Ok(())
     }
 
-    fn item(&mut self, tick: Tick, item: Item) -> Result<(), FoldError> {
+    fn item(&mut self, item: Item) {
         match item {
             Item::Summary(summary) => {
                 if let Some(name) = summary.tenant.clone() {
@@ -230,40 +250,13 @@ impl Watch {
                     self.tenant(name).complaint(*complaint);
                 }
             }
-            Item::Control(control) if control.kind == ControlKind::Configure => {
-                match serde_json::from_str(control.body.as_deref().unwrap_or_default()) {
-                    Ok(config) => self.config = config,
-                    Err(error) => self.reject_configuration(tick, &control, &error)?,
-                }
-            }
+            Item::Configure(config) => self.config = *config,
             Item::Control(control) => {
                 if let Some(name) = control.tenant.clone() {
                     self.tenant(name).control(&control);
                 }
             }
         }
-        Ok(())
-    }
-
-    /// A configuration that cannot be read changes nothing, and is not forgotten.
-    fn reject_configuration(
-        &mut self,
-        tick: Tick,
-        control: &Control,
-        why: &serde_json::Error,
-    ) -> Result<(), FoldError> {
-        self.counts.folded -= 1;
-        self.counts.rejected += 1;
-        let record = LogRecord {
-            place: (Topic::Control, 0),
-            offset: 0,
-            key: Bytes::copy_from_slice(control.control_id.as_str().as_bytes()),
-            payload: Payload::Empty,
-        };
-        let body = Bytes::from(control.body.clone().unwrap_or_default());
-        self.outbox
-            .push(reject_record(&unreadable(&record, &body, why, Some(tick.time())))?);
-        Ok(())
     }
 
     fn tenant(&mut self, name: Text) -> &mut Tenant {
