@@ -154,3 +154,40 @@ pub struct Incident {
     /// No alerts until then.
     pub silenced_until: Option<EventTime>,
 }
+
+impl Incident {
+    /// One that opens now with its cause named: of what layer it is, and what it costs, is still to be said.
+    pub fn opened(id: Text, tenant: Text, scope: Scope, owner: Text, onset: Onset, now: EventTime) -> Self {
+        #[allow(clippy::expect_used, reason = "a constant that is a text")]
+        let metric = Text::new("mos").expect("a text");
+        Self {
+            id,
+            tenant,
+            revision: 0,
+            state: State::Localised,
+            scope,
+            aliases: Vec::new(),
+            device_id: None,
+            layer: Layer::Unknown,
+            owner,
+            onset,
+            opened: Some(now),
+            localised: Some(now),
+            closed: None,
+            updated: now,
+            severity: Severity::Minor,
+            metric,
+            effect: 1.0,
+            excess_poor_minutes: 0.0,
+            evidence: Vec::new(),
+            alternatives: Vec::new(),
+            suspected_changes: Vec::new(),
+            complaints: 0,
+            first_complaint: None,
+            third_complaint: None,
+            exemplar_calls: Vec::new(),
+            acknowledged: None,
+            silenced_until: None,
+        }
+    }
+}

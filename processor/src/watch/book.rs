@@ -186,7 +186,7 @@ pub fn id_of(
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Dimension, Scope, incident::Layer, incident::Onset, time};
+    use dialtone_schemas::{Dimension, Scope, incident::Onset, time};
 
     use super::*;
 
@@ -197,35 +197,9 @@ mod tests {
     fn case() -> Case {
         let onset = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
         let scope = Scope::new([(Dimension::Site, text("berlin"))]);
-        let incident = Incident {
-            id: id_of(&text("acme"), &scope, None, Basis::Rate(0), onset, 0),
-            tenant: text("acme"),
-            revision: 0,
-            state: State::Localised,
-            scope,
-            aliases: Vec::new(),
-            device_id: None,
-            layer: Layer::Site,
-            owner: text("noc"),
-            onset: Onset { from: onset, to: onset },
-            opened: Some(onset),
-            localised: Some(onset),
-            closed: None,
-            updated: onset,
-            severity: Severity::Minor,
-            metric: text("loss"),
-            effect: 1.0,
-            excess_poor_minutes: 0.0,
-            evidence: Vec::new(),
-            alternatives: Vec::new(),
-            suspected_changes: Vec::new(),
-            complaints: 0,
-            first_complaint: None,
-            third_complaint: None,
-            exemplar_calls: Vec::new(),
-            acknowledged: None,
-            silenced_until: None,
-        };
+        let id = id_of(&text("acme"), &scope, None, Basis::Rate(0), onset, 0);
+        let span = Onset { from: onset, to: onset };
+        let incident = Incident::opened(id, text("acme"), scope, text("noc"), span, onset);
         Case {
             factor: 5.0,
             ..Case::new(incident, Basis::Rate(0), Vec::new())

@@ -4,6 +4,8 @@
 //! `M_λ ← exp((k ln λ − (λ−1) γ e) / φ) · (M_λ + 1)`, with indifference γ and the cuboid's learnt dispersion φ. The mean over λ
 //! crosses A at most once in A minutes on average while nothing is wrong (DESIGN.md §3).
 
+use std::collections::hash_map::Entry;
+
 use dialtone_explain::Condition;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -183,14 +185,17 @@ impl Detector {
     }
 
     fn add_to(&mut self, key: CellKey, sum: Sum) {
-        if !self.cells.contains_key(&key) && key.is_pair() {
-            if self.pairs >= MAX_PAIRS {
+        let cell = match self.cells.entry(key) {
+            Entry::Occupied(cell) => cell.into_mut(),
+            Entry::Vacant(_) if key.is_pair() && self.pairs >= MAX_PAIRS => {
                 self.refused += 1;
                 return;
             }
-            self.pairs += 1;
-        }
-        let cell = self.cells.entry(key).or_default();
+            Entry::Vacant(room) => {
+                self.pairs += usize::from(key.is_pair());
+                room.insert(Cell::default())
+            }
+        };
         if cell.minute.e <= 0.0 {
             self.touched.push(key);
         }

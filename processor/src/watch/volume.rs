@@ -58,8 +58,8 @@ struct Cell {
     now: i64,
     /// Events of five minutes each, as far back as a day and some hours; none where the whole tenant was silent.
     profile: VecDeque<Option<i64>>,
-    /// The sum of the bucket that is being filled, its minutes, and those in which the tenant sent anything.
-    bucket: (i64, usize, usize),
+    /// The sum of the bucket that is being filled, none while the tenant has sent nothing in it; and its minutes.
+    bucket: (Option<i64>, usize),
     evidence: f64,
     missing: f64,
     /// When the evidence began to gather, in minutes before now.
@@ -278,18 +278,16 @@ impl Cell {
 
     fn next(&mut self) {
         push(&mut self.minutes, self.now, MEMORY);
-        self.bucket = (self.bucket.0 + self.now, self.bucket.1, self.bucket.2 + 1);
-        self.now = 0;
+        *self.bucket.0.get_or_insert(0) += std::mem::take(&mut self.now);
         self.pass();
     }
 
     /// A minute more of the daily profile.
     fn pass(&mut self) {
-        let (sum, minutes, heard) = self.bucket;
-        self.bucket.1 = minutes + 1;
+        self.bucket.1 += 1;
         if self.bucket.1 == BUCKET {
-            push(&mut self.profile, (heard > 0).then_some(sum), PROFILE);
-            self.bucket = (0, 0, 0);
+            push(&mut self.profile, self.bucket.0, PROFILE);
+            self.bucket = (None, 0);
         }
     }
 }

@@ -194,6 +194,7 @@ fn watch(config: &Config) -> Result<Stage<Watch>> {
         ] {
             metrics::counter!("dialtone_watch_records_total", "fate" => fate).absolute(count);
         }
+        metrics::counter!("dialtone_watch_refused_pairs_total").absolute(fold.refused());
         #[allow(clippy::cast_precision_loss, reason = "gauges")]
         for (name, value) in [("held", fold.held() as f64), ("cells", fold.cells() as f64)] {
             metrics::gauge!("dialtone_watch_size", "of" => name).set(value);

@@ -118,8 +118,7 @@ impl Tenant {
             (inside.1 - inside.2) / f64::max(minutes, 1.0),
         ));
         incident.effect = round(inside.1 / inside.2.max(0.1), 100.0);
-        let excess = (1.0 - inside.2 / inside.1.max(inside.2).max(0.1)).max(0.0);
-        incident.excess_poor_minutes = round(real(poor_ms) / 60_000.0 * excess, 10.0);
+        incident.excess_poor_minutes = excess_minutes(poor_ms, inside);
         incident.evidence = vec![line(group, inside), line("outside", outside)];
         incident.exemplar_calls = exemplars.into_iter().take(5).collect();
         incident.metric = self.metric(channel, inside.0, kinds);
@@ -192,8 +191,7 @@ impl Tenant {
         let severe = severity(case.basis, n, k, (k - e) / minutes).min(Severity::Major);
         incident.severity = incident.severity.max(severe);
         incident.effect = round(k / e.max(0.1), 100.0);
-        let excess = (1.0 - e / k.max(e).max(0.1)).max(0.0);
-        incident.excess_poor_minutes = round(real(counts.poor_ms) / 60_000.0 * excess, 10.0);
+        incident.excess_poor_minutes = excess_minutes(counts.poor_ms, (n, k, e));
         incident.evidence = vec![line("inside", (n, k, e))];
         incident.metric = self.metric(0, n, counts.kinds.map(real));
         incident.exemplar_calls = device.exemplars().to_vec();
@@ -290,6 +288,12 @@ fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {
         poor,
         expected: round(e, 10.0),
     }
+}
+
+/// Of the poor minutes, the share that is beyond what was expected.
+fn excess_minutes(poor_ms: i64, (_, k, e): (f64, f64, f64)) -> f64 {
+    let excess = (1.0 - e / k.max(e).max(0.1)).max(0.0);
+    round(real(poor_ms) / 60_000.0 * excess, 10.0)
 }
 
 /// Figures for people need no sixteen digits.

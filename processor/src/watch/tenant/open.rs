@@ -165,36 +165,10 @@ impl Tenant {
         let id = (0..).map(id).find(is_free).unwrap_or_else(|| id(u32::MAX));
         let layer = layer_of(&scope, device_id.is_some());
         let owner = owner_of(&config.owners, layer, &scope);
-        #[allow(clippy::expect_used, reason = "a constant that is a text")]
-        let metric = Text::new("mos").expect("a text");
         Incident {
-            id,
-            tenant: self.name.clone(),
-            revision: 0,
-            state: State::Localised,
-            aliases: Vec::new(),
             device_id,
             layer,
-            owner,
-            onset: span_of(onset),
-            opened: Some(now),
-            localised: Some(now),
-            closed: None,
-            updated: now,
-            severity: Severity::Minor,
-            metric,
-            effect: 1.0,
-            excess_poor_minutes: 0.0,
-            evidence: Vec::new(),
-            alternatives: Vec::new(),
-            suspected_changes: Vec::new(),
-            complaints: 0,
-            first_complaint: None,
-            third_complaint: None,
-            exemplar_calls: Vec::new(),
-            acknowledged: None,
-            silenced_until: None,
-            scope,
+            ..Incident::opened(id, self.name.clone(), scope, owner, span_of(onset), now)
         }
     }
 
