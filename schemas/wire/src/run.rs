@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use dialtone_schemas::topic::Topic;
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
-pub use crate::running::{Running, Status};
+pub use crate::running::{Running, Status, View};
 use crate::{
     Delivery, Fold, KafkaConfig, OutRecord, Payload, Place, Publish,
     consume::{Assignment, ConsumeError, Consumer},
@@ -151,6 +151,17 @@ pub enum RunError {
     },
 }
 
+impl RunError {
+    /// Why it failed, if nothing is wrong: the store or the broker does not answer, and trying again may help.
+    fn passing(&self) -> Option<String> {
+        match self {
+            Self::Consume { source, .. } => matches!(source, ConsumeError::Broker { .. }).then(|| source.to_string()),
+            Self::Drive { source, .. } => source.is_store().then(|| source.to_string()),
+            Self::Thread { .. } => None,
+        }
+    }
+}
+
 /// What a stage runs with.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -177,24 +188,24 @@ impl fmt::Debug for Surroundings {
 pub fn start<F: Fold + Send + 'static>(stage: Stage<F>, with: Surroundings) -> Result<Running, RunError> {
     let name = stage.name.clone();
     let stop = Arc::new(AtomicBool::new(false));
-    let status = Arc::new(Mutex::new(Status::default()));
+    let view = View::default();
     let (done, finished) = oneshot::channel();
-    let (stop_it, status_of_it, runtime) = (Arc::clone(&stop), Arc::clone(&status), Handle::current());
+    let (stop_it, shown, runtime) = (Arc::clone(&stop), view.clone(), Handle::current());
     let thread = thread::Builder::new().name(format!("dialtone-{name}")).spawn(move || {
-        let outcome = run(stage, with, &stop_it, &status_of_it, &runtime);
+        let outcome = run(stage, with, &stop_it, &shown, &runtime);
         if let Err(error) = &outcome {
             let why = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
             let why: Vec<_> = why.map(ToString::to_string).collect();
             tracing::error!(error = why.join(": "), "stage halts");
         }
-        status_of_it.lock().unwrap_or_else(PoisonError::into_inner).ready = false;
+        shown.change(|status| status.ready = false);
         drop(done.send(outcome));
     });
     match thread {
         Ok(_) => Ok(Running {
             stage: name,
             stop,
-            status,
+            view,
             finished: Some(finished),
         }),
         Err(error) => Err(RunError::Thread {
@@ -251,7 +262,7 @@ fn run<F: Fold>(
     stage: Stage<F>,
     with: Surroundings,
     stop: &AtomicBool,
-    status: &Mutex<Status>,
+    view: &View,
     runtime: &Handle,
 ) -> Result<(), RunError> {
     let name = stage.name.clone();
@@ -288,7 +299,7 @@ fn run<F: Fold>(
         lost: 0,
         assigned: false,
     };
-    let outcome = lop.run(shared, stop, status);
+    let outcome = lop.run(shared, stop, view);
     if outcome.is_ok() {
         lop.hand_over();
     }
@@ -299,11 +310,12 @@ fn run<F: Fold>(
 }
 
 impl<F: Fold> Loop<'_, F> {
-    fn run(&mut self, shared: bool, stop: &AtomicBool, status: &Mutex<Status>) -> Result<(), RunError> {
+    fn run(&mut self, shared: bool, stop: &AtomicBool, view: &View) -> Result<(), RunError> {
         if !shared {
             let count = |(topic, count): (&Topic, &i32)| (0..*count).map(|p| (*topic, p)).collect::<Vec<_>>();
             let places: Vec<Place> = self.partitions.iter().flat_map(count).collect();
-            self.echo = self.listen_patiently(stop)?;
+            let listen = || self.listen_to_ourselves().map_err(|source| self.consume(source));
+            self.echo = self.patiently(stop, "listen to what is said", listen)?.flatten();
             self.take_up(vec![places], stop)?;
         }
         let mut hungry = false;
@@ -335,7 +347,8 @@ impl<F: Fold> Loop<'_, F> {
             }
             if now.saturating_sub(self.shown) >= STATUS {
                 self.shown = now;
-                *status.lock().unwrap_or_else(PoisonError::into_inner) = self.status();
+                let status = self.status();
+                view.change(|shown| *shown = status);
             }
         }
         Ok(())
@@ -355,14 +368,21 @@ impl<F: Fold> Loop<'_, F> {
         }
     }
 
-    /// The same again and again while the broker does not answer: a topic just made has no leader yet.
-    fn listen_patiently(&self, stop: &AtomicBool) -> Result<Option<Echo>, RunError> {
+    /// Tries again and again while the store or the broker does not answer. None when asked to stop meanwhile.
+    fn patiently<T>(
+        &self,
+        stop: &AtomicBool,
+        doing: &str,
+        attempt: impl Fn() -> Result<T, RunError>,
+    ) -> Result<Option<T>, RunError> {
         let mut pause = FIRST_PAUSE;
         while !stop.load(Ordering::Acquire) {
-            match self.listen_to_ourselves() {
-                Ok(echo) => return Ok(echo),
-                Err(error @ ConsumeError::Broker { .. }) => tracing::warn!(%error, ?pause, "asked again"),
-                Err(error) => return Err(self.consume(error)),
+            match attempt() {
+                Ok(done) => return Ok(Some(done)),
+                Err(error) => match error.passing() {
+                    Some(reason) => tracing::warn!(reason, doing, ?pause, "not yet possible, it is tried again"),
+                    None => return Err(error),
+                },
             }
             self.runtime.block_on(async { tokio::time::sleep(pause).await });
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -409,28 +429,10 @@ impl<F: Fold> Loop<'_, F> {
         self.read_on()
     }
 
-    /// Recovers one fold, again and again while the store or the broker does not answer. None when asked to stop meanwhile.
+    /// Recovers one fold. None when asked to stop while the store or the broker does not answer.
     fn recover(&self, chain: &Chain, places: &[Place], stop: &AtomicBool) -> Result<Option<Driver<F>>, RunError> {
-        let mut pause = FIRST_PAUSE;
-        while !stop.load(Ordering::Acquire) {
-            let reason = match self.try_recover(chain, places) {
-                Ok(driver) => return Ok(Some(driver)),
-                Err(RunError::Consume { source, .. }) if matches!(source, ConsumeError::Broker { .. }) => {
-                    source.to_string()
-                }
-                Err(RunError::Drive { source, .. }) if source.is_store() => source.to_string(),
-                Err(error) => return Err(error),
-            };
-            tracing::warn!(
-                reason,
-                chain = chain.prefix(),
-                ?pause,
-                "the fold cannot be taken up yet"
-            );
-            self.runtime.block_on(async { tokio::time::sleep(pause).await });
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-        Ok(None)
+        let doing = format!("take up {}", chain.prefix());
+        self.patiently(stop, &doing, || self.try_recover(chain, places))
     }
 
     fn try_recover(&self, chain: &Chain, places: &[Place]) -> Result<Driver<F>, RunError> {

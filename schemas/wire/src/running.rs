@@ -27,12 +27,27 @@ pub struct Status {
     pub lost: u64,
 }
 
+/// How a stage stands, to be looked at by others while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct View(Arc<Mutex<Status>>);
+
+impl View {
+    /// As last shown.
+    pub fn now(&self) -> Status {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
 /// A stage that runs on a thread of its own. Dropping it asks it to stop, without waiting.
 #[derive(Debug)]
 pub struct Running {
     pub(crate) stage: String,
     pub(crate) stop: Arc<AtomicBool>,
-    pub(crate) status: Arc<Mutex<Status>>,
+    pub(crate) view: View,
     pub(crate) finished: Option<oneshot::Receiver<Result<(), RunError>>>,
 }
 
@@ -44,13 +59,12 @@ impl Running {
 
     /// How it stands.
     pub fn status(&self) -> Status {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.view.now()
     }
 
-    /// How it stands, to be asked again and again without holding it.
-    pub fn watch(&self) -> impl Fn() -> Status + Send + Sync + 'static {
-        let status = Arc::clone(&self.status);
-        move || status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The same for whoever looks again and again, without holding the stage.
+    pub fn view(&self) -> View {
+        self.view.clone()
     }
 
     /// Waits until it has stopped, by itself or because it was asked to. Cancelling the waiting stops nothing. Answers `Ok`

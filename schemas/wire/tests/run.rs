@@ -57,6 +57,14 @@ async fn caught_up(running: &Running, partition: i32, to: i64) {
     .await;
 }
 
+/// Runs the stage until it has everything before this offset, and stops it.
+async fn run_to(cluster: &Cluster, with: &Surroundings, to: i64) {
+    let mut running = start(stage(cluster), with.clone()).unwrap();
+    caught_up(&running, 0, to).await;
+    running.stop();
+    running.finished().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stage_stopped_and_started_goes_on_where_it_stood() {
     let cluster = Cluster::start(1).await;
@@ -66,10 +74,7 @@ async fn a_stage_stopped_and_started_goes_on_where_it_stood() {
             .map(|n| out(Topic::Events, Some(0), "k", format!("{round}-{n}")))
             .collect();
         publish(&*with.publisher, records).await;
-        let mut running = start(stage(&cluster), with.clone()).unwrap();
-        caught_up(&running, 0, (round + 1) * 50).await;
-        running.stop();
-        running.finished().await.unwrap();
+        run_to(&cluster, &with, (round + 1) * 50).await;
     }
     let read = cluster.read((Topic::Summaries, 0)).await;
     assert!(
@@ -191,10 +196,7 @@ async fn a_changed_partition_count_halts_with_the_way_out() {
     let cluster = Cluster::start(1).await;
     let with = surroundings(&cluster).await;
     publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
-    let mut running = start(stage(&cluster), with.clone()).unwrap();
-    caught_up(&running, 0, 1).await;
-    running.stop();
-    running.finished().await.unwrap();
+    run_to(&cluster, &with, 1).await;
 
     let grown = Cluster::start(2).await;
     let with = Surroundings {
@@ -213,10 +215,7 @@ async fn a_torn_checkpoint_halts_the_stage_and_is_left_as_it_is() {
     let cluster = Cluster::start(1).await;
     let with = surroundings(&cluster).await;
     publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
-    let mut running = start(stage(&cluster), with.clone()).unwrap();
-    caught_up(&running, 0, 1).await;
-    running.stop();
-    running.finished().await.unwrap();
+    run_to(&cluster, &with, 1).await;
     let newest = with.store.list("numbering/00000").unwrap().pop().unwrap();
     let whole = with.store.get(&newest).unwrap().unwrap();
     let file = cluster.dir.path().join("state").join(&newest);
@@ -236,10 +235,7 @@ async fn a_lost_state_folder_halts_the_stage_before_it_numbers_anything_twice() 
     let cluster = Cluster::start(1).await;
     let with = surroundings(&cluster).await;
     publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
-    let mut running = start(stage(&cluster), with.clone()).unwrap();
-    caught_up(&running, 0, 1).await;
-    running.stop();
-    running.finished().await.unwrap();
+    run_to(&cluster, &with, 1).await;
 
     let elsewhere = Surroundings {
         store: Arc::new(MemoryStore::default()),
@@ -253,10 +249,7 @@ async fn a_lost_state_folder_halts_the_stage_before_it_numbers_anything_twice() 
     assert!(source.to_string().contains("Restore the folder"), "{source}");
     assert_eq!(lines(&cluster, 0).await, ["0:1:a"]);
 
-    let mut running = start(stage(&cluster), with).unwrap();
-    caught_up(&running, 0, 1).await;
-    running.stop();
-    running.finished().await.unwrap();
+    run_to(&cluster, &with, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -310,10 +303,7 @@ async fn retention_that_overtakes_a_stopped_stage_is_loud_and_not_a_silent_jump(
     }
     let with = surroundings(&cluster).await;
     publish(&*with.publisher, vec![out(Topic::Events, Some(0), "k", "a")]).await;
-    let mut running = start(stage(&cluster), with.clone()).unwrap();
-    caught_up(&running, 0, 1).await;
-    running.stop();
-    running.finished().await.unwrap();
+    run_to(&cluster, &with, 1).await;
 
     // Each record fills a segment; those behind the last go when their time is over.
     let deadline = std::time::Instant::now() + support::DEADLINE;

@@ -94,7 +94,7 @@ async fn settle(process: &Process, sink: &Sink) -> Result<()> {
         if tokio::time::Instant::now() > deadline {
             bail!("the stages have not caught up within {} s", CATCH_UP.as_secs());
         }
-        let stages = process.status().await;
+        let stages = process.status();
         let lag: i64 = stages.iter().map(|status| status.lag).sum();
         say::progress(format!("catching up: {lag} records left"));
         let done = stages.iter().all(|status| status.caught_up) && sink.caught_up();

@@ -1,6 +1,6 @@
 //! Process as a service: summarise shares the partitions of events with its group, watch reads everything.
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, topic
 use dialtone_wire::{
     OutRecord, Payload, Publish,
     fold::store::{FolderStore, probe},
-    run::{Reads, Running, Stage, Status, Surroundings, start},
+    run::{Reads, Running, Stage, Status, Surroundings, View, start},
 };
 use tokio::sync::Mutex;
 
@@ -17,16 +17,11 @@ use super::Wire;
 use crate::config::Config;
 
 /// Both folds at work.
+#[derive(Debug)]
 pub struct Process {
     summarise: Arc<Mutex<Running>>,
     watch: Arc<Mutex<Running>>,
-    are_ready: Arc<dyn Fn() -> bool + Send + Sync>,
-}
-
-impl fmt::Debug for Process {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Process").finish_non_exhaustive()
-    }
+    views: [View; 2],
 }
 
 impl Process {
@@ -37,23 +32,22 @@ impl Process {
         }
         let summarise = start(summarise(config)?, surroundings(wire, &config.processor.state_dir)?)?;
         let watch = start(watch(config)?, surroundings(wire, &config.processor.state_dir)?)?;
-        let stands = [summarise.watch(), watch.watch()];
         Ok(Self {
-            are_ready: Arc::new(move || stands.iter().all(|stands| stands().ready)),
+            views: [summarise.view(), watch.view()],
             summarise: Arc::new(Mutex::new(summarise)),
             watch: Arc::new(Mutex::new(watch)),
         })
     }
 
     /// How both stand.
-    pub async fn status(&self) -> [Status; 2] {
-        [self.summarise.lock().await.status(), self.watch.lock().await.status()]
+    pub fn status(&self) -> [Status; 2] {
+        self.views.each_ref().map(View::now)
     }
 
     /// Are both ready? For a probe, which must not wait.
     pub fn readiness(&self) -> impl Fn() -> bool + Send + Sync + 'static {
-        let are_ready = Arc::clone(&self.are_ready);
-        move || are_ready()
+        let views = self.views.clone();
+        move || views.iter().all(|view| view.now().ready)
     }
 
     /// Waits until one of them ends by itself.
