@@ -161,7 +161,6 @@ impl Table {
 
     /// Reads from the table how far it has got with a place.
     pub(super) async fn look_up(&mut self, place: Place) -> Result<Option<i64>, LakeError> {
-        self.table.update_state().await.map_err(self.failed("looked at"))?;
         let found = self.committed(place).await?;
         if let Some(found) = found {
             self.positions.insert(place, found);
@@ -169,7 +168,9 @@ impl Table {
         Ok(found)
     }
 
-    async fn committed(&self, place: Place) -> Result<Option<i64>, LakeError> {
+    /// What the table says now.
+    async fn committed(&mut self, place: Place) -> Result<Option<i64>, LakeError> {
+        self.table.update_state().await.map_err(self.failed("looked at"))?;
         let snapshot = self.table.snapshot().map_err(self.failed("looked at"))?;
         let store = self.table.log_store();
         snapshot
@@ -181,7 +182,6 @@ impl Table {
     /// Rows and the offset after them, in one commit from the snapshot whose offset is the one this writer stands at (S-1).
     pub(super) async fn commit(&mut self, place: Place, rows: Option<RecordBatch>, next: i64) -> Result<(), LakeError> {
         let expected = self.position(place).unwrap_or(0);
-        self.table.update_state().await.map_err(self.failed("looked at"))?;
         self.refuse_stale(place, expected).await?;
         if next <= expected {
             return Ok(());
@@ -208,7 +208,6 @@ impl Table {
             .with_actions(actions)
             .build(Some(snapshot), self.table.log_store(), operation)
             .await;
-        self.table.update_state().await.map_err(self.failed("looked at"))?;
         match committed {
             Ok(committed) => {
                 let log = format!("_delta_log/{:020}.json", committed.version());
