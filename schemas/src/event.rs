@@ -415,6 +415,27 @@ impl Packets {
     pub fn expected(&self) -> Option<i64> {
         self.expected.or_else(|| self.received?.checked_add(self.lost?))
     }
+
+    /// A count of packets over those that should have come.
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    pub fn ratio_of(&self, count: Option<i64>) -> Option<f64> {
+        let expected = self.expected().filter(|expected| *expected > 0)?;
+        Some(count? as f64 / expected as f64)
+    }
+}
+
+/// A field, what it says, and what it may say.
+type Ranged = (&'static str, Option<i64>, std::ops::RangeInclusive<i64>);
+
+/// The first that is out of its range.
+fn in_range(fields: impl IntoIterator<Item = Ranged>) -> Result<(), EventError> {
+    for (field, value, range) in fields {
+        match value {
+            Some(value) if !range.contains(&value) => return Err(EventError::Count { field, value }),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl Event {
@@ -433,28 +454,18 @@ impl Event {
             });
         }
         let p = &self.packets;
-        for (field, value) in [
-            ("expected", p.expected),
-            ("received", p.received),
-            ("lost", p.lost),
-            ("discarded", p.discarded),
-        ] {
-            match value {
-                Some(value) if !(0..=1_000_000_000_000).contains(&value) => {
-                    return Err(EventError::Count { field, value });
-                }
-                _ => {}
-            }
-        }
-        for (field, part) in [
-            ("lost (more than expected)", p.lost),
-            ("discarded (more than expected)", p.discarded),
-        ] {
-            match (part, p.expected) {
-                (Some(value), Some(expected)) if value > expected => return Err(EventError::Count { field, value }),
-                _ => {}
-            }
-        }
+        let most = 1_000_000_000_000;
+        in_range([
+            ("expected", p.expected, 0..=most),
+            ("received", p.received, 0..=most),
+            ("lost", p.lost, 0..=most),
+            ("discarded", p.discarded, 0..=most),
+        ])?;
+        let expected = p.expected.unwrap_or(most);
+        in_range([
+            ("lost (more than expected)", p.lost, 0..=expected),
+            ("discarded (more than expected)", p.discarded, 0..=expected),
+        ])?;
         self.check_codes()?;
         match self.provider.mos_degradation {
             Some(d) if !(0.0..=5.0).contains(&d) => Err(EventError::Number {
@@ -472,7 +483,7 @@ impl Event {
     /// Codes and sizes with a range of their own: RFC 3550 (SSRC, payload type), RFC 3261 (status), ITU-T Q.850 (cause).
     fn check_codes(&self) -> Result<(), EventError> {
         let (media, failure) = (&self.media, &self.failure);
-        let ranges: [(&'static str, Option<i64>, std::ops::RangeInclusive<i64>); 8] = [
+        in_range([
             ("ssrc", media.ssrc, 0..=i64::from(u32::MAX)),
             ("payload_type", media.payload_type.map(i64::from), 0..=127),
             ("sample_rate_hz", media.sample_rate_hz.map(i64::from), 1..=1_000_000),
@@ -481,14 +492,7 @@ impl Event {
             ("gap_min", self.packets.gap_min.map(i64::from), 0..=255),
             ("sip_code", failure.sip_code.map(i64::from), 100..=699),
             ("q850_cause", failure.q850_cause.map(i64::from), 0..=127),
-        ];
-        for (field, value, range) in ranges {
-            match value {
-                Some(value) if !range.contains(&value) => return Err(EventError::Count { field, value }),
-                _ => {}
-            }
-        }
-        Ok(())
+        ])
     }
 
     /// Loss over what was expected: as reported, or from the counts.
@@ -496,11 +500,7 @@ impl Event {
         self.packets
             .loss_ratio
             .map(Ratio::get)
-            .or_else(|| match (self.packets.lost, self.packets.expected()) {
-                #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-                (Some(lost), Some(expected)) if expected > 0 => Some(lost as f64 / expected as f64),
-                _ => None,
-            })
+            .or_else(|| self.packets.ratio_of(self.packets.lost))
     }
 
     /// Length of what was measured, in whole milliseconds.

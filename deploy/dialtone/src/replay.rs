@@ -45,6 +45,16 @@ pub struct Tally {
     pub rejected: u64,
 }
 
+impl Tally {
+    /// Counts one that could not be taken, and says why of the first ones.
+    fn reject(&mut self, at: &str, why: &anyhow::Error) {
+        self.rejected += 1;
+        if self.rejected <= 10 {
+            say::note(format!("{at}: rejected: {why:#}"));
+        }
+    }
+}
+
 /// Replays files, writes incidents, says what it did.
 pub fn run(args: &cli::Replay, config: &Config) -> Result<()> {
     let sites = match &args.sites {
@@ -191,10 +201,7 @@ fn each<R: DeserializeOwned>(path: &Path, tally: &mut Tally, mut take: impl FnMu
                 .and_then(&mut take)
         };
         if let Err(error) = taken {
-            tally.rejected += 1;
-            if tally.rejected <= 10 {
-                say::note(format!("{name} line {number}: rejected: {error:#}"));
-            }
+            tally.reject(&format!("{name} line {number}"), &error);
             if line.len() > MAX_LINE && !line.ends_with(b"\n") {
                 lines
                     .skip_until(b'\n')
@@ -224,11 +231,10 @@ fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Event) -> R
             Err(refusal) => Err(refusal.into()),
         };
         if let Err(error) = taken {
-            tally.rejected += 1;
-            if tally.rejected <= 10 {
-                let record = report.position.unwrap_or_default();
-                say::note(format!("{name} record {record}: rejected: {error:#}"));
-            }
+            tally.reject(
+                &format!("{name} record {}", report.position.unwrap_or_default()),
+                &error,
+            );
         }
     }
     Ok(())

@@ -3,19 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use dialtone_wire::is_secret;
 
 use crate::{config::Config, say};
-
-/// Words in a key that make its value a secret.
-const SECRET: [&str; 7] = [
-    "password",
-    "passphrase",
-    "secret",
-    "token",
-    "key.pem",
-    "credential",
-    "oauthbearer.config",
-];
 
 /// Prints the effective configuration. That it could be loaded means that it holds; files it names are read as well.
 pub fn run(config: &Config) -> Result<ExitCode> {
@@ -29,8 +19,7 @@ pub fn run(config: &Config) -> Result<ExitCode> {
 
 fn mask(table: &mut toml::Table) {
     for (key, value) in table.iter_mut() {
-        let is_secret = SECRET.iter().any(|word| key.to_lowercase().contains(word));
-        mask_value(value, is_secret);
+        mask_value(value, is_secret(key));
     }
 }
 

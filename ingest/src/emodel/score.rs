@@ -106,13 +106,9 @@ fn judge(bandwidth: Bandwidth, parameters: &Parameters) -> (f64, f64) {
 /// What never came and what came too late, in per cent. Without a figure for loss there is nothing to judge by.
 fn lost_percent(event: &Event) -> Option<f64> {
     let packets = &event.packets;
-    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-    let of_counts = || match (packets.discarded, packets.expected()) {
-        (Some(discarded), Some(expected)) if expected > 0 => Some(discarded as f64 / expected as f64),
-        _ => None,
-    };
-    let discarded = packets.discard_ratio.map(Ratio::get).or_else(of_counts).unwrap_or(0.0);
-    Some(((event.loss_ratio()? + discarded) * 100.0).min(100.0))
+    let of_counts = || packets.ratio_of(packets.discarded);
+    let discarded = packets.discard_ratio.map(Ratio::get).or_else(of_counts);
+    Some(((event.loss_ratio()? + discarded.unwrap_or(0.0)) * 100.0).min(100.0))
 }
 
 /// Mouth to ear: by the source's own account; else half of the round trip and what waits in the jitter buffer, which is

@@ -11,6 +11,7 @@ mod scrub;
 
 pub use key::{KeyError, PrivacyKey};
 pub use original::{Sealed, SealedError};
+pub(crate) use scrub::is_hex12;
 
 use std::fmt;
 

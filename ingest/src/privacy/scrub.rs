@@ -48,7 +48,8 @@ pub(super) fn mac(text: &str) -> Option<String> {
     is_hex12(&digits).then(|| digits.to_ascii_lowercase())
 }
 
-fn is_hex12(text: &str) -> bool {
+/// `805ec0123456`: a MAC address without separators. Only digits could be a number of anything, and are personal all the same.
+pub(crate) fn is_hex12(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
@@ -70,7 +71,7 @@ fn words(value: &Text, is_wrong: impl Fn(&str) -> bool) -> Option<Text> {
 
 fn is_personal_word(word: &str) -> bool {
     let lower = word.trim_matches(|c: char| "<>()[]{},;\"'".contains(c));
-    has_scheme(lower) || is_mail(lower) || is_phone_number(lower) || is_mac_with_separators(lower) || is_bare_mac(lower)
+    has_scheme(lower) || is_mail(lower) || is_phone_number(lower) || is_mac_with_separators(lower) || is_hex12(lower)
 }
 
 fn has_scheme(word: &str) -> bool {
@@ -115,11 +116,6 @@ fn is_mac_with_separators(word: &str) -> bool {
                     .iter()
                     .all(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit()))
         })
-}
-
-/// `805ec0123456`: twelve hex digits. Only digits could be a number of anything, and is personal all the same.
-fn is_bare_mac(word: &str) -> bool {
-    is_hex12(word)
 }
 
 fn is_owner(word: &str) -> bool {

@@ -17,7 +17,15 @@ const MESSAGE_TIMEOUT_MS: i64 = 30_000;
 pub(crate) const MAX_RECORD_BYTES: usize = 5 * 1024 * 1024;
 
 /// Keys whose values never appear in a message or in `Debug`, whole or as a part of the key.
-const SECRETS: [&str; 5] = ["password", "secret", "token", "ssl.key.pem", "sasl.oauthbearer.config"];
+const SECRETS: [&str; 7] = [
+    "password",
+    "passphrase",
+    "secret",
+    "token",
+    "key.pem",
+    "credential",
+    "oauthbearer.config",
+];
 
 /// What we set ourselves, and why nobody else may.
 const OURS: [(&str, &str); 17] = [
@@ -159,7 +167,9 @@ impl fmt::Debug for KafkaConfig {
     }
 }
 
-fn is_secret(key: &str) -> bool {
+/// Does this key of a configuration, Kafka's or another, have a value that nobody may see?
+pub fn is_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
     SECRETS.iter().any(|part| key.contains(part))
 }
 

@@ -15,7 +15,7 @@ pub mod run;
 mod running;
 pub mod topics;
 
-pub use config::KafkaConfig;
+pub use config::{KafkaConfig, is_secret};
 pub use fold::{Fold, FoldError};
 pub use log::{LogRecord, OutRecord, Payload, Place};
 pub use produce::KafkaPublisher;

@@ -1,6 +1,6 @@
 //! Numbers that have a type and make no sense all the same: each would be obeyed silently.
 
-use std::ops::RangeInclusive;
+use std::{fmt::Display, ops::RangeInclusive};
 
 use dialtone_schemas::{Span, time};
 use tracing_subscriber::EnvFilter;
@@ -27,14 +27,7 @@ fn numbers(config: &Config) -> Vec<(String, String)> {
     // NaN is in no range.
     let wrong = ranges.into_iter().filter(|(_, value, range)| !range.contains(value));
     wrong
-        .map(|(key, value, range)| {
-            problem(
-                key,
-                &format!("{value}"),
-                &format!("{}", range.start()),
-                &format!("{}", range.end()),
-            )
-        })
+        .map(|(key, value, range)| problem(key, value, range.start(), range.end()))
         .collect()
 }
 
@@ -48,8 +41,8 @@ fn counts(config: &Config) -> Vec<(String, String)> {
     let few = least.into_iter().filter(|(_, value, least)| value < least);
     let few = few.map(|(key, value, least)| (format!("processor.{key}"), format!("{value}: at least {least}")));
     let sampling = summarise.pair_sampling;
-    let sampling = (!(1..=1_000_000).contains(&sampling))
-        .then(|| problem("summarise.pair_sampling", &sampling.to_string(), "1", "1000000"));
+    let sampling =
+        (!(1..=1_000_000).contains(&sampling)).then(|| problem("summarise.pair_sampling", sampling, 1, 1_000_000));
     few.chain(sampling).collect()
 }
 
@@ -83,10 +76,7 @@ fn spans(config: &Config) -> Vec<(String, String)> {
         .into_iter()
         .filter(|(_, span, least, most)| !(*least..=*most).contains(&span.micros()));
     wrong
-        .map(|(key, span, least, most)| {
-            let (least, most) = (Span::from_micros(least), Span::from_micros(most));
-            problem(key, &span.to_string(), &least.to_string(), &most.to_string())
-        })
+        .map(|(key, span, least, most)| problem(key, span, Span::from_micros(least), Span::from_micros(most)))
         .collect()
 }
 
@@ -103,7 +93,7 @@ fn level(config: &Config) -> Option<(String, String)> {
     (!holds).then(|| ("log.level".to_owned(), what()))
 }
 
-fn problem(key: &str, value: &str, least: &str, most: &str) -> (String, String) {
+fn problem(key: &str, value: impl Display, least: impl Display, most: impl Display) -> (String, String) {
     (
         format!("processor.{key}"),
         format!("{value} is not between {least} and {most}"),

@@ -7,6 +7,8 @@ use dialtone_schemas::{
     measure::{Decibel, Millis, Mos, RFactor, Ratio},
 };
 
+use crate::privacy::is_hex12;
+
 /// Of RFC 3611: a level, an R or a MOS of 127 is none. RFC 6035 says to leave them out; phones do not.
 const NONE_7_BITS: f64 = 127.0;
 /// A duration of two bytes, all ones: unknown or longer.
@@ -186,10 +188,9 @@ impl Address {
 
 /// `Maker Model firmware` or `model/firmware`: the model, and the firmware's version.
 pub(super) fn device_and_firmware(agent: &str) -> (Option<Text>, Option<Text>) {
-    let is_mac = |word: &str| word.len() == 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
     let mut agent = agent.trim();
     // Some phones end with their MAC address: it names one phone, not a model.
-    while let Some((before, _)) = agent.rsplit_once([' ', '/', '-']).filter(|(_, last)| is_mac(last)) {
+    while let Some((before, _)) = agent.rsplit_once([' ', '/', '-']).filter(|(_, last)| is_hex12(last)) {
         agent = before.trim_end();
     }
     // A plain number is a model's: VVX 411.
