@@ -22,6 +22,17 @@ pub enum Payload {
     Empty,
 }
 
+impl Payload {
+    /// Bytes of what it carries.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Value(frame) => frame.len(),
+            Self::Config(json) => json.len(),
+            Self::Clock(_) | Self::Absent(_) | Self::Empty => 0,
+        }
+    }
+}
+
 /// One record of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRecord {
@@ -33,6 +44,13 @@ pub struct LogRecord {
     pub key: Bytes,
     /// What it says.
     pub payload: Payload,
+}
+
+impl LogRecord {
+    /// What it takes of the memory, nearly.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.key.len() + self.payload.size()
+    }
 }
 
 /// A record on its way out of a fold, before it has an offset.

@@ -246,7 +246,7 @@ impl Publish for KafkaPublisher {
             let topics: Vec<Topic> = records.iter().map(|record| record.topic).collect();
             let (call, answer) = Call::new(records.len());
             for (index, record) in records.into_iter().enumerate() {
-                let kib = (size_of_record(&record) / 1024).clamp(LEAST_KIB, ROOM_KIB);
+                let kib = ((record.payload.size() + record.key.len()) / 1024).clamp(LEAST_KIB, ROOM_KIB);
                 let kib = u32::try_from(kib).unwrap_or(u32::MAX);
                 // The semaphore is never closed.
                 let Ok(room) = Arc::clone(&self.room).acquire_many_owned(kib).await else {
@@ -319,15 +319,6 @@ async fn known_partitions(
         .await
         .map_err(|error| failed(error.to_string()))?
         .map_err(|error| failed(error.to_string()))
-}
-
-fn size_of_record(record: &OutRecord) -> usize {
-    let value = match &record.payload {
-        Payload::Value(frame) => frame.len(),
-        Payload::Config(json) => json.len(),
-        Payload::Clock(_) | Payload::Absent(_) | Payload::Empty => 0,
-    };
-    value + record.key.len()
 }
 
 fn headers_of(record: &OutRecord) -> Option<OwnedHeaders> {

@@ -442,10 +442,11 @@ impl<F: Fold> Loop<'_, F> {
             prefix: chain.prefix().to_owned(),
             source,
         };
-        if !chain.has_begun().map_err(|source| self.drive(of_chain(source)))?
-            && let Some((place, offset)) = ask(self.consumer.committed(places))?.into_iter().next()
+        // A commit follows a checkpoint: where there is one, there was a chain. Asked in this order, another that begins
+        // meanwhile is no contradiction.
+        if let Some((place, offset)) = ask(self.consumer.committed(places))?.into_iter().next()
+            && !chain.has_begun().map_err(|source| self.drive(of_chain(source)))?
         {
-            // A commit follows a checkpoint: there was a chain.
             return Err(self.drive(DriveError::Forgotten {
                 prefix: chain.prefix().to_owned(),
                 place,

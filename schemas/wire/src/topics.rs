@@ -22,6 +22,9 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// How often it is asked whether it shows a new topic.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// Where a topic takes less, what is cut to this size (a reject's original bytes) would be refused: Kafka's own default.
+const LEAST_MESSAGE_BYTES: usize = 1024 * 1024;
+
 /// What to do about one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopicAction {
@@ -80,64 +83,79 @@ fn broker(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> TopicError {
     }
 }
 
-/// What is on the broker: the partitions of each topic, and its settings where they matter.
+/// A topic on the broker: its partitions, and its settings where they matter and the broker tells them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Present {
-    /// Partitions of the topics that exist.
-    pub partitions: BTreeMap<Topic, i32>,
-    /// `cleanup.policy` of the topics that exist, where the broker tells.
-    pub cleanup: BTreeMap<Topic, String>,
+    /// How many partitions.
+    pub partitions: i32,
+    /// `cleanup.policy`
+    pub cleanup: Option<String>,
+    /// `max.message.bytes`
+    pub max_message_bytes: Option<usize>,
 }
 
 /// The difference between what should be and what is.
-pub fn plan(config: &KafkaConfig, present: &Present) -> Vec<TopicPlan> {
-    let action = |topic: Topic, wanted: i32| match present.partitions.get(&topic) {
-        None => TopicAction::Create,
-        Some(found) if *found != wanted => TopicAction::Refuse(format!(
-            "has {found} partition(s), {wanted} are configured; keys would move to other partitions and checkpoints would no \
-             longer fit: set kafka.partitions = {found}, or use a new kafka.topic_prefix and a new state folder"
-        )),
-        Some(_) => match present.cleanup.get(&topic).map(|policy| policy.contains("compact")) {
-            Some(compacts) if compacts != topic.compacted() => {
-                let policy = if topic.compacted() { "compact" } else { "delete" };
-                TopicAction::Refuse(format!(
-                    "must have cleanup.policy={policy}: kafka-configs.sh --alter --entity-type topics --entity-name {} \
-                     --add-config cleanup.policy={policy}",
-                    config.topic_name(topic)
-                ))
-            }
-            _ => TopicAction::Keep,
-        },
-    };
+pub fn plan(config: &KafkaConfig, present: &BTreeMap<Topic, Present>) -> Vec<TopicPlan> {
     let one = |topic: Topic| {
         let partitions = config.partitions_of(topic);
         TopicPlan {
             topic,
             name: config.topic_name(topic),
             partitions,
-            action: action(topic, partitions),
+            action: match present.get(&topic) {
+                None => TopicAction::Create,
+                Some(found) => objection(config, topic, found).map_or(TopicAction::Keep, TopicAction::Refuse),
+            },
         }
     };
     Topic::ALL.into_iter().map(one).collect()
 }
 
+/// Why a topic cannot be used as it is, and what to do.
+fn objection(config: &KafkaConfig, topic: Topic, found: &Present) -> Option<String> {
+    let (wanted, partitions) = (config.partitions_of(topic), found.partitions);
+    if partitions != wanted {
+        return Some(format!(
+            "has {partitions} partition(s), {wanted} are configured; keys would move to other partitions and checkpoints \
+             would no longer fit: set kafka.partitions = {partitions}, or use a new kafka.topic_prefix and a new state folder"
+        ));
+    }
+    let must_have = |setting: String| {
+        let name = config.topic_name(topic);
+        format!(
+            "must have {setting}: kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {setting}"
+        )
+    };
+    let compacts = found.cleanup.as_ref().map(|policy| policy.contains("compact"));
+    if compacts.is_some_and(|compacts| compacts != topic.compacted()) {
+        return Some(must_have(format!("cleanup.policy={}", policy_of(topic))));
+    }
+    let is_small = found.max_message_bytes.is_some_and(|bytes| bytes < LEAST_MESSAGE_BYTES);
+    is_small.then(|| must_have(format!("max.message.bytes={LEAST_MESSAGE_BYTES}")))
+}
+
+const fn policy_of(topic: Topic) -> &'static str {
+    if topic.compacted() { "compact" } else { "delete" }
+}
+
 /// Asks the broker what is there.
-pub async fn describe(config: &KafkaConfig) -> Result<Present, TopicError> {
+pub async fn describe(config: &KafkaConfig) -> Result<BTreeMap<Topic, Present>, TopicError> {
     let admin: AdminClient<DefaultClientContext> = config
         .client(Role::Admin)
         .create()
         .map_err(broker("connect for administration"))?;
     let admin = Arc::new(admin);
     let names: BTreeMap<String, Topic> = Topic::ALL.into_iter().map(|t| (config.topic_name(t), t)).collect();
-    let mut present = Present {
-        partitions: partitions_of(&admin, &names).await?,
-        cleanup: BTreeMap::new(),
+    let with = |partitions| Present {
+        partitions,
+        ..Present::default()
     };
-    let known: Vec<String> = present
-        .partitions
-        .keys()
-        .map(|topic| config.topic_name(*topic))
+    let found = partitions_of(&admin, &names).await?;
+    let mut present: BTreeMap<_, _> = found
+        .into_iter()
+        .map(|(topic, partitions)| (topic, with(partitions)))
         .collect();
+    let known: Vec<String> = present.keys().map(|topic| config.topic_name(*topic)).collect();
     if known.is_empty() {
         return Ok(present);
     }
@@ -152,9 +170,10 @@ pub async fn describe(config: &KafkaConfig) -> Result<Present, TopicError> {
         let rdkafka::admin::OwnedResourceSpecifier::Topic(name) = &resource.specifier else {
             continue;
         };
-        let policy = resource.get("cleanup.policy").and_then(|entry| entry.value.clone());
-        if let (Some(topic), Some(policy)) = (names.get(name), policy) {
-            present.cleanup.insert(*topic, policy);
+        let of = |key| resource.get(key).and_then(|entry| entry.value.clone());
+        if let Some(present) = names.get(name).and_then(|topic| present.get_mut(topic)) {
+            present.cleanup = of("cleanup.policy");
+            present.max_message_bytes = of("max.message.bytes").and_then(|bytes| bytes.parse().ok());
         }
     }
     Ok(present)
@@ -209,8 +228,9 @@ pub async fn apply(config: &KafkaConfig, plan: &[TopicPlan]) -> Result<(), Topic
         .filter(|p| p.action == TopicAction::Create)
         .map(|p| {
             let topic = NewTopic::new(&p.name, p.partitions, TopicReplication::Fixed(config.replication));
-            let policy = if p.topic.compacted() { "compact" } else { "delete" };
-            topic.set("cleanup.policy", policy).set("max.message.bytes", &largest)
+            topic
+                .set("cleanup.policy", policy_of(p.topic))
+                .set("max.message.bytes", &largest)
         })
         .collect();
     if missing.is_empty() {
@@ -287,10 +307,11 @@ mod tests {
             partitions: 8,
             ..KafkaConfig::default()
         };
-        let present = Present {
-            partitions: BTreeMap::from([(Topic::Events, 4), (Topic::Control, 1)]),
+        let with = |partitions| Present {
+            partitions,
             ..Present::default()
         };
+        let present = BTreeMap::from([(Topic::Events, with(4)), (Topic::Control, with(1))]);
         let plan = plan(&config, &present);
         let of = |topic| plan.iter().find(|p| p.topic == topic).map(|p| &p.action);
         assert!(matches!(of(Topic::Events), Some(TopicAction::Refuse(why)) if why.contains("kafka.partitions = 4")));
@@ -304,15 +325,32 @@ mod tests {
 
     #[test]
     fn a_compacted_log_of_events_is_refused_since_it_would_lose_them() {
-        let present = Present {
-            partitions: BTreeMap::from([(Topic::Events, 4)]),
-            cleanup: BTreeMap::from([(Topic::Events, "compact".to_owned())]),
+        let compacted = Present {
+            partitions: 4,
+            cleanup: Some("compact".to_owned()),
+            max_message_bytes: None,
         };
-        let plan = plan(&KafkaConfig::default(), &present);
+        let plan = plan(&KafkaConfig::default(), &BTreeMap::from([(Topic::Events, compacted)]));
         assert!(
             matches!(&plan[0].action, TopicAction::Refuse(why) if why.contains("cleanup.policy=delete")),
             "{}",
             plan[0]
         );
+    }
+
+    #[test]
+    fn a_topic_that_takes_less_than_a_mebibyte_is_refused_and_one_whose_broker_does_not_tell_is_taken() {
+        let with = |max_message_bytes| Present {
+            partitions: 4,
+            cleanup: None,
+            max_message_bytes,
+        };
+        let present = BTreeMap::from([(Topic::Rejects, with(Some(500_000))), (Topic::Events, with(None))]);
+        let plan = plan(&KafkaConfig::default(), &present);
+        let of = |topic| plan.iter().find(|p| p.topic == topic).map(|p| &p.action);
+        assert!(
+            matches!(of(Topic::Rejects), Some(TopicAction::Refuse(why)) if why.contains("max.message.bytes=1048576"))
+        );
+        assert_eq!(of(Topic::Events), Some(&TopicAction::Keep));
     }
 }

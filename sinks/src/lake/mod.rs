@@ -57,7 +57,10 @@ impl Lake {
     pub async fn open(dir: &Path) -> Result<Self, LakeError> {
         let mut tables = BTreeMap::new();
         for (topic, name) in KEPT {
-            tables.insert(topic, Table::open(dir, name, rows::columns_of_topic(topic)).await?);
+            tables.insert(
+                topic,
+                Table::with_identities(dir, name, rows::columns_of_topic(topic)).await?,
+            );
         }
         let clocks = Table::open(dir, "clocks", rows::clock_columns()).await?;
         let unreadable = Table::open(dir, "unreadable", rows::unreadable_columns()).await?;
@@ -122,3 +125,6 @@ impl Lake {
         Ok(appended)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,10 +78,18 @@ pub(super) struct Table {
     folder: PathBuf,
     table: DeltaTable,
     positions: BTreeMap<Place, i64>,
-    seen: Seen,
+    /// Where repeats are told; None where every offset is a row.
+    seen: Option<Seen>,
 }
 
 impl Table {
+    /// Opens a table whose rows are told apart by what they say.
+    pub(super) async fn with_identities(dir: &Path, name: &str, columns: SchemaRef) -> Result<Self, LakeError> {
+        let mut table = Self::open(dir, name, columns).await?;
+        table.seen = Some(Seen::read(&table.table).await.map_err(table.failed("read"))?);
+        Ok(table)
+    }
+
     /// Opens a table, creating it with these columns if there is none.
     pub(super) async fn open(dir: &Path, name: &str, columns: SchemaRef) -> Result<Self, LakeError> {
         let failed = |doing| {
@@ -125,24 +133,25 @@ impl Table {
                 .await
                 .map_err(failed("created"))?
         };
-        let seen = Seen::read(&table).await.map_err(failed("read"))?;
         Ok(Self {
             name: name.to_owned(),
             folder,
             table,
             positions: BTreeMap::new(),
-            seen,
+            seen: None,
         })
     }
 
     /// Is a row with this identity there?
     pub(super) fn has(&self, id: u128) -> bool {
-        self.seen.has(id)
+        self.seen.as_ref().is_some_and(|seen| seen.has(id))
     }
 
     /// Remembers rows that were written.
     pub(super) fn remember(&mut self, ids: impl IntoIterator<Item = u128>) {
-        self.seen.remember(ids);
+        if let Some(seen) = &mut self.seen {
+            seen.remember(ids);
+        }
     }
 
     /// The next offset wanted of a place, as far as it was asked for.
@@ -229,7 +238,9 @@ impl Table {
         if found == expected {
             return Ok(());
         }
-        self.seen = Seen::read(&self.table).await.map_err(self.failed("read"))?;
+        if self.seen.is_some() {
+            self.seen = Some(Seen::read(&self.table).await.map_err(self.failed("read"))?);
+        }
         Err(LakeError::Stale {
             table: self.name.clone(),
             place,

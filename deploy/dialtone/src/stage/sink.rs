@@ -49,7 +49,9 @@ impl Sink {
             runtime: Handle::current(),
             every: config.sink.commit.duration(),
             max_records: config.sink.max_records,
+            max_bytes: config.sink.max_bytes,
             held: BTreeMap::new(),
+            held_bytes: 0,
             stop: Arc::clone(&stop),
             caught_up: Arc::clone(&caught_up),
             ready: Arc::clone(&ready),
@@ -107,7 +109,9 @@ struct Keeper {
     runtime: Handle,
     every: Duration,
     max_records: usize,
+    max_bytes: usize,
     held: BTreeMap<Place, Vec<LogRecord>>,
+    held_bytes: usize,
     stop: Arc<AtomicBool>,
     caught_up: Arc<AtomicBool>,
     ready: Arc<AtomicBool>,
@@ -122,7 +126,8 @@ impl Keeper {
             self.consumer.poll(QUIET)?;
             self.take(&places);
             let held: usize = self.held.values().map(Vec::len).sum();
-            let due = committed.elapsed() >= self.every || held >= self.max_records;
+            let due =
+                committed.elapsed() >= self.every || held >= self.max_records || self.held_bytes >= self.max_bytes;
             let at_end = places.iter().all(|place| self.consumer.at_end(*place));
             if due && held > 0 {
                 self.commit(&places)?;
@@ -162,12 +167,14 @@ impl Keeper {
     fn take(&mut self, places: &[Place]) {
         for place in places {
             for _ in 0..TURN {
-                if self.held.get(place).is_some_and(|held| held.len() >= self.max_records) {
+                let is_full = self.held.get(place).is_some_and(|held| held.len() >= self.max_records);
+                if is_full || self.held_bytes >= self.max_bytes {
                     break;
                 }
                 let Some(record) = self.consumer.take(*place) else {
                     break;
                 };
+                self.held_bytes += record.size();
                 self.held.entry(*place).or_default().push(record);
             }
         }
@@ -175,6 +182,7 @@ impl Keeper {
 
     fn commit(&mut self, places: &[Place]) -> Result<()> {
         let mut positions = BTreeMap::new();
+        self.held_bytes = 0;
         for place in places {
             let Some(records) = self.held.remove(place) else {
                 continue;
