@@ -24,7 +24,7 @@ impl IngestClock {
 
     /// An event was published. A record from the future cannot push the clock (T-3).
     pub fn published(&mut self, end: EventTime, received_at: EventTime) {
-        if end.since(received_at) <= FLAGGED_AHEAD {
+        if !Self::is_ahead(end, received_at) {
             self.highest = self.highest.max(Some(end.min(received_at)));
         }
     }
@@ -35,6 +35,11 @@ impl IngestClock {
         let closes = Window::of_end(end).end().plus(bound);
         self.highest
             .is_some_and(|highest| Tick::floor(highest).time() >= closes)
+    }
+
+    /// Is an event flagged? The folds set it aside, as a late one.
+    pub fn is_ahead(end: EventTime, received_at: EventTime) -> bool {
+        end.since(received_at) > FLAGGED_AHEAD
     }
 
     /// What the logs are to be told now: nothing before the first publish, nor what they know already.

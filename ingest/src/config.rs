@@ -46,6 +46,8 @@ pub struct HttpConfig {
     pub max_decoded_bytes: usize,
     /// Decompressed over compressed.
     pub max_ratio: usize,
+    /// Lines of one body, or call records; each may become a reject.
+    pub max_reports: usize,
     /// From the first byte of a request to the end of its head.
     pub head_timeout: Span,
     /// From the end of the head to the end of the body.
@@ -71,6 +73,7 @@ impl Default for HttpConfig {
             max_body_bytes: 1024 * 1024,
             max_decoded_bytes: 8 * 1024 * 1024,
             max_ratio: 100,
+            max_reports: 20_000,
             head_timeout: seconds(5),
             body_timeout: seconds(10),
             idle_timeout: seconds(30),
@@ -338,6 +341,7 @@ impl HttpConfig {
             ("max_body_bytes", self.max_body_bytes),
             ("max_decoded_bytes", self.max_decoded_bytes),
             ("max_ratio", self.max_ratio),
+            ("max_reports", self.max_reports),
             ("max_connections", self.max_connections),
             ("max_connections_per_address", self.max_connections_per_address),
             ("max_bodies", self.max_bodies),

@@ -99,6 +99,10 @@ impl Counters {
         counter!("dialtone_ingest_unacknowledged_total", "door" => door.name()).increment(1);
     }
 
+    pub(crate) fn ahead(&self, door: Door, n: u64) {
+        counter!("dialtone_ingest_ahead_total", "door" => door.name()).increment(n);
+    }
+
     pub(crate) fn late(&self, door: Door, n: u64) {
         counter!("dialtone_ingest_late_total", "door" => door.name()).increment(n);
     }

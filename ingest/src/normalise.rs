@@ -3,7 +3,7 @@
 //! Pure: no clock, no I/O. The doors and `dialtone replay` call the same functions, so that a file gives the same events as
 //! the same lines over the wire.
 
-use dialtone_schemas::{Change, Complaint, Event, EventTime, Leaf, Source, Text};
+use dialtone_schemas::{Change, Complaint, Dimension, Event, EventTime, Leaf, Source, Text};
 
 use crate::{
     emodel::{Scorer, ScoringRules, codec},
@@ -79,6 +79,12 @@ impl Normaliser {
             return Err(Refusal::new(Reason::InvalidEvent, detail));
         }
         change.reported_at = change.reported_at.or(received_at);
+        if let Some(codecs) = change.scope.0.get_mut(&Dimension::Codec) {
+            *codecs = codecs
+                .iter()
+                .filter_map(|name| codec::canonical(name.as_str()))
+                .collect();
+        }
         self.privacy.seal_change(&mut change);
         change.tenant = Some(tenant.clone());
         Ok(change)

@@ -56,6 +56,8 @@ pub enum Fate {
         id: String,
         /// Its window had closed: it is kept, but no summary will hold it.
         late: bool,
+        /// It ends more than five minutes after its receipt, by the clock of this host: kept, but no summary will hold it.
+        ahead: bool,
     },
     /// Refused for good; a reject was published and acknowledged.
     Rejected(Refusal),
@@ -207,9 +209,15 @@ impl IngestService {
             .clone()
             .and_then(|content| self.normal(content, tenant, at));
         let (ends, fate) = match normal {
-            Ok(Normal { sent, ends, id, late }) => {
+            Ok(Normal {
+                sent,
+                ends,
+                id,
+                late,
+                ahead,
+            }) => {
                 records.extend(sent);
-                (ends, Fate::Accepted { id, late })
+                (ends, Fate::Accepted { id, late, ahead })
             }
             Err(refusal) => {
                 let original = &report.original;
@@ -239,6 +247,7 @@ impl IngestService {
                 for event in events {
                     let event = self.normaliser.event(event, tenant, source, Some(at))?;
                     normal.late |= self.with_clock(|clock| clock.is_late(event.end, self.bounds.of(class_of(&event))));
+                    normal.ahead |= IngestClock::is_ahead(event.end, at);
                     if normal.id.is_empty() {
                         normal.id = event.event_id.map(|id| id.to_string()).unwrap_or_default();
                     }
@@ -313,9 +322,10 @@ impl IngestService {
 
     fn count(&self, door: Door, fate: &Fate) {
         match fate {
-            Fate::Accepted { late, .. } => {
+            Fate::Accepted { late, ahead, .. } => {
                 self.counters.accepted(door);
                 self.counters.late(door, u64::from(*late));
+                self.counters.ahead(door, u64::from(*ahead));
             }
             Fate::Rejected(refusal) => self.counters.rejected(door, refusal.reason),
             Fate::Unacknowledged(_) => self.counters.unacknowledged(door),
@@ -334,6 +344,7 @@ struct Normal {
     ends: Vec<EventTime>,
     id: String,
     late: bool,
+    ahead: bool,
 }
 
 impl Normal {

@@ -14,6 +14,9 @@ use crate::{
     world::World,
 };
 
+/// How often a scenario's calls are looked at to know who calls.
+const SAMPLES: i64 = 16;
+
 /// The call-ends of half an hour in a world: every fourth minute of the two hours that begin at `from`.
 pub(crate) fn sample(world: &World, from: EventTime) -> Vec<End> {
     let minutes = (0..120).step_by(4).map(|i| from.plus(i * time::MINUTE));
@@ -36,6 +39,38 @@ pub(crate) fn resolve(world: &mut World) {
         };
         world.faults.push(Fault::new(spec, from, scope, device_id));
     }
+}
+
+/// Where a fault was written to lie that nobody ever calls from or through: each with its number.
+pub(crate) fn strangers(world: &World) -> Vec<String> {
+    let (from, whole) = (world.scenario.start, world.scenario.end().since(world.scenario.start));
+    let ends: Vec<End> = (0..SAMPLES)
+        .flat_map(|n| sample(world, from.plus(whole / SAMPLES * n)))
+        .collect();
+    let is_new =
+        |fault: &Fault, dimension| fault.kind == FaultKind::FirmwareRollout && dimension == Dimension::Firmware;
+    let mut strangers = Vec::new();
+    for (i, fault) in (1..).zip(&world.faults) {
+        for (dimension, value) in fault
+            .scope
+            .conditions()
+            .filter(|(dimension, _)| !is_new(fault, *dimension))
+        {
+            let is_place = world.estate.segments.iter().any(|segment| match dimension {
+                Dimension::Site => segment.site == *value,
+                Dimension::Building => segment.building == *value,
+                Dimension::Segment => segment.name == *value,
+                _ => false,
+            });
+            let has_calls = || ends.iter().any(|end| end.leaf.get(dimension) == Some(value));
+            if fault.scope == nowhere() {
+                strangers.push(format!("fault {i}: nobody calls from where it could lie"));
+            } else if !is_place && !has_calls() {
+                strangers.push(format!("fault {i}: no call has {}={value}", dimension.name()));
+            }
+        }
+    }
+    strangers
 }
 
 /// Smallest and largest share of the call-ends that a scope of this kind should have.

@@ -12,7 +12,7 @@ use crate::{
     owner, pick,
     random::{Dice, Stream},
     report::{Account, reports},
-    scenario::Scenario,
+    scenario::{Scenario, ScenarioError},
     truth::{self, Truth},
     world::World,
 };
@@ -67,6 +67,18 @@ impl Simulation {
             complaints,
             patience: Patience::default(),
         }
+    }
+
+    /// Can every fault be felt by somebody? A typing error in a scope would plant what nobody can find.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        let problems = pick::strangers(&self.world);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(ScenarioError::Problems {
+            name: self.world.scenario.name.clone(),
+            problems,
+        })
     }
 
     /// What was planted.

@@ -329,11 +329,20 @@ impl FaultSpec {
         {
             problems.push("scope: a firmware_rollout needs device (who gets it) and firmware (what is new)".to_owned());
         }
-        let hit = self.hit.unwrap_or_default();
+        if self.scope.is_some() && self.kind == FaultKind::RoomDevice {
+            problems.push("scope: a room_device is named by its device_id".to_owned());
+        }
+        let (hit, steady) = (self.hit.unwrap_or_default(), self.steady.unwrap_or_default());
+        let spans = [hit.jitter_ms, hit.delay_ms, steady.jitter_ms, steady.delay_ms];
+        if spans.iter().any(|ms| !(0.0..=10_000.0).contains(ms)) {
+            problems.push("jitter_ms, delay_ms: expected 0 to 10000".to_owned());
+        }
         let shares = [
             hit.share,
             hit.loss,
             hit.discard,
+            steady.loss,
+            steady.discard,
             self.far.unwrap_or(0.0),
             self.setup_failed,
             self.dropped,

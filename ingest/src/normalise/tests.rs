@@ -86,6 +86,26 @@ fn a_contradiction_is_refused_in_words() {
     assert!(refusal.detail.starts_with("end "), "{refusal}");
 }
 
+/// As an event's names are, so that the change goes on to mean the same calls.
+#[test]
+fn a_changes_scope_is_named_and_cleaned_as_an_events_is() {
+    let change: Change = serde_json::from_value(serde_json::json!({
+        "change_id": "CHG1", "kind": "policy", "started_at": "2026-03-02T09:00:00Z",
+        "scope": {"codec": ["G711u", "G.722"], "headset": ["Anna's AirPods", "Corvus H20"]},
+        "url": "https://example.org/?by=anna@example.org",
+    }))
+    .expect("a change");
+    let normaliser = Normaliser::new(sample::rules());
+    let change = normaliser.change(change, &text("acme"), None).expect("a change");
+    let json = serde_json::to_value(&change).expect("JSON");
+    assert_eq!(
+        json["scope"]["headset"],
+        serde_json::json!(["[removed] AirPods", "Corvus H20"])
+    );
+    assert_eq!(json["scope"]["codec"], serde_json::json!(["pcmu", "g722"]));
+    assert_eq!(json["url"], "[removed]");
+}
+
 #[test]
 fn a_change_that_does_not_say_when_it_was_reported_was_reported_when_it_came() {
     let at = sample::event().start;

@@ -139,6 +139,13 @@ impl Privacy {
         for text in [&mut change.summary, &mut change.team, &mut change.system] {
             free(text);
         }
+        // As the same names are cleaned in events, so that they go on to mean the same calls.
+        for values in change.scope.0.values_mut() {
+            *values = values.iter().filter_map(scrub::name).collect();
+        }
+        for text in [&mut change.from_version, &mut change.to_version, &mut change.url] {
+            *text = text.as_ref().and_then(scrub::name);
+        }
     }
 
     fn endpoint(&self, tenant: &str, end: &mut Endpoint, warnings: &mut Vec<Text>) {
@@ -151,7 +158,7 @@ impl Privacy {
             }
             end.address = network;
         }
-        for text in [&mut end.group, &mut end.os, &mut end.user_agent] {
+        for text in [&mut end.group, &mut end.os, &mut end.user_agent, &mut end.wifi_band] {
             free(text);
         }
     }

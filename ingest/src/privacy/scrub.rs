@@ -42,6 +42,8 @@ pub(super) fn mac(text: &str) -> Option<String> {
     let whole: String = text.chars().filter(|c| !":-.".contains(*c)).collect();
     let digits = if is_hex12(&whole) {
         whole
+    } else if is_guid(text) {
+        return None; // its last group is as long
     } else {
         text.rsplit(['-', '_', ' ', '/', ':']).next()?.to_owned()
     };
@@ -51,6 +53,14 @@ pub(super) fn mac(text: &str) -> Option<String> {
 /// `805ec0123456`: a MAC address without separators. Only digits could be a number of anything, and are personal all the same.
 pub(crate) fn is_hex12(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// `e523d2ed-2966-4b6b-925b-754a88034cc5`
+fn is_guid(text: &str) -> bool {
+    let lengths = text
+        .split('-')
+        .map(|group| group.bytes().all(|b| b.is_ascii_hexdigit()).then_some(group.len()));
+    lengths.eq([8, 4, 4, 4, 12].map(Some))
 }
 
 fn words(value: &Text, is_wrong: impl Fn(&str) -> bool) -> Option<Text> {
@@ -199,6 +209,7 @@ mod tests {
         }
         assert_eq!(mac("room-berlin-01"), None);
         assert_eq!(mac("lap-0001"), None);
+        assert_eq!(mac("e523d2ed-2966-4b6b-925b-754a88034cc5"), None, "a GUID");
     }
 
     #[test]

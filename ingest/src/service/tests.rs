@@ -40,7 +40,7 @@ async fn an_event_is_keyed_by_its_call_and_acknowledged() {
     let (service, memory) = sample::service();
     let fates = take(&service, vec![report(sample::event())]).await;
     assert!(
-        matches!(&fates[..], [Fate::Accepted { id, late: false }] if id.len() == 32),
+        matches!(&fates[..], [Fate::Accepted { id, late: false, ahead: false }] if id.len() == 32),
         "{fates:?}"
     );
     let records = memory.records(Topic::Events);
@@ -183,4 +183,20 @@ async fn an_old_event_is_accepted_and_called_late() {
     )
     .await;
     assert!(matches!(&fates[..], [Fate::Accepted { late: true, .. }]), "{fates:?}");
+}
+
+#[tokio::test]
+async fn an_event_far_ahead_of_its_receipt_is_accepted_and_called_so() {
+    let (service, memory) = sample::service();
+    let ahead = |minutes| Event {
+        end: service.now().plus(minutes * time::MINUTE),
+        ..sample::event()
+    };
+    let fates = take(&service, vec![report(ahead(5)), report(ahead(6))]).await;
+    let flags: Vec<_> = fates
+        .iter()
+        .map(|fate| matches!(fate, Fate::Accepted { ahead: true, .. }))
+        .collect();
+    assert_eq!(flags, [false, true]);
+    assert_eq!(memory.events().len(), 2, "both are kept");
 }

@@ -384,6 +384,44 @@ fn a_scenario_that_makes_no_sense_is_refused_with_every_reason() {
     assert!(typo.contains("unknown field `site`") && typo.contains("line"), "{typo}");
 }
 
+#[test]
+fn a_fault_that_nobody_could_feel_is_refused() {
+    let check = |fault: &str| {
+        let toml = short_text(&format!("[[fault]]\nat = \"10m\"\n{fault}\n"));
+        let scenario = Scenario::from_toml(&toml).expect("a scenario");
+        Simulation::new(&scenario, 1).check().map_err(|error| error.to_string())
+    };
+    for known in ["site = \"berlin\"", "relay = \"emea-west\"", "headset = \"Lyra 310\""] {
+        assert_eq!(
+            check(&format!("kind = \"site_uplink\"\nscope = {{ {known} }}")),
+            Ok(()),
+            "{known}"
+        );
+    }
+    let error = check("kind = \"site_uplink\"\nscope = { site = \"Zürich\" }").expect_err("unknown");
+    assert!(error.contains("fault 1: no call has site=Zürich"), "{error}");
+    let error = check("kind = \"room_device\"\n[enterprise]\nrooms_per_building = 0").expect_err("no rooms");
+    assert!(
+        error.contains("fault 1: nobody calls from where it could lie"),
+        "{error}"
+    );
+    let rollout = "kind = \"firmware_rollout\"\nscope = { device = \"Teller D3\", firmware = \"9.9\" }";
+    assert_eq!(check(rollout), Ok(()), "nobody has the new firmware yet");
+}
+
+#[test]
+fn the_strain_of_a_fault_has_its_range() {
+    let fault = "[[fault]]\nkind = \"site_uplink\"\nat = \"10m\"\n";
+    for (strain, part) in [
+        ("hit = { share = 0.5, jitter_ms = -1.0 }", "jitter_ms"),
+        ("steady = { loss = 1.5 }", "loss"),
+        ("steady = { delay_ms = nan }", "delay_ms"),
+    ] {
+        let error = Scenario::from_toml(&short_text(&format!("{fault}{strain}\n"))).expect_err(strain);
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
 fn short_text(rest: &str) -> String {
     format!("name = \"x\"\nstart = \"2026-03-03T06:00:00Z\"\nhistory = \"1h\"\nevaluate = \"1h\"\n{rest}")
 }

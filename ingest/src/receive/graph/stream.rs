@@ -40,6 +40,7 @@ impl End {
 }
 
 /// Where in the record something stands.
+#[derive(Clone)]
 struct Context<'a> {
     record: &'a CallRecord,
     session: &'a Session,
@@ -47,36 +48,29 @@ struct Context<'a> {
     warnings: Vec<&'static str>,
 }
 
-/// An event for each stream; for a session without streams, one for each user's end.
+/// An event for each stream. Where there are none, what failed or was never reported speaks for each user's end.
 pub(super) fn events(record: &CallRecord) -> Vec<Event> {
-    let mut events = Vec::new();
-    for session in record.sessions.iter().flatten() {
-        let before = events.len();
-        let mut context = Context {
-            record,
-            session,
-            segment: None,
-            warnings: warnings(record, session),
-        };
-        for segment in session.segments.iter().flatten() {
-            context.segment = Some(segment);
-            for media in segment.media.iter().flatten() {
-                events.extend(
-                    media
-                        .streams
-                        .iter()
-                        .flatten()
-                        .filter_map(|stream| context.of_stream(media, stream)),
-                );
-            }
-        }
-        if events.len() == before {
-            events.extend(
-                [End::Caller, End::Callee]
-                    .into_iter()
-                    .filter_map(|end| context.without_stream(end)),
-            );
-        }
+    record
+        .sessions
+        .iter()
+        .flatten()
+        .flat_map(|session| of_session(record, session))
+        .collect()
+}
+
+fn of_session(record: &CallRecord, session: &Session) -> Vec<Event> {
+    let whole = Context {
+        record,
+        session,
+        segment: None,
+        warnings: warnings(record, session),
+    };
+    let segments = session.segments.iter().flatten();
+    let mut events: Vec<Event> = segments
+        .flat_map(|segment| whole.within(segment).of_segment(segment))
+        .collect();
+    if events.is_empty() {
+        events = whole.without_streams();
     }
     events
 }
@@ -92,14 +86,32 @@ fn warnings(record: &CallRecord, session: &Session) -> Vec<&'static str> {
     warnings
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    fn within(&self, segment: &'a Segment) -> Self {
+        Self {
+            segment: Some(segment),
+            ..self.clone()
+        }
+    }
+
+    /// The events of a segment's streams; where it has none and failed, that.
+    fn of_segment(mut self, segment: &Segment) -> Vec<Event> {
+        let streams = || streams_of(segment);
+        if streams().any(|(_, stream)| receiver_of(stream).is_none()) {
+            self.warnings.push("a stream without a direction is left out");
+        }
+        let events: Vec<Event> = streams()
+            .filter_map(|(media, stream)| self.of_stream(media, stream))
+            .collect();
+        if events.is_empty() && segment.failure_info.is_some() {
+            return self.without_streams();
+        }
+        events
+    }
+
     /// What the receiver heard. A server's ears are nobody's: of those the sender's end is near, which sent the stream.
     fn of_stream(&self, media: &Media, stream: &Stream) -> Option<Event> {
-        let receiver = match stream.stream_direction.as_deref() {
-            Some("callerToCallee") => End::Callee,
-            Some("calleeToCaller") => End::Caller,
-            _ => return None,
-        };
+        let receiver = receiver_of(stream)?;
         let is_service = |end| self.participant(end).is_some_and(Participant::is_service);
         let (near, direction) = match (is_service(receiver), is_service(receiver.other())) {
             (true, true) => return None,
@@ -122,13 +134,15 @@ impl Context<'_> {
         Some(event)
     }
 
-    /// A session that failed, or whose streams were never reported.
-    fn without_stream(&self, near: End) -> Option<Event> {
-        let participant = self.participant(near)?;
-        if participant.is_service() {
-            return None;
-        }
-        self.event(near, Direction::Receive, None, None)
+    /// A session or segment that failed, or whose streams were never reported: an event of each user's end.
+    fn without_streams(&self) -> Vec<Event> {
+        let is_user = |end: &End| {
+            self.participant(*end)
+                .is_some_and(|participant| !participant.is_service())
+        };
+        let ends = [End::Caller, End::Callee].into_iter().filter(is_user);
+        ends.filter_map(|end| self.event(end, Direction::Receive, None, None))
+            .collect()
     }
 
     fn event(&self, near: End, direction: Direction, media: Option<&Media>, stream: Option<&Stream>) -> Option<Event> {
@@ -273,6 +287,20 @@ impl Context<'_> {
             .filter(|codec| *codec != "unknown" && *codec != "invalid")
             .and_then(Text::lenient);
         (leaf, endpoint)
+    }
+}
+
+fn streams_of(segment: &Segment) -> impl Iterator<Item = (&Media, &Stream)> {
+    let media = segment.media.iter().flatten();
+    media.flat_map(|media| media.streams.iter().flatten().map(move |stream| (media, stream)))
+}
+
+/// Who hears it.
+fn receiver_of(stream: &Stream) -> Option<End> {
+    match stream.stream_direction.as_deref() {
+        Some("callerToCallee") => Some(End::Callee),
+        Some("calleeToCaller") => Some(End::Caller),
+        _ => None,
     }
 }
 

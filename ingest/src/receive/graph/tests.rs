@@ -1,5 +1,5 @@
 use dialtone_schemas::{Direction, Event, Modality, ReportKind};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write as _;
 
 use super::*;
@@ -175,7 +175,7 @@ fn a_record_that_cannot_be_read_is_refused_with_its_place_beside_its_good_neighb
     let mut broken = peer_to_peer();
     broken["sessions"][0]["segments"][0]["media"][0]["streams"][1]["packetUtilization"] = json!("many");
     let reports = reports(&Bytes::from(json!([broken, peer_to_peer()]).to_string()));
-    assert_eq!(reports.len(), 3);
+    assert_eq!(reports.len(), 2);
     let refusal = reports[0].content.as_ref().expect_err("broken");
     assert!(
         refusal
@@ -184,6 +184,47 @@ fn a_record_that_cannot_be_read_is_refused_with_its_place_beside_its_good_neighb
         "{refusal}"
     );
     assert_eq!((reports[0].position, reports[1].position), (Some(1), Some(2)));
+}
+
+#[test]
+fn a_record_keeps_the_bytes_it_was_sent_with() {
+    let record = include_str!("../../../tests/fixtures/graph/peer_to_peer.json").trim();
+    let body = format!("\u{feff}{{\"@odata.count\": 2, \"value\": [ {record} , {{ \"id\" :7}}]}}");
+    let reports = reports(&Bytes::from(body));
+    assert_eq!(reports[0].original, record);
+    assert!(reports[0].content.is_ok() && reports[1].content.is_err());
+    assert_eq!(reports[1].original, "{ \"id\" :7}", "spaces and all");
+}
+
+/// The first segment could not be set up and has no streams; the second carried the call.
+#[test]
+fn a_segment_that_failed_is_told_beside_one_that_did_not() {
+    let mut record = peer_to_peer();
+    let mut failed = record["sessions"][0]["segments"][0].clone();
+    failed["id"] = json!("first-try");
+    failed["media"] = json!([]);
+    failed["failureInfo"] = json!({"stage": "callSetup", "reason": "no route"});
+    record["sessions"][0]["segments"]
+        .as_array_mut()
+        .expect("segments")
+        .insert(0, failed);
+    let events = read(&record);
+    let setup_failed: Vec<_> = events.iter().map(|event| event.failure.setup_failed).collect();
+    assert_eq!(setup_failed, [Some(true), Some(true), Some(false), Some(false)]);
+}
+
+#[test]
+fn a_stream_without_a_direction_leaves_a_warning_on_the_others() {
+    let mut record = peer_to_peer();
+    record["sessions"][0]["segments"][0]["media"][0]["streams"][0]["streamDirection"] = json!("unknownFutureValue");
+    let events = read(&record);
+    assert_eq!(events.len(), 1);
+    assert!(
+        events[0]
+            .warnings
+            .iter()
+            .any(|warning| warning.as_str().contains("without a direction"))
+    );
 }
 
 #[test]

@@ -34,6 +34,8 @@ enum Outcome {
         id: String,
         #[serde(skip_serializing_if = "is_false")]
         late: bool,
+        #[serde(skip_serializing_if = "is_false")]
+        ahead: bool,
     },
     Rejected {
         reason: &'static str,
@@ -59,6 +61,8 @@ struct Answer {
     unacknowledged: u64,
     /// Of the accepted: their window had closed.
     late: u64,
+    /// Of the accepted: they end more than five minutes after their receipt.
+    ahead: u64,
     results: Vec<LineOutcome>,
 }
 
@@ -78,10 +82,11 @@ pub(super) fn fates(positions: &[Option<i64>], fates: Vec<Fate>, retry_after: Sp
     let mut answer = Answer::default();
     for (line, fate) in positions.iter().zip(fates) {
         let outcome = match fate {
-            Fate::Accepted { id, late } => {
+            Fate::Accepted { id, late, ahead } => {
                 answer.accepted += 1;
                 answer.late += u64::from(late);
-                Outcome::Accepted { id, late }
+                answer.ahead += u64::from(ahead);
+                Outcome::Accepted { id, late, ahead }
             }
             Fate::Rejected(refusal) => {
                 answer.rejected += 1;

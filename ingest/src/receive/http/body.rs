@@ -85,6 +85,14 @@ fn unpack(decoder: impl Read, max_bytes: usize) -> Result<Bytes, Refused> {
     }
 }
 
+/// More reports than one body may hold.
+pub(super) fn too_many(most: usize) -> Refused {
+    Refused::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("the body holds more than {most} reports: send fewer at once"),
+    )
+}
+
 fn too_large(max_bytes: usize) -> Refused {
     Refused::new(
         StatusCode::PAYLOAD_TOO_LARGE,

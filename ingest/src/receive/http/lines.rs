@@ -11,24 +11,26 @@ pub(super) enum Lines {
     Json,
 }
 
-/// The values with their position: the line, or the place in the array, counted from 1.
-pub(super) fn split(body: &[u8], lines: Lines) -> Vec<(i64, &[u8])> {
+/// The values with their position: the line, or the place in the array, counted from 1. None if there are more than so many.
+pub(super) fn split(body: &[u8], lines: Lines, most: usize) -> Option<Vec<(i64, &[u8])>> {
     let body = without_mark(body);
     let whole = body.trim_ascii();
-    match lines {
-        Lines::Newline => by_line(body),
+    let values = match lines {
+        Lines::Newline => by_line(body, most),
         Lines::Json if whole.is_empty() => Vec::new(),
-        Lines::Json if whole.starts_with(b"[") => elements(whole).unwrap_or_else(|| vec![(1, whole)]),
-        Lines::Json if is_line_by_line(whole) => by_line(body),
+        Lines::Json if whole.starts_with(b"[") => elements(whole, most).unwrap_or_else(|| vec![(1, whole)]),
+        Lines::Json if is_line_by_line(whole) => by_line(body, most),
         Lines::Json => vec![(1, whole)],
-    }
+    };
+    (values.len() <= most).then_some(values)
 }
 
-fn by_line(body: &[u8]) -> Vec<(i64, &[u8])> {
+/// At most one more than so many: who has them knows that there are too many.
+fn by_line(body: &[u8], most: usize) -> Vec<(i64, &[u8])> {
     let lines = (1..)
         .zip(body.split(|byte| *byte == b'\n'))
         .map(|(n, line)| (n, line.trim_ascii()));
-    lines.filter(|(_, line)| !line.is_empty()).collect()
+    lines.filter(|(_, line)| !line.is_empty()).take(most + 1).collect()
 }
 
 /// Does the first line hold a whole value, with more after it?
@@ -42,8 +44,8 @@ fn is_line_by_line(whole: &[u8]) -> bool {
     first.starts_with(b"{") && nesting.depth == 0 && !nesting.in_string
 }
 
-/// The elements of an array; `None` if its brackets do not fit.
-fn elements(array: &[u8]) -> Option<Vec<(i64, &[u8])>> {
+/// The elements of an array, at most one more than so many; `None` if its brackets do not fit.
+fn elements(array: &[u8], most: usize) -> Option<Vec<(i64, &[u8])>> {
     let inner = array.strip_prefix(b"[")?.strip_suffix(b"]")?;
     let mut elements = Vec::new();
     let (mut nesting, mut start) = (Nesting::default(), 0);
@@ -55,6 +57,9 @@ fn elements(array: &[u8]) -> Option<Vec<(i64, &[u8])>> {
         if *byte == b',' && nesting.depth == 0 && !nesting.in_string {
             elements.push(&inner[start..i]);
             start = i + 1;
+            if elements.len() > most {
+                break;
+            }
         }
     }
     let rest = &inner[start..];
@@ -92,7 +97,8 @@ mod tests {
     use super::*;
 
     fn texts(body: &str, lines: Lines) -> Vec<(i64, &str)> {
-        split(body.as_bytes(), lines)
+        split(body.as_bytes(), lines, 4)
+            .expect("four at most")
             .into_iter()
             .map(|(n, v)| (n, std::str::from_utf8(v).expect("UTF-8")))
             .collect()
@@ -126,5 +132,13 @@ mod tests {
         );
         assert_eq!(texts("[{}", Lines::Json), [(1, "[{}")]);
         assert_eq!(texts("[}{]", Lines::Json), [(1, "[}{]")]);
+    }
+    #[test]
+    fn more_than_may_be_are_not_divided_to_the_end() {
+        let split = |body: &str, lines, most| split(body.as_bytes(), lines, most).map(|values| values.len());
+        assert_eq!(split("1\n2\n\n3\n", Lines::Newline, 3), Some(3));
+        assert_eq!(split("1\n2\n\n3\n4", Lines::Newline, 3), None);
+        assert_eq!(split("[1,2,3]", Lines::Json, 3), Some(3));
+        assert_eq!(split("[1,2,3,4,5]", Lines::Json, 3), None);
     }
 }

@@ -67,8 +67,8 @@ pub fn router(service: Arc<IngestService>, config: HttpConfig) -> Result<Router,
 }
 
 async fn events(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
-    door.take(request, Sendable::Events, Door::Http, |body, lines| {
-        reports(body, lines, |line| {
+    door.take(request, Sendable::Events, Door::Http, |body, lines, most| {
+        reports(body, lines, most, |line| {
             json::read::<Event>(line).map(|event| Content::Events(vec![event], Source::Http))
         })
     })
@@ -76,8 +76,8 @@ async fn events(State(door): State<Arc<HttpDoor>>, request: Request) -> Response
 }
 
 async fn changes(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
-    door.take(request, Sendable::Changes, Door::Http, |body, lines| {
-        reports(body, lines, |line| {
+    door.take(request, Sendable::Changes, Door::Http, |body, lines, most| {
+        reports(body, lines, most, |line| {
             json::read::<Change>(line).map(|change| Content::Change(Box::new(change)))
         })
     })
@@ -85,8 +85,8 @@ async fn changes(State(door): State<Arc<HttpDoor>>, request: Request) -> Respons
 }
 
 async fn complaints(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
-    door.take(request, Sendable::Complaints, Door::Http, |body, lines| {
-        reports(body, lines, |line| {
+    door.take(request, Sendable::Complaints, Door::Http, |body, lines, most| {
+        reports(body, lines, most, |line| {
             json::read::<Complaint>(line).map(|complaint| Content::Complaint(Box::new(complaint)))
         })
     })
@@ -94,18 +94,26 @@ async fn complaints(State(door): State<Arc<HttpDoor>>, request: Request) -> Resp
 }
 
 async fn call_records(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
-    door.take(request, Sendable::Graph, Door::Graph, |body, _| graph::reports(body))
-        .await
+    door.take(request, Sendable::Graph, Door::Graph, |body, _, most| {
+        Some(graph::reports(body)).filter(|reports| reports.len() <= most)
+    })
+    .await
 }
 
-/// One report for each line.
-fn reports(body: &Bytes, lines: Lines, read: impl Fn(&[u8]) -> Result<Content, crate::Refusal>) -> Vec<Report> {
+/// One report for each line. None if there are too many.
+fn reports(
+    body: &Bytes,
+    lines: Lines,
+    most: usize,
+    read: impl Fn(&[u8]) -> Result<Content, crate::Refusal>,
+) -> Option<Vec<Report>> {
     let report = |(position, line): (i64, &[u8])| Report {
         content: read(line),
         original: body.slice_ref(line),
         position: Some(position),
     };
-    lines::split(body, lines).into_iter().map(report).collect()
+    let lines = lines::split(body, lines, most)?;
+    Some(lines.into_iter().map(report).collect())
 }
 
 impl HttpDoor {
@@ -115,7 +123,7 @@ impl HttpDoor {
         request: Request,
         what: Sendable,
         door: Door,
-        read: impl FnOnce(&Bytes, Lines) -> Vec<Report> + Send + 'static,
+        read: impl FnOnce(&Bytes, Lines, usize) -> Option<Vec<Report>> + Send + 'static,
     ) -> Response {
         let (head, body) = request.into_parts();
         let reading = async {
@@ -144,11 +152,14 @@ impl HttpDoor {
                 Ok(body) => body,
                 Err(refused) => return door_itself.refuse(door, refused),
             };
-            let reports = read(&body, lines);
-            if reports.is_empty() {
-                return door_itself.refuse(door, Refused::new(StatusCode::BAD_REQUEST, "the body holds nothing"));
+            let most = door_itself.config.max_reports;
+            match read(&body, lines, most) {
+                None => door_itself.refuse(door, body::too_many(most)),
+                Some(reports) if reports.is_empty() => {
+                    door_itself.refuse(door, Refused::new(StatusCode::BAD_REQUEST, "the body holds nothing"))
+                }
+                Some(reports) => door_itself.settle(door, &tenant, reports).await,
             }
-            door_itself.settle(door, &tenant, reports).await
         });
         match taken.await {
             Ok(response) => response,

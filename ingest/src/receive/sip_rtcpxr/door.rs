@@ -22,7 +22,7 @@ use super::{
     message::{Message, MessageError, split_head},
     report::Body,
     tcp,
-    transaction::{Key, Seen, Transactions, key},
+    transaction::{Key, Seen, Transactions, key, key_of_bytes},
     udp,
 };
 use crate::{
@@ -80,11 +80,7 @@ impl SipDoor {
                 if verdict != Verdict::Answer(Status::Ok) {
                     self.service.take_duplicate(door);
                 }
-                return if let Seen::Answered(answer) = seen {
-                    Some(answer)
-                } else {
-                    None
-                };
+                return seen.answer();
             }
         }
         let status = match verdict {
@@ -95,9 +91,9 @@ impl SipDoor {
                 self.publish(door, bytes, Err(refusal), status).await
             }
         };
-        let answer = answer(&message, status, source, &self.tag(key), RETRY_AFTER_S)?;
-        self.with_transactions(|transactions| transactions.answered(key, &answer));
-        Some(answer)
+        let answer = answer(&message, status, source, &self.tag(key), RETRY_AFTER_S);
+        self.with_transactions(|transactions| transactions.answered(key, answer.as_deref()));
+        answer
     }
 
     async fn take_report(&self, door: Door, bytes: &[u8], message: &Message<'_>, source: SocketAddr) -> Status {
@@ -139,14 +135,20 @@ impl SipDoor {
         error: MessageError,
         source: SocketAddr,
     ) -> Option<Vec<u8>> {
+        let same = key_of_bytes(bytes, &source.ip().to_string());
+        let seen = self.with_transactions(|transactions| transactions.begin(same, self.service.now()));
+        if seen != Seen::New {
+            self.service.take_duplicate(door);
+            return seen.answer();
+        }
         let refusal = Refusal::new(Reason::MalformedSip, error.to_string());
         let status = self.publish(door, bytes, Err(refusal), Status::BadRequest).await;
         let head = split_head(bytes).map_or(bytes, |(head, _)| head);
-        let message = Message::read_head(head)
-            .ok()
-            .filter(|message| judge(message) != Verdict::Silence)?;
-        let key = key(&message, &source.ip().to_string());
-        answer(&message, status, source, &self.tag(key), RETRY_AFTER_S)
+        let message = Message::read_head(head).ok();
+        let message = message.filter(|message| judge(message) != Verdict::Silence);
+        let answer = message.and_then(|message| answer(&message, status, source, &self.tag(same), RETRY_AFTER_S));
+        self.with_transactions(|transactions| transactions.answered(same, answer.as_deref()));
+        answer
     }
 
     /// This door's tag and the publication's: the same for a request that comes again.

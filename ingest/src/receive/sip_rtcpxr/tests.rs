@@ -227,6 +227,20 @@ async fn a_retransmission_hears_the_same_and_counts_once() {
     assert!(counts.add_up());
 }
 
+/// F-1: 1 rejected, 1 retransmission; 2 received, one reject.
+#[tokio::test]
+async fn a_retransmission_of_what_cannot_be_read_hears_the_same_and_counts_once() {
+    let door = open("127.0.0.0/8").await;
+    let phone = door.phone().await;
+    let cut_off = publish().trim_end().trim_end_matches(|c: char| c != '\n').to_owned();
+    let first = ask(&phone, &cut_off).await;
+    assert!(first.starts_with("SIP/2.0 400 Bad Request\r\n"), "{first}");
+    assert_eq!(ask(&phone, &cut_off).await, first);
+    let counts = door.service.counts(Door::SipUdp);
+    assert_eq!((counts.received, counts.rejected, counts.duplicate), (2, 1, 1));
+    assert_eq!(door.memory.read::<Reject>(Topic::Rejects).len(), 1);
+}
+
 #[tokio::test]
 async fn the_same_report_in_a_new_request_is_the_same_event() {
     let door = open("127.0.0.0/8").await;
@@ -421,8 +435,11 @@ fn transactions_are_forgotten_after_32_seconds_and_bounded() {
     let at = |seconds: i64| EventTime::from_micros(seconds * time::SECOND);
     assert_eq!(transactions.begin([1; 16], at(0)), Seen::New);
     assert_eq!(transactions.begin([1; 16], at(1)), Seen::AtWork);
-    transactions.answered([1; 16], b"200");
-    assert_eq!(transactions.begin([1; 16], at(32)), Seen::Answered(b"200".to_vec()));
+    transactions.answered([1; 16], Some(b"200"));
+    assert_eq!(
+        transactions.begin([1; 16], at(32)),
+        Seen::Answered(Some(b"200".to_vec()))
+    );
     assert_eq!(transactions.begin([1; 16], at(33)), Seen::New);
     for n in 0..70_000_u128 {
         transactions.begin(n.to_be_bytes(), at(34));

@@ -22,15 +22,24 @@ pub(super) enum Seen {
     New,
     /// It is at work: its answer will come.
     AtWork,
-    /// It was answered so.
-    Answered(Vec<u8>),
+    /// It was answered so; without a word where it could not be told whom to answer.
+    Answered(Option<Vec<u8>>),
+}
+
+impl Seen {
+    /// What goes back at once.
+    pub(super) fn answer(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Answered(answer) => answer,
+            Self::New | Self::AtWork => None,
+        }
+    }
 }
 
 /// The requests of the last 32 seconds.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
-    /// `None` while at work.
-    answers: HashMap<Key, Option<Vec<u8>>>,
+    requests: HashMap<Key, Seen>,
     order: VecDeque<(EventTime, Key)>,
 }
 
@@ -56,25 +65,29 @@ pub(super) fn key(message: &Message<'_>, host: &str) -> Key {
     dialtone_schemas::EventId::derive(parts).0.to_be_bytes()
 }
 
+/// What cannot be read is the same if all its bytes are.
+pub(super) fn key_of_bytes(bytes: &[u8], host: &str) -> Key {
+    dialtone_schemas::EventId::derive([host, "", &String::from_utf8_lossy(bytes)])
+        .0
+        .to_be_bytes()
+}
+
 impl Transactions {
     /// A request came in.
     pub(super) fn begin(&mut self, key: Key, now: EventTime) -> Seen {
         self.forget(now);
-        match self.answers.get(&key) {
-            Some(Some(answer)) => Seen::Answered(answer.clone()),
-            Some(None) => Seen::AtWork,
-            None => {
-                self.answers.insert(key, None);
-                self.order.push_back((now, key));
-                Seen::New
-            }
+        if let Some(seen) = self.requests.get(&key) {
+            return seen.clone();
         }
+        self.requests.insert(key, Seen::AtWork);
+        self.order.push_back((now, key));
+        Seen::New
     }
 
     /// It was answered.
-    pub(super) fn answered(&mut self, key: Key, answer: &[u8]) {
-        if let Some(slot) = self.answers.get_mut(&key) {
-            *slot = Some(answer.to_vec());
+    pub(super) fn answered(&mut self, key: Key, answer: Option<&[u8]>) {
+        if let Some(seen) = self.requests.get_mut(&key) {
+            *seen = Seen::Answered(answer.map(<[u8]>::to_vec));
         }
     }
 
@@ -83,12 +96,12 @@ impl Transactions {
             && (now.since(since) > LIFE || self.order.len() >= MAX_KEPT)
         {
             self.order.pop_front();
-            self.answers.remove(&key);
+            self.requests.remove(&key);
         }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.answers.len()
+        self.requests.len()
     }
 }
