@@ -143,7 +143,7 @@ fn toml_owners(simulation: &Simulation) -> Result<dialtone_processor::config::Ow
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("owners.toml");
     std::fs::write(&path, simulation.owners_toml())?;
-    replay::read_owners(&path)
+    dialtone::config::read_owners(&path)
 }
 
 /// Watches over all of these runs, two at a time: each needs one processor and some hundred megabytes.

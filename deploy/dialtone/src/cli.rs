@@ -33,6 +33,8 @@ pub enum Command {
     Simulate(Simulate),
     /// Find the incidents in files, without Kafka.
     Replay(Replay),
+    /// Name the scopes that explain what a plain table shows.
+    Localize(Localize),
     /// Check the configuration, and print what is in force with secrets masked.
     Validate,
     /// Compare the topics on the broker with those wanted, or create them.
@@ -107,6 +109,40 @@ pub struct Replay {
     /// One incident a line, its last revision, by (opened, id); standard output without it.
     #[arg(long, value_name = "FILE")]
     pub incidents_out: Option<PathBuf>,
+}
+
+/// `dialtone localize`
+#[derive(Debug, clap::Args)]
+pub struct Localize {
+    /// A table: CSV, or packed with gzip or zstd. Rates: columns min, value (poor), cnt (calls); volumes: real, predict; all
+    /// other columns are attributes.
+    #[arg(value_name = "FILE", required_unless_present = "cases")]
+    pub file: Option<PathBuf>,
+    /// Every case of DIR/cases.json, with a summary if it has labels.
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    pub cases: Option<PathBuf>,
+    /// What the tables hold; by their columns without it.
+    #[arg(long, value_enum)]
+    pub kind: Option<Kind>,
+    /// When it happened, as in column min: what lies before is history. The last one without it.
+    #[arg(long, value_name = "T")]
+    pub at: Option<i64>,
+    /// Scopes shown.
+    #[arg(long, default_value_t = 5)]
+    pub top: usize,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a plain table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Poor calls of calls.
+    Rate,
+    /// Volumes, and what was predicted.
+    Volume,
 }
 
 /// `dialtone topics`

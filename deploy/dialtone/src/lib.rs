@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod judge;
+pub mod localize;
 pub mod replay;
 pub mod say;
 pub mod schema;
@@ -14,7 +15,7 @@ pub mod telemetry;
 pub mod topics;
 pub mod validate;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use dialtone_schemas::EventTime;
@@ -22,6 +23,9 @@ use dialtone_schemas::EventTime;
 use cli::{Cli, Command, SchemaAction};
 use config::Config;
 use stage::Which;
+
+/// At the end, what blocks a thread has this long.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Does what the command line says.
 pub fn run(cli: &Cli) -> Result<ExitCode> {
@@ -61,6 +65,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         ),
         Command::Simulate(args) => simulate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Replay(args) => replay::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
+        Command::Localize(args) => localize::run(args).map(|()| ExitCode::SUCCESS),
         Command::Validate => validate::run(&load(cli)?),
         Command::Topics { action } => asynchronously(cli, async |config| topics::run(*action, &config).await),
         Command::Schema { action } => match action {
@@ -73,11 +78,15 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
 
 fn load(cli: &Cli) -> Result<Config> {
     #[allow(clippy::disallowed_methods, reason = "only here is the environment read")]
-    let environment = std::env::vars_os();
-    // What is not UTF-8 is nothing of ours.
-    let environment =
-        environment.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(cli.config.as_deref(), environment)
+    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let mut ours = Vec::new();
+    for (name, value) in environment.filter(|(name, _)| name.starts_with("DIALTONE_")) {
+        match value.into_string() {
+            Ok(value) => ours.push((name, value)),
+            Err(_) => anyhow::bail!("environment variable {name}: not UTF-8"),
+        }
+    }
+    config::load(cli.config.as_deref(), ours.into_iter())
 }
 
 /// Runs on the async runtime, with logs.
@@ -88,10 +97,11 @@ fn asynchronously<F: Future<Output = Result<ExitCode>>>(cli: &Cli, what: impl Fn
         config.log.level = "warn".to_owned();
     }
     telemetry::install(&config.log)?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(what(config))
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(what(config));
+    // A question to a broker that does not answer must not keep the process.
+    runtime.shutdown_timeout(LAST_WAIT);
+    outcome
 }
 
 fn serve(cli: &Cli, which: Which) -> Result<ExitCode> {

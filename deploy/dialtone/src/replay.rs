@@ -16,17 +16,17 @@ use dialtone_ingest::{
     receive::{graph, json},
     service::Content,
 };
-use dialtone_processor::{
-    Offline,
-    config::{Lateness, Owners},
-    summarise::judge::class_of,
-};
+use dialtone_processor::{Offline, config::Lateness, summarise::judge::class_of};
 use dialtone_schemas::{
     Change, Class, Complaint, Event, EventTime, Incident, Source, Text, Tick, Window, avro, topic::event_key,
 };
 use serde::de::DeserializeOwned;
 
-use crate::{cli, config::Config, say};
+use crate::{
+    cli,
+    config::{Config, read_owners},
+    say,
+};
 
 /// Longest file of call records, unpacked.
 const MAX_RECORDS: u64 = 256 * 1024 * 1024;
@@ -77,12 +77,12 @@ pub fn run(args: &cli::Replay, config: &Config) -> Result<()> {
     let mut events = Events::default();
     if let Some(path) = &args.events {
         each(path, &mut tally, |event: Event| {
-            events.take(event, Source::Http, &normaliser, &tenant)
+            events.take(vec![event], Source::Http, &normaliser, &tenant)
         })?;
     }
     for path in &args.graph {
-        call_records(path, &mut tally, |event| {
-            events.take(event, Source::Graph, &normaliser, &tenant)
+        call_records(path, &mut tally, |streams| {
+            events.take(streams, Source::Graph, &normaliser, &tenant)
         })?;
     }
     if let Some(path) = &args.changes {
@@ -130,15 +130,18 @@ struct Line {
 pub struct Events(Vec<Line>);
 
 impl Events {
-    /// Normalises one event and keeps it.
-    pub fn take(&mut self, event: Event, source: Source, normaliser: &Normaliser, tenant: &Text) -> Result<()> {
-        let event = normaliser.event(event, tenant, source, None)?;
-        self.0.push(Line {
-            end: event.end,
-            class: class_of(&event),
-            key: event_key(tenant.as_str(), event.call_id.as_str()),
-            frame: avro::built_in_frame_from(&event)?.into(),
-        });
+    /// Normalises events that stand or fall together, and keeps them.
+    pub fn take(&mut self, events: Vec<Event>, source: Source, normaliser: &Normaliser, tenant: &Text) -> Result<()> {
+        let line = |event| {
+            let event = normaliser.event(event, tenant, source, None)?;
+            Ok(Line {
+                end: event.end,
+                class: class_of(&event),
+                key: event_key(tenant.as_str(), event.call_id.as_str()),
+                frame: avro::built_in_frame_from(&event)?.into(),
+            })
+        };
+        self.0.extend(events.into_iter().map(line).collect::<Result<Vec<_>>>()?);
         Ok(())
     }
 
@@ -212,8 +215,8 @@ fn each<R: DeserializeOwned>(path: &Path, tally: &mut Tally, mut take: impl FnMu
     Ok(())
 }
 
-/// Each stream of the call records of a file.
-fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Event) -> Result<()>) -> Result<()> {
+/// The streams of each call record of a file.
+fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Vec<Event>) -> Result<()>) -> Result<()> {
     let name = path.display();
     let mut body = Vec::new();
     let file = open(path).with_context(|| format!("cannot read {name}"))?;
@@ -226,7 +229,7 @@ fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Event) -> R
     for report in graph::reports(&body.into()) {
         tally.lines += 1;
         let taken = match report.content {
-            Ok(Content::Events(events, _)) => events.into_iter().try_for_each(&mut take),
+            Ok(Content::Events(events, _)) => take(events),
             Ok(_) => Ok(()),
             Err(refusal) => Err(refusal.into()),
         };
@@ -240,7 +243,8 @@ fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Event) -> R
     Ok(())
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead>> {
+/// A file as it is, or unpacked.
+pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let magic = file.fill_buf()?;
     Ok(match magic {
@@ -257,12 +261,6 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>> {
 pub fn read_sites(path: &Path) -> Result<Sites> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Sites::read(&bytes).with_context(|| format!("{}", path.display()))
-}
-
-/// The accountable teams.
-pub fn read_owners(path: &Path) -> Result<Owners> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("{}", path.display()))
 }
 
 /// One incident a line.

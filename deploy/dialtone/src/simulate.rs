@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dialtone_simulator::{Scenario, scenario, write_run};
+use dialtone_simulator::{Scenario, Simulation, scenario, write_run};
 
 use crate::{cli, say};
 
@@ -19,6 +19,7 @@ pub fn run(args: &cli::Simulate) -> Result<()> {
         bail!("--out DIR is missing")
     };
     let scenario = load(&args.scenario)?;
+    Simulation::new(&scenario, args.seed).check()?;
     let files = write_run(&scenario, args.seed, out).with_context(|| format!("cannot write to {}", out.display()))?;
     let [events, changes, complaints] = files.lines;
     say::line(format!(

@@ -6,7 +6,7 @@ mod support;
 use std::{fs, net::TcpListener, process::Command, time::Duration};
 
 use dialtone_simulator::Simulation;
-use support::{Cluster, Installation, run, small};
+use support::{Cluster, Installation, eventually, run, small};
 
 #[test]
 fn a_typing_error_ends_it_with_status_2_and_its_line_and_column() {
@@ -119,4 +119,15 @@ async fn it_answers_probes_and_drains_when_told_to_stop() {
     let status = all.terminate(Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(0));
     cluster.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_broker_does_not_answer_it_is_alive_not_ready_and_stops_when_told() {
+    let cluster = Cluster::silent();
+    let installation = Installation::new(&cluster, "waiting", &Simulation::new(&small(), 1));
+    let all = installation.start("all");
+    let alive = eventually("it is alive", async || installation.admin("livez").await).await;
+    assert_eq!(alive, (200, "alive\n".into()));
+    assert_eq!(installation.admin("readyz").await, Some((503, "not ready\n".into())));
+    assert_eq!(all.terminate(Duration::from_secs(10)).await.code(), Some(0));
 }

@@ -3,18 +3,26 @@
 //!
 //! A [`Table`] has a row for each leaf: codes of its attributes, call-ends at risk `n`, poor ones `k`, poor ones expected
 //! `e`. [`scan`] ranks scopes (conjunctions of up to three conditions); [`causes`] accepts them one after the other, each
-//! given those before it; [`onset`] says since when. `processor/DESIGN.md` has the formulas with worked numbers.
+//! given those before it; [`onset`] says since when. [`ranked`] orders scopes for a person; [`against_history`] and
+//! [`Volumes`] do the same for plain tables without a baseline. `processor/DESIGN.md` has the formulas with worked numbers.
 
 mod causes;
+mod history;
+mod lattice;
 mod levels;
 mod onset;
+mod rank;
 mod scan;
 mod score;
 mod table;
+mod volume;
 
 pub use causes::{Cause, causes};
+pub use history::{Observation, against_history};
 pub use levels::Levels;
 pub use onset::{Onset, Step, onset};
+pub use rank::ranked;
 pub use scan::{Candidate, Settings, scan};
 pub use score::{binomial, inside_outside, poisson, price};
-pub use table::{Condition, Row, Table};
+pub use table::{Codes, Condition, Row, Table};
+pub use volume::{VolumeCause, Volumes};

@@ -1,8 +1,7 @@
-//! The scan over the lattice: every conjunction of up to three conditions that holds enough excess.
-
-use rustc_hash::FxHashMap;
+//! The scan over the lattice: every conjunction of a few conditions that holds enough excess.
 
 use crate::{
+    lattice::{self, Cells, Packing, sets},
     score::{inside_outside, price},
     table::{Condition, Table},
 };
@@ -10,7 +9,7 @@ use crate::{
 /// What the scan may do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Most conditions of a scope: 1 to 3.
+    /// Most conditions of a scope.
     pub max_depth: usize,
     /// Least poor call-ends beyond the expected ones.
     pub min_excess: f64,
@@ -53,6 +52,13 @@ struct Cell {
     n: f64,
     k: f64,
     e: f64,
+    rows: u32,
+}
+
+impl lattice::Cell for Cell {
+    fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
 }
 
 /// The candidates with the highest scores, best first; equal scores in the order of their conditions.
@@ -62,21 +68,24 @@ pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
         .iter()
         .fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e));
     let mut found = Vec::new();
-    let mut cells = FxHashMap::default();
+    let mut cells = Cells::<Cell>::default();
     for attributes in sets(table.attributes(), settings.max_depth) {
-        fill(&mut cells, table, &attributes);
-        #[allow(clippy::cast_precision_loss, reason = "far below 2^52 cells")]
-        let count = cells.len() as f64;
-        #[allow(clippy::iter_over_hash_type, reason = "candidates are sorted by a total order below")]
-        for (key, cell) in &cells {
-            if cell.k - cell.e < settings.min_excess {
-                continue;
-            }
+        let Some(packing) = Packing::new(table.all_codes(), &attributes) else {
+            continue; // not with as many values as a person can name
+        };
+        cells.fill(table.all_codes(), &packing, |cell, row| {
+            let row = &table.rows()[row];
+            cell.n += row.n;
+            cell.k += row.k;
+            cell.e += row.e;
+            cell.rows += 1;
+        });
+        let count = cells.count();
+        for (key, cell) in cells.iter().filter(|(_, cell)| cell.k - cell.e >= settings.min_excess) {
             let llr = inside_outside(cell.k, cell.e, total_k, total_e);
             let score = llr / settings.dispersion.max(1.0) - price(table.attributes(), attributes.len(), count, cell.n);
-            let conditions = unpack(*key, &attributes);
             found.push(Candidate {
-                conditions,
+                conditions: packing.conditions(key),
                 n: cell.n,
                 k: cell.k,
                 e: cell.e,
@@ -92,63 +101,6 @@ pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
     });
     found.truncate(settings.keep);
     found
-}
-
-/// All sets of one to `depth` attributes.
-fn sets(attributes: usize, depth: usize) -> Vec<Vec<usize>> {
-    let mut all: Vec<Vec<usize>> = (0..attributes).map(|a| vec![a]).collect();
-    let mut last = all.clone();
-    for _ in 1..depth.min(3) {
-        last = last
-            .iter()
-            .flat_map(|set| {
-                let next = set.last().map_or(0, |a| a + 1);
-                (next..attributes).map(|a| set.iter().copied().chain([a]).collect())
-            })
-            .collect();
-        all.extend(last.iter().cloned());
-    }
-    all
-}
-
-/// Values have fewer than 2^21 codes in a table: three of them fit one key.
-const BITS: u32 = 21;
-
-fn fill(cells: &mut FxHashMap<u64, Cell>, table: &Table, attributes: &[usize]) {
-    cells.clear();
-    'rows: for (i, row) in table.rows().iter().enumerate() {
-        let codes = table.codes(i);
-        let mut key = 0u64;
-        for attribute in attributes {
-            let code = codes[*attribute];
-            if code == 0 || code >= 1 << BITS {
-                continue 'rows;
-            }
-            key = key << BITS | u64::from(code);
-        }
-        let cell = cells.entry(key).or_default();
-        cell.n += row.n;
-        cell.k += row.k;
-        cell.e += row.e;
-    }
-}
-
-fn unpack(mut key: u64, attributes: &[usize]) -> Vec<Condition> {
-    let mut conditions: Vec<Condition> = attributes
-        .iter()
-        .rev()
-        .map(|attribute| {
-            #[allow(clippy::cast_possible_truncation, reason = "masked to 21 bits")]
-            let code = (key & ((1 << BITS) - 1)) as u32;
-            key >>= BITS;
-            Condition {
-                attribute: *attribute,
-                code,
-            }
-        })
-        .collect();
-    conditions.reverse();
-    conditions
 }
 
 #[cfg(test)]

@@ -22,17 +22,17 @@ pub struct Row {
     pub weight: f64,
 }
 
-/// Leaves with their codes.
+/// The attributes of rows, as codes.
 #[derive(Clone, Debug, Default)]
-pub struct Table {
+pub struct Codes {
     attributes: usize,
     codes: Vec<u32>,
-    rows: Vec<Row>,
     cardinality: Vec<u32>,
+    rows: usize,
 }
 
-impl Table {
-    /// A table of so many attributes.
+impl Codes {
+    /// Of so many attributes.
     pub fn new(attributes: usize) -> Self {
         Self {
             attributes,
@@ -42,18 +42,77 @@ impl Table {
     }
 
     /// Adds a row; missing codes count as unknown.
-    pub fn push(&mut self, codes: &[u32], row: Row) {
+    pub fn push(&mut self, codes: &[u32]) {
         for attribute in 0..self.attributes {
             let code = codes.get(attribute).copied().unwrap_or(0);
             self.codes.push(code);
             self.cardinality[attribute] = self.cardinality[attribute].max(code);
         }
-        self.rows.push(row);
+        self.rows += 1;
     }
 
     /// Number of attributes.
     pub const fn attributes(&self) -> usize {
         self.attributes
+    }
+
+    /// Number of rows.
+    pub const fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Is there no row?
+    pub const fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The codes of one row.
+    pub fn of(&self, row: usize) -> &[u32] {
+        &self.codes[row * self.attributes..(row + 1) * self.attributes]
+    }
+
+    /// Highest code of an attribute: how many values it has.
+    pub fn cardinality(&self, attribute: usize) -> u32 {
+        self.cardinality[attribute]
+    }
+
+    /// Does a row fulfil every condition?
+    pub fn covers(&self, conditions: &[Condition], row: usize) -> bool {
+        let codes = self.of(row);
+        conditions.iter().all(|c| codes[c.attribute] == c.code)
+    }
+}
+
+/// Leaves with their codes.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    codes: Codes,
+    rows: Vec<Row>,
+}
+
+impl Table {
+    /// A table of so many attributes.
+    pub fn new(attributes: usize) -> Self {
+        Self {
+            codes: Codes::new(attributes),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row; missing codes count as unknown.
+    pub fn push(&mut self, codes: &[u32], row: Row) {
+        self.codes.push(codes);
+        self.rows.push(row);
+    }
+
+    /// Number of attributes.
+    pub const fn attributes(&self) -> usize {
+        self.codes.attributes()
+    }
+
+    /// The codes of all rows.
+    pub const fn all_codes(&self) -> &Codes {
+        &self.codes
     }
 
     /// The rows.
@@ -68,18 +127,12 @@ impl Table {
 
     /// The codes of one row.
     pub fn codes(&self, row: usize) -> &[u32] {
-        &self.codes[row * self.attributes..(row + 1) * self.attributes]
-    }
-
-    /// Highest code of an attribute: how many values it has.
-    pub fn cardinality(&self, attribute: usize) -> u32 {
-        self.cardinality[attribute]
+        self.codes.of(row)
     }
 
     /// Does a row fulfil every condition?
     pub fn covers(&self, conditions: &[Condition], row: usize) -> bool {
-        let codes = self.codes(row);
-        conditions.iter().all(|c| codes[c.attribute] == c.code)
+        self.codes.covers(conditions, row)
     }
 
     /// The rows that fulfil every condition.

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use toml::{Table, Value};
-use toml_edit::{Document, Item, Key};
 
-use super::{Config, DEFAULTS, Problem, Problems, problem::line_and_column};
+use super::{
+    Config, DEFAULTS, Problem, Problems,
+    settings::{Setting, place_of, read},
+};
 
 /// Tables in which any key may stand: librdkafka's properties, codecs.
 const FREE: [&str; 2] = ["kafka.properties", "ingest.scoring.codecs"];
-/// Tables that are one setting each: their keys mean something only together.
-const WHOLE: [&str; 2] = ["kafka.registry", "ingest.scoring.codecs.*"];
 /// Keys that may be set and have no default.
 const OPTIONAL: [&str; 3] = ["ingest.sites", "ingest.http.tenant_without_token", "kafka.registry"];
 /// What an environment variable that overrides a key begins with; `__` stands for the dot.
@@ -33,25 +33,15 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
     let defaults: Table = toml::from_str(DEFAULTS)?;
     let mut merged = defaults.clone();
     for setting in &settings {
-        match setting.problem(&defaults, &merged) {
-            Some(what) => problems.push(Problem {
-                place: setting.place.clone(),
-                key: setting.dotted(),
-                what,
-            }),
-            None => put(&mut merged, &setting.path, setting.value.clone()),
+        match objection(setting, &defaults, &merged) {
+            Some(what) => problems.push(setting.is_wrong(what)),
+            None => setting.put(&mut merged),
         }
     }
     let config: Option<Config> = Value::Table(merged).try_into().ok();
     if let Some(config) = &config {
-        let place = |key: &str| {
-            settings
-                .iter()
-                .find(|s| key.starts_with(&s.dotted()))
-                .map(|s| s.place.clone())
-        };
         problems.extend(config.contradictions().into_iter().map(|(key, what)| Problem {
-            place: place(&key).unwrap_or_else(|| "defaults".into()),
+            place: place_of(&settings, &key).unwrap_or_else(|| "defaults".into()),
             key,
             what,
         }));
@@ -62,95 +52,15 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
     }
 }
 
-/// One key that somebody set.
-struct Setting {
-    path: Vec<String>,
-    value: Value,
-    place: String,
-}
-
-impl Setting {
-    fn dotted(&self) -> String {
-        self.path.join(".")
-    }
-
-    /// Tried on top of the defaults and what was set before it: what is wrong with it?
-    fn problem(&self, defaults: &Table, before: &Table) -> Option<String> {
-        let is_free = FREE.iter().any(|free| self.dotted().starts_with(&format!("{free}.")));
-        let is_optional = OPTIONAL.iter().any(|key| self.dotted().starts_with(key));
-        if !is_free
-            && !is_optional
-            && let Some(what) = unknown(defaults, &self.path)
-        {
-            return Some(what);
-        }
-        let mut with = before.clone();
-        put(&mut with, &self.path, self.value.clone());
-        let tried: Result<Config, _> = Value::Table(with).try_into();
-        tried
-            .err()
-            .map(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
-    }
-}
-
-/// Walks a file; keys of tables become settings, each with its line and column.
-fn read(name: &str, text: &str, settings: &mut Vec<Setting>, problems: &mut Vec<Problem>) {
-    let place = |span| {
-        let (line, column) = line_and_column(text, span);
-        format!("{name}:{line}:{column}")
-    };
-    let document: Document<&str> = match Document::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let what = error.message().to_owned();
-            problems.push(Problem {
-                place: place(error.span()),
-                key: String::new(),
-                what,
-            });
-            return;
-        }
-    };
-    let values: Table = match toml::from_str(text) {
-        Ok(values) => values,
-        Err(error) => {
-            let what = error.message().to_owned();
-            problems.push(Problem {
-                place: place(error.span()),
-                key: String::new(),
-                what,
-            });
-            return;
-        }
-    };
-    let mut walk = vec![(Vec::new(), document.as_item())];
-    while let Some((path, item)) = walk.pop() {
-        let Some(table) = item.as_table_like() else { continue };
-        let mut below = Vec::new();
-        for (key, child) in table.iter() {
-            let path: Vec<String> = path.iter().cloned().chain([key.to_owned()]).collect();
-            let is_table = matches!(child, Item::Table(_)) || child.as_inline_table().is_some();
-            if is_table && !is_whole(&path) {
-                below.push((path, child));
-            } else if let Some(value) = get(&values, &path) {
-                let span = table.key(key).and_then(Key::span).or_else(|| child.span());
-                settings.push(Setting {
-                    path,
-                    value: value.clone(),
-                    place: place(span),
-                });
-            }
-        }
-        walk.extend(below.into_iter().rev());
-    }
-}
-
-fn is_whole(path: &[String]) -> bool {
-    let fits = |pattern: &str| {
-        let parts: Vec<&str> = pattern.split('.').collect();
-        parts.len() == path.len() && parts.iter().zip(path).all(|(part, key)| *part == "*" || part == key)
-    };
-    WHOLE.iter().any(|pattern| fits(pattern))
+/// Tried on top of the defaults and what was set before it: what is wrong with it?
+fn objection(setting: &Setting, defaults: &Table, before: &Table) -> Option<String> {
+    let key = setting.dotted();
+    let is_free = FREE.iter().any(|free| key.starts_with(&format!("{free}.")));
+    let is_optional = OPTIONAL.iter().any(|optional| key.starts_with(optional));
+    let unknown = (!is_free && !is_optional)
+        .then(|| unknown(defaults, &setting.path))
+        .flatten();
+    unknown.or_else(|| setting.tried::<Config>(before))
 }
 
 /// `DIALTONE__PROCESSOR__WATCH__WARM_UP=4h`, `DIALTONE_KAFKA_SASL_PASSWORD=…`
@@ -158,19 +68,11 @@ fn from_environment(name: &str, value: &str) -> Option<Setting> {
     let place = format!("environment variable {name}");
     if let Some(rest) = name.strip_prefix(PREFIX) {
         let path = rest.to_lowercase().split("__").map(str::to_owned).collect();
-        return Some(Setting {
-            path,
-            value: toml_value(value),
-            place,
-        });
+        return Some(Setting::new(path, toml_value(value), place));
     }
     let property = name.strip_prefix(KAFKA_PREFIX)?.to_lowercase().replace('_', ".");
     let path = vec!["kafka".into(), "properties".into(), property];
-    Some(Setting {
-        path,
-        value: Value::String(value.into()),
-        place,
-    })
+    Some(Setting::new(path, Value::String(value.into()), place))
 }
 
 /// A value as TOML writes it; anything else is a string.
@@ -180,30 +82,6 @@ fn toml_value(text: &str) -> Value {
         .ok()
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| Value::String(text.to_owned()))
-}
-
-fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
-    let (last, above) = path.split_last()?;
-    let mut table = table;
-    for key in above {
-        table = table.get(key)?.as_table()?;
-    }
-    table.get(last)
-}
-
-fn put(table: &mut Table, path: &[String], value: Value) {
-    let Some((first, rest)) = path.split_first() else {
-        return;
-    };
-    if rest.is_empty() {
-        table.insert(first.clone(), value);
-    } else if let Some(below) = table
-        .entry(first.clone())
-        .or_insert_with(|| Value::Table(Table::new()))
-        .as_table_mut()
-    {
-        put(below, rest, value);
-    }
 }
 
 /// The first part of a path that the defaults do not have, with the nearest name they do have.
@@ -319,6 +197,27 @@ mod tests {
         ] {
             assert!(found.contains(line), "{line}\n{found}");
         }
+    }
+
+    #[test]
+    fn each_table_of_an_array_has_its_own_place() {
+        let text = "[[ingest.sip]]\ntenant = \"acme\"\nallow = [\"10.0.0.0/8\"]\n\n\
+                    [[ingest.sip]]\ntenant = \"acme\"\nalow = []\n\n\
+                    [[ingest.http.tokens]]\ntenant = \"acme\"\nsha256 = \"12\"\n";
+        let found = problems(text, &[]);
+        assert!(
+            found[0].starts_with("  f:7:1: ingest.sip[1]: unknown field `alow`"),
+            "{found:#?}"
+        );
+        let found = problems(&text.replace("alow", "allow"), &[]);
+        assert!(
+            found[0].starts_with("  f:7:1: ingest.sip[1].allow: names no network"),
+            "{found:#?}"
+        );
+        assert!(
+            found[1].starts_with("  f:11:1: ingest.http.tokens[0].sha256: expected 64"),
+            "{found:#?}"
+        );
     }
 
     #[test]

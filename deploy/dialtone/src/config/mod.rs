@@ -1,8 +1,10 @@
 //! The configuration: one TOML file over the documented defaults, every problem reported at once with its place.
 
 mod load;
+mod owners;
 mod problem;
 mod ranges;
+mod settings;
 
 use std::path::PathBuf;
 
@@ -14,6 +16,7 @@ use dialtone_wire::KafkaConfig;
 use serde::{Deserialize, Serialize};
 
 pub use load::load;
+pub use owners::read_owners;
 pub use problem::{Problem, Problems};
 
 /// The documented defaults are the defaults.
@@ -107,6 +110,8 @@ pub struct SinkConfig {
     pub commit: Span,
     /// A commit is made before so many records.
     pub max_records: usize,
+    /// And before records of so many bytes are held.
+    pub max_bytes: usize,
 }
 
 impl Config {
@@ -123,7 +128,7 @@ impl Config {
         if self.processor.owners.as_os_str().is_empty() {
             return Ok(Owners::default());
         }
-        crate::replay::read_owners(&self.processor.owners)
+        read_owners(&self.processor.owners)
     }
 
     /// The watch's settings with the owners in place.
@@ -172,7 +177,7 @@ impl Config {
             ("final", lateness.at_end),
             ("graph", lateness.graph),
         ] {
-            if span.micros() == 0 || span.micros() % dialtone_schemas::Tick::STEP != 0 {
+            if span.micros() % dialtone_schemas::Tick::STEP != 0 {
                 let key = format!("processor.summarise.lateness.{key}");
                 found.push((key, format!("{span} is not a multiple of the 10 s tick")));
             }

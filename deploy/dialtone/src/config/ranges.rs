@@ -32,23 +32,27 @@ fn numbers(config: &Config) -> Vec<(String, String)> {
 }
 
 fn counts(config: &Config) -> Vec<(String, String)> {
-    let summarise = &config.processor.summarise;
+    let (summarise, sink) = (&config.processor.summarise, &config.sink);
     let least = [
-        ("summarise.max_leaves", summarise.max_leaves, 100),
-        ("summarise.max_ids", summarise.max_ids, 1000),
-        ("summarise.max_ends", summarise.max_ends, 1000),
+        ("processor.summarise.max_leaves", summarise.max_leaves, 100),
+        ("processor.summarise.max_ids", summarise.max_ids, 1000),
+        ("processor.summarise.max_ends", summarise.max_ends, 1000),
+        ("sink.max_records", sink.max_records, 1),
+        ("sink.max_bytes", sink.max_bytes, 1 << 20),
     ];
     let few = least.into_iter().filter(|(_, value, least)| value < least);
-    let few = few.map(|(key, value, least)| (format!("processor.{key}"), format!("{value}: at least {least}")));
+    let few = few.map(|(key, value, least)| (key.to_owned(), format!("{value}: at least {least}")));
+    let devices = summarise.max_devices;
+    let devices = (devices > 1000).then(|| problem("summarise.max_devices", devices, 0, 1000));
     let sampling = summarise.pair_sampling;
     let sampling =
         (!(1..=1_000_000).contains(&sampling)).then(|| problem("summarise.pair_sampling", sampling, 1, 1_000_000));
-    few.chain(sampling).collect()
+    few.chain(devices).chain(sampling).collect()
 }
 
 fn spans(config: &Config) -> Vec<(String, String)> {
     let (lateness, watch) = (&config.processor.summarise.lateness, &config.processor.watch);
-    let ranges: [(&str, Span, i64, i64); 7] = [
+    let ranges: [(&str, Span, i64, i64); 10] = [
         (
             "summarise.lateness.interval",
             lateness.interval,
@@ -71,6 +75,9 @@ fn spans(config: &Config) -> Vec<(String, String)> {
         ("watch.hold_off", watch.hold_off, time::MINUTE, time::DAY),
         ("watch.half_life", watch.half_life, time::HOUR, 3650 * time::DAY),
         ("watch.quiet", watch.quiet, time::MINUTE, time::DAY),
+        ("watch.memory", watch.memory, time::HOUR, 2 * time::DAY),
+        ("watch.reopen", watch.reopen, time::MINUTE, 14 * time::DAY),
+        ("watch.max_ahead", watch.max_ahead, time::MINUTE, time::DAY),
     ];
     let wrong = ranges
         .into_iter()

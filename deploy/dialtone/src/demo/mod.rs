@@ -35,6 +35,7 @@ const ASK: Duration = Duration::from_millis(100);
 pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     let scenario = simulate::load(&args.scenario)?;
     let mut simulation = Simulation::new(&scenario, args.seed);
+    simulation.check()?;
     let folder = Folder::prepare(args.dir.as_deref(), args.overwrite)?;
     let config = folder.write(&simulation, &simulate::text(&args.scenario)?, config)?;
 

@@ -9,7 +9,7 @@ use dialtone_ingest::{
     receive::http::{HttpServer, router},
     receive::sip_rtcpxr::SipServer,
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Wire;
@@ -22,7 +22,7 @@ pub struct Ingest {
     http: SocketAddr,
     sip: Vec<SocketAddr>,
     stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Ingest {
@@ -48,7 +48,8 @@ impl Ingest {
         ));
         let stop = CancellationToken::new();
         let (clock, stop_clock) = (Arc::clone(&service), stop.clone());
-        let mut tasks = vec![tokio::spawn(async move { clock.keep_time(stop_clock).await })];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { clock.keep_time(stop_clock).await });
 
         let door = &config.ingest.http;
         let routes = router(Arc::clone(&service), door.clone()).context("ingest.http.tokens")?;
@@ -56,7 +57,7 @@ impl Ingest {
             .await
             .with_context(|| format!("ingest.http.listen: cannot listen on {}", door.listen))?;
         let http = server.local_addr()?;
-        tasks.push(tokio::spawn(server.run(stop.clone())));
+        tasks.spawn(server.run(stop.clone()));
 
         let mut sip = Vec::new();
         for door in &config.ingest.sip {
@@ -64,14 +65,14 @@ impl Ingest {
                 .await
                 .with_context(|| format!("ingest.sip.listen: cannot listen on {}", door.listen))?;
             sip.push(server.local_addr()?);
-            tasks.push(tokio::spawn(server.run(stop.clone())));
+            tasks.spawn(server.run(stop.clone()));
         }
         Ok(Self {
             service,
             http,
             sip,
             stop,
-            tasks,
+            tasks: Mutex::new(tasks),
         })
     }
 
@@ -90,11 +91,20 @@ impl Ingest {
         &self.service
     }
 
+    /// Waits until a door or the clock ends by itself.
+    pub async fn failed(&self) -> anyhow::Error {
+        match self.tasks.lock().await.join_next().await {
+            Some(Err(error)) => anyhow::Error::new(error).context("ingest"),
+            _ => anyhow::anyhow!("ingest: a door has closed by itself"),
+        }
+    }
+
     /// Closes the doors, after what is inside has its answer.
     pub async fn stop(self) -> Result<()> {
         self.stop.cancel();
-        for task in self.tasks {
-            task.await.context("ingest")?;
+        let mut tasks = self.tasks.into_inner();
+        while let Some(ended) = tasks.join_next().await {
+            ended.context("ingest")?;
         }
         Ok(())
     }

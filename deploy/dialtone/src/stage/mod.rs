@@ -4,15 +4,17 @@ mod ingest;
 mod process;
 mod sink;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use dialtone_broker::{Broker, BrokerConfig, RunningBroker};
+use dialtone_ingest::Now;
 use dialtone_wire::{
     KafkaConfig,
     produce::KafkaPublisher,
     registry::{Translator, translator_of},
 };
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{admin::Admin, config::Config};
@@ -60,52 +62,123 @@ impl Wire {
     }
 }
 
-/// Runs stages until one of them fails or the process is told to stop.
-pub async fn run(which: Which, mut config: Config, now: dialtone_ingest::Now) -> Result<()> {
-    let broker = embedded(&mut config).await?;
+/// Runs stages until one of them fails or the process is told to stop. Probes are answered, and a stop is heard, from the
+/// first moment on.
+pub async fn run(which: Which, config: Config, now: Now) -> Result<()> {
     let stop = CancellationToken::new();
     let admin = Admin::bind(&config.admin).await?;
-    let wire = Wire::connect(&config).await?;
-    let ingest = if which.ingest {
-        Some(Ingest::start(&config, &wire, now).await?)
-    } else {
-        None
-    };
-    let process = if which.process {
-        Some(Process::start(&config, &wire).await?)
-    } else {
-        None
-    };
-    let sink = if which.sink {
-        Some(Sink::start(&config, &wire).await?)
-    } else {
-        None
-    };
-    let serving = tokio::spawn(admin.serve(readiness(process.as_ref(), sink.as_ref()), stop.clone()));
-    tracing::info!(?which, "running");
+    let ready: Arc<OnceLock<Readiness>> = Arc::default();
+    let shown = Arc::clone(&ready);
+    let is_ready = move || shown.get().is_some_and(|ready| ready());
+    let serving = tokio::spawn(admin.serve(is_ready, stop.clone()));
+    let mut told = tokio::spawn(told_to_stop());
 
-    let mut failed = None;
-    tokio::select! {
-        () = told_to_stop() => tracing::info!("told to stop: draining"),
-        error = first_failure(process.as_ref(), sink.as_ref()) => failed = Some(error),
-    }
-    // In the direction of the data: what ingest still publishes is not waited for by the others, they find it next time.
-    if let Some(ingest) = ingest {
-        ingest.stop().await?;
-    }
-    if let Some(process) = process {
-        process.stop().await?;
-    }
-    if let Some(sink) = sink {
-        sink.stop().await?;
-    }
+    let outcome = tokio::select! {
+        stages = Stages::start(which, config, now) => serve(stages?, which, &ready, &mut told).await,
+        _ = &mut told => {
+            tracing::info!("told to stop before everything had started");
+            Ok(())
+        }
+    };
     stop.cancel();
     serving.await.context("admin")?;
-    drop(wire);
-    if let Some(broker) = broker {
-        broker.shutdown().await;
+    outcome
+}
+
+/// Until told to stop, or one of them ends by itself; then all stop, and the first failure is the outcome.
+async fn serve(stages: Stages, which: Which, ready: &OnceLock<Readiness>, told: &mut JoinHandle<()>) -> Result<()> {
+    drop(ready.set(stages.readiness()));
+    tracing::info!(?which, "running");
+    let failed = tokio::select! {
+        _ = told => {
+            tracing::info!("told to stop: draining");
+            None
+        }
+        error = stages.first_failure() => Some(error),
+    };
+    let stopped = stages.stop().await;
+    failed.map_or(stopped, Err)
+}
+
+type Readiness = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// What runs.
+struct Stages {
+    broker: Option<RunningBroker>,
+    wire: Wire,
+    ingest: Option<Ingest>,
+    process: Option<Process>,
+    sink: Option<Sink>,
+}
+
+impl Stages {
+    async fn start(which: Which, mut config: Config, now: Now) -> Result<Self> {
+        let broker = embedded(&mut config).await?;
+        let wire = Wire::connect(&config).await?;
+        let mut stages = Self {
+            broker,
+            wire,
+            ingest: None,
+            process: None,
+            sink: None,
+        };
+        if which.ingest {
+            stages.ingest = Some(Ingest::start(&config, &stages.wire, now).await?);
+        }
+        if which.process {
+            stages.process = Some(Process::start(&config, &stages.wire).await?);
+        }
+        if which.sink {
+            stages.sink = Some(Sink::start(&config, &stages.wire).await?);
+        }
+        Ok(stages)
     }
-    failed.map_or(Ok(()), Err)
+
+    /// Doors are open once they are there; the others must have found where they stand.
+    fn readiness(&self) -> Readiness {
+        let process = self.process.as_ref().map(Process::readiness);
+        let sink = self.sink.as_ref().map(Sink::readiness);
+        Box::new(move || process.as_ref().is_none_or(|ready| ready()) && sink.as_ref().is_none_or(|ready| ready()))
+    }
+
+    /// The first stage that ends by itself.
+    async fn first_failure(&self) -> anyhow::Error {
+        tokio::select! {
+            error = of(self.ingest.as_ref().map(Ingest::failed)) => error,
+            error = of(self.process.as_ref().map(Process::failed)) => error,
+            error = of(self.sink.as_ref().map(Sink::failed)) => error,
+        }
+    }
+
+    /// In the direction of the data: what ingest still publishes is not waited for by the others, they find it next time.
+    /// Each is stopped whatever became of the others.
+    async fn stop(self) -> Result<()> {
+        let ingest = match self.ingest {
+            Some(ingest) => ingest.stop().await,
+            None => Ok(()),
+        };
+        let process = match self.process {
+            Some(process) => process.stop().await,
+            None => Ok(()),
+        };
+        let sink = match self.sink {
+            Some(sink) => sink.stop().await,
+            None => Ok(()),
+        };
+        drop(self.wire);
+        if let Some(broker) = self.broker {
+            broker.shutdown().await;
+        }
+        ingest.and(process).and(sink)
+    }
+}
+
+/// How a stage that runs fails; one that does not, never does.
+async fn of(failure: Option<impl Future<Output = anyhow::Error>>) -> anyhow::Error {
+    match failure {
+        Some(failure) => failure.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The embedded broker, if it is wanted; from then on it is the cluster.
@@ -125,12 +198,6 @@ async fn embedded(config: &mut Config) -> Result<Option<RunningBroker>> {
     Ok(Some(broker))
 }
 
-fn readiness(process: Option<&Process>, sink: Option<&Sink>) -> impl Fn() -> bool + Send + Sync + 'static {
-    let process = process.map(Process::readiness);
-    let sink = sink.map(Sink::readiness);
-    move || process.as_ref().is_none_or(|ready| ready()) && sink.as_ref().is_none_or(|ready| ready())
-}
-
 /// SIGTERM or Ctrl-C.
 async fn told_to_stop() {
     let terminate = async {
@@ -146,21 +213,4 @@ async fn told_to_stop() {
         () = terminate => {}
         heard = tokio::signal::ctrl_c() => if let Err(error) = heard { tracing::warn!(%error, "Ctrl-C cannot be heard") },
     }
-}
-
-/// The first stage that ends by itself.
-async fn first_failure(process: Option<&Process>, sink: Option<&Sink>) -> anyhow::Error {
-    let process = async {
-        match process {
-            Some(process) => process.failed().await,
-            None => std::future::pending().await,
-        }
-    };
-    let sink = async {
-        match sink {
-            Some(sink) => sink.failed().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! { error = process => error, error = sink => error }
 }

@@ -89,6 +89,15 @@ impl Cluster {
         }
     }
 
+    /// A broker that does not answer.
+    pub fn silent() -> Self {
+        Self {
+            bootstrap: free_port().to_string(),
+            dir: tempfile::tempdir().expect("a folder"),
+            running: None,
+        }
+    }
+
     pub async fn shutdown(self) {
         if let Some(running) = self.running {
             running.shutdown().await;
