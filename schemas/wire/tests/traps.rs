@@ -205,9 +205,6 @@ async fn on_a_small_disk(disk: &Path) {
     let cluster = Cluster::start(1).await;
     let publisher = Arc::new(cluster.publisher().await);
     let store = FolderStore::open(disk.join("state")).unwrap();
-    let ballast = disk.join("ballast");
-    let full = std::fs::write(&ballast, vec![0; 1 << 20]).unwrap_err();
-    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
     let with = Surroundings {
         kafka: cluster.kafka.clone(),
         store: Arc::new(store),
@@ -215,6 +212,10 @@ async fn on_a_small_disk(disk: &Path) {
         translator: None,
     };
     let mut running = start(stage(&cluster.kafka), with).unwrap();
+    eventually("it has begun", || running.status().ready.then_some(())).await;
+    let ballast = disk.join("ballast");
+    let full = std::fs::write(&ballast, vec![0; 1 << 20]).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
     let line = |n: i64| out(Topic::Events, Some(0), "k", format!("{n}"));
     publish(&*publisher, (0..100).map(line).collect()).await;
     eventually("all is read", || {

@@ -211,11 +211,11 @@ mod tests {
         );
         let found = problems(&text.replace("alow", "allow"), &[]);
         assert!(
-            found[0].starts_with("  f:7:1: ingest.sip[1].allow: names no network"),
+            found[1].starts_with("  f:7:1: ingest.sip[1].allow: names no network"),
             "{found:#?}"
         );
         assert!(
-            found[1].starts_with("  f:11:1: ingest.http.tokens[0].sha256: expected 64"),
+            found[0].starts_with("  f:11:1: ingest.http.tokens[0].sha256: expected 64"),
             "{found:#?}"
         );
     }
