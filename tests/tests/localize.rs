@@ -24,7 +24,7 @@ fn summary(name: &str) -> Option<Summary> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../shared/data/localization")
         .join(name);
-    if !dir.exists() {
+    if !fs::exists(&dir).unwrap() {
         eprintln!("SKIPPED: {} is not there", dir.display());
         return None;
     }
