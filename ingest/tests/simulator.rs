@@ -244,7 +244,9 @@ async fn call_records_become_an_event_for_each_end() {
         .collect();
     assert!(!records.is_empty());
     let body = serde_json::to_vec(&serde_json::json!({"value": records})).expect("JSON");
-    let fates = service.take(Door::Graph, &acme(), graph::reports(&body.into())).await;
+    let fates = service
+        .take(Door::Graph, &acme(), graph::reports(&body.into(), 20_000).expect("few"))
+        .await;
     assert_eq!(fates.len(), records.len());
     assert!(
         fates.iter().all(|fate| matches!(fate, Fate::Accepted { .. })),

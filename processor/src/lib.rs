@@ -14,3 +14,6 @@ pub use config::{SummariseConfig, WatchConfig};
 pub use offline::Offline;
 pub use summarise::Summarise;
 pub use watch::Watch;
+
+/// Channels that a cell is watched on: quality, setup, drop, and the volume beside them.
+pub const WATCHED_CHANNELS: usize = watch::evidence::WATCHED.len() + 1;

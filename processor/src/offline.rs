@@ -178,6 +178,11 @@ impl Offline {
         incidents
     }
 
+    /// Cells that are watched, each on each of its channels.
+    pub fn cells(&self) -> usize {
+        self.watch.cells()
+    }
+
     /// Every alert, in order.
     pub fn alerts(&self) -> &[Alert] {
         &self.alerts

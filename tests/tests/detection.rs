@@ -1,8 +1,9 @@
 //! What is planted is named, and nothing else is raised: built-in scenarios, on seeds that the design has not been tuned on.
 #![allow(clippy::print_stdout, reason = "the table of what was named is read by people")]
 
+use dialtone::evaluate::Watched;
 use dialtone_schemas::time;
-use dialtone_tests::{Watched, watch_over_all};
+use dialtone_tests::watch_over_all;
 
 /// Chance of the demo scenario, twenty times. The constants of the statistics were chosen looking at seeds 1, 2 and 201 to 204.
 const SEEDS: std::ops::Range<u64> = 101..121;

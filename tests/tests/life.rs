@@ -2,13 +2,14 @@
 
 #![allow(clippy::panic, reason = "a test may fail")]
 
+use dialtone::evaluate::Watched;
 use dialtone_schemas::{EventTime, Incident, State, time};
 use dialtone_simulator::Scenario;
-use dialtone_tests::Watched;
 
 fn watch(scenario: &str) -> Watched {
     let scenario = Scenario::from_toml(scenario).expect("a scenario");
-    Watched::over(&scenario, "life", 5).expect("a run")
+    let config = dialtone_tests::defaults().expect("the defaults");
+    Watched::over(&config, &scenario, "life", 5).expect("a run")
 }
 
 fn one(run: &Watched) -> &Incident {

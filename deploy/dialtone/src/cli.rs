@@ -35,6 +35,8 @@ pub enum Command {
     Replay(Replay),
     /// Name the scopes that explain what a plain table shows.
     Localize(Localize),
+    /// Simulate, watch, compare with the truth: how well does it find what is planted?
+    Evaluate(Evaluate),
     /// Check the configuration, and print what is in force with secrets masked.
     Validate,
     /// Compare the topics on the broker with those wanted, or create them.
@@ -133,6 +135,34 @@ pub struct Localize {
     /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `dialtone evaluate`
+#[derive(Debug, clap::Args)]
+pub struct Evaluate {
+    /// A folder of scenarios (*.toml); the built-in ones without it.
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// Seeds FIRST..END, without END.
+    #[arg(long, value_name = "FIRST..END", value_parser = seeds)]
+    pub seeds: (u64, u64),
+    /// Runs at a time; each takes a processor and some hundred megabytes.
+    #[arg(long, default_value_t = 2)]
+    pub threads: usize,
+    /// One JSON object for each run, and one for all.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn seeds(text: &str) -> Result<(u64, u64), String> {
+    let (first, end) = text.split_once("..").ok_or("expected FIRST..END, such as 1..21")?;
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
+    let (first, end) = (number(first)?, number(end)?);
+    if first < end {
+        Ok((first, end))
+    } else {
+        Err("holds no seed: END lies beyond the last one".to_owned())
+    }
 }
 
 /// What a plain table holds.

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod evaluate;
 pub mod judge;
 pub mod localize;
 pub mod replay;
@@ -65,6 +66,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         ),
         Command::Simulate(args) => simulate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Replay(args) => replay::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
+        Command::Evaluate(args) => evaluate::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
         Command::Localize(args) => localize::run(args).map(|()| ExitCode::SUCCESS),
         Command::Validate => validate::run(&load(cli)?),
         Command::Topics { action } => asynchronously(cli, async |config| topics::run(*action, &config).await),

@@ -30,6 +30,8 @@ use crate::{
 
 /// Longest file of call records, unpacked.
 const MAX_RECORDS: u64 = 256 * 1024 * 1024;
+/// Call records of one file.
+const MAX_CALL_RECORDS: usize = 1_000_000;
 /// Longest line taken, as at the HTTP door.
 const MAX_LINE: usize = 1 << 20;
 /// The users and machines in a replay are sealed with a key that everybody knows: nothing sealed leaves it, and equal input
@@ -226,7 +228,10 @@ fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Vec<Event>)
     if body.len() as u64 > MAX_RECORDS {
         bail!("{name} is longer than {MAX_RECORDS} bytes: split it");
     }
-    for report in graph::reports(&body.into()) {
+    let Some(reports) = graph::reports(&body.into(), MAX_CALL_RECORDS) else {
+        bail!("{name} holds more than {MAX_CALL_RECORDS} call records: split it");
+    };
+    for report in reports {
         tally.lines += 1;
         let taken = match report.content {
             Ok(Content::Events(events, _)) => take(events),

@@ -131,3 +131,26 @@ async fn while_the_broker_does_not_answer_it_is_alive_not_ready_and_stops_when_t
     assert_eq!(installation.admin("readyz").await, Some((503, "not ready\n".into())));
     assert_eq!(all.terminate(Duration::from_secs(10)).await.code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_that_breaks_ends_the_process_with_its_reason() {
+    let cluster = Cluster::start().await;
+    let mut simulation = Simulation::new(&small(), 1);
+    let installation = Installation::new(&cluster, "broken", &simulation);
+    let mut all = installation.start_ready("all").await;
+    fs::remove_dir_all(installation.dir.join("lake")).unwrap();
+    fs::write(installation.dir.join("lake"), "no folder any more").unwrap();
+    let soon = simulation.start().plus(600_000_000);
+    installation
+        .post("events", &simulation.advance(soon).events)
+        .await
+        .unwrap();
+    assert_eq!(all.ended().await.code(), Some(2), "{}", all.log());
+    let log = all.log();
+    assert!(log.contains("sink halts") && log.contains("lake table"), "{log}");
+    assert!(
+        log.contains("stage stopped") && !log.contains("panicked"),
+        "the others were drained: {log}"
+    );
+    cluster.shutdown().await;
+}

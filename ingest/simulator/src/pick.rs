@@ -51,23 +51,25 @@ pub(crate) fn strangers(world: &World) -> Vec<String> {
         |fault: &Fault, dimension| fault.kind == FaultKind::FirmwareRollout && dimension == Dimension::Firmware;
     let mut strangers = Vec::new();
     for (i, fault) in (1..).zip(&world.faults) {
-        for (dimension, value) in fault
-            .scope
-            .conditions()
-            .filter(|(dimension, _)| !is_new(fault, *dimension))
-        {
-            let is_place = world.estate.segments.iter().any(|segment| match dimension {
+        let known = || {
+            fault
+                .scope
+                .conditions()
+                .filter(|(dimension, _)| !is_new(fault, *dimension))
+        };
+        let is_place = world.estate.segments.iter().any(|segment| {
+            known().all(|(dimension, value)| match dimension {
                 Dimension::Site => segment.site == *value,
                 Dimension::Building => segment.building == *value,
                 Dimension::Segment => segment.name == *value,
                 _ => false,
-            });
-            let has_calls = || ends.iter().any(|end| end.leaf.get(dimension) == Some(value));
-            if fault.scope == nowhere() {
-                strangers.push(format!("fault {i}: nobody calls from where it could lie"));
-            } else if !is_place && !has_calls() {
-                strangers.push(format!("fault {i}: no call has {}={value}", dimension.name()));
-            }
+            })
+        });
+        let covers = |end: &End| known().all(|(dimension, value)| end.leaf.get(dimension) == Some(value));
+        if fault.scope == nowhere() {
+            strangers.push(format!("fault {i}: nobody calls from where it could lie"));
+        } else if !is_place && !ends.iter().any(covers) {
+            strangers.push(format!("fault {i}: no call has {}", fault.scope));
         }
     }
     strangers

@@ -55,12 +55,13 @@ pub(crate) fn is_hex12(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// `e523d2ed-2966-4b6b-925b-754a88034cc5`
+/// `e523d2ed-2966-4b6b-925b-754a88034cc5`: not one made of time and a MAC address (versions 1, 2 and 6 of RFC 9562).
 fn is_guid(text: &str) -> bool {
-    let lengths = text
-        .split('-')
-        .map(|group| group.bytes().all(|b| b.is_ascii_hexdigit()).then_some(group.len()));
-    lengths.eq([8, 4, 4, 4, 12].map(Some))
+    let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
+    let text = text.trim_start_matches('{').trim_end_matches('}');
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_hex = groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()));
+    is_hex && groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && !groups[2].starts_with(['1', '2', '6'])
 }
 
 fn words(value: &Text, is_wrong: impl Fn(&str) -> bool) -> Option<Text> {
@@ -210,6 +211,9 @@ mod tests {
         assert_eq!(mac("room-berlin-01"), None);
         assert_eq!(mac("lap-0001"), None);
         assert_eq!(mac("e523d2ed-2966-4b6b-925b-754a88034cc5"), None, "a GUID");
+        assert_eq!(mac("urn:uuid:e523d2ed-2966-4b6b-925b-754a88034cc5"), None);
+        let of_time_and_mac = "c232ab00-9414-11ec-b3c8-0004f2a1b2c3";
+        assert_eq!(mac(of_time_and_mac).as_deref(), Some("0004f2a1b2c3"), "version 1");
     }
 
     #[test]

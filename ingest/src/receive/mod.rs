@@ -3,5 +3,6 @@
 pub mod graph;
 pub mod http;
 pub mod json;
+pub(crate) mod lines;
 mod quota;
 pub mod sip_rtcpxr;

@@ -24,7 +24,8 @@ pub struct Observation {
 
 /// What was seen at one time against what was seen before: the table to be scanned, and the dispersion of the past.
 ///
-/// A leaf is expected to be poor at its own rate, shrunk to the common one: `(K + 20 P) / (N + 20)`. The dispersion is the
+/// A leaf is expected to be poor at its own rate, shrunk to the common one: `(K + 20 P) / (N + 20)`, where the common one is
+/// `(K + ½) / (N + 1)` of all: a past without a poor call does not make the first one impossible. The dispersion is the
 /// mean of Pearson's `(k − n p)² / n p (1 − p)` over the leaves and times of the past, at least 1.
 pub fn against_history(observations: &[Observation], at: i64) -> (Table, f64) {
     let attributes = observations.first().map_or(0, |first| first.codes.len());
@@ -36,7 +37,7 @@ pub fn against_history(observations: &[Observation], at: i64) -> (Table, f64) {
         *sum = (sum.0 + seen.calls, sum.1 + seen.poor);
         (calls, poor) = (calls + seen.calls, poor + seen.poor);
     }
-    let common = if calls > 0.0 { poor / calls } else { 0.0 };
+    let common = (poor + 0.5) / (calls + 1.0);
     let rate = |codes: &[u32]| {
         let (calls, poor) = own.get(codes).copied().unwrap_or_default();
         PRIOR.mul_add(common, poor) / (calls + PRIOR)
@@ -75,11 +76,11 @@ mod tests {
         }
     }
 
-    /// Before: leaf 1 had 4 poor of 60, leaf 2 had 0 of 20: 5 % in all, 20 calls of which are 1 poor. Leaf 1: (4+1)/80, of 80
-    /// calls 5. Leaf 3 was never seen: 5 %, of 40 calls 2.
+    /// Before: leaf 1 had 4 poor of 60, leaf 2 had 0 of 29: 4.5 / 90 = 5 % in all, 20 calls of which are 1 poor. Leaf 1:
+    /// (4+1)/80, of 80 calls 5. Leaf 3 was never seen: 5 %, of 40 calls 2.
     #[test]
     fn a_leaf_is_expected_to_go_on_as_before_and_a_new_one_as_all() {
-        let past = [seen(1, 0, 30.0, 3.0), seen(1, 1, 30.0, 1.0), seen(2, 1, 20.0, 0.0)];
+        let past = [seen(1, 0, 30.0, 3.0), seen(1, 1, 30.0, 1.0), seen(2, 1, 29.0, 0.0)];
         let now = [seen(1, 2, 80.0, 50.0), seen(3, 2, 40.0, 0.0), seen(1, 3, 9.0, 9.0)];
         let (table, dispersion) = against_history(&[past.as_slice(), now.as_slice()].concat(), 2);
         let rows: Vec<_> = table.rows().iter().map(|row| (row.n, row.k, row.e)).collect();

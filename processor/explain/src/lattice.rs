@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 
 use crate::table::{Codes, Condition};
 
-/// Cells with fewer bits than this lie in an array, whatever the number of rows.
-const ALWAYS_DENSE: u32 = 14;
+/// Keys of at most so many bits are places in an array: a quarter of a million cells.
+const DENSE_BITS: u32 = 18;
 
 /// All sets of one to `depth` attributes, smaller ones first.
 pub(crate) fn sets(attributes: usize, depth: usize) -> Vec<Vec<usize>> {
@@ -79,47 +79,59 @@ impl Packing {
 
 /// The sums of one cell.
 pub(crate) trait Cell: Copy + Default {
-    /// Has no row fallen into it?
+    /// Has no row been added to it? One that was is never empty again.
     fn is_empty(&self) -> bool;
 }
 
-/// The cells of one cuboid: an array where that is not much larger than the rows, else a map.
+/// The cells of one cuboid: an array where their keys are short enough, else a map. It is filled again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Cells<C> {
     dense: Vec<C>,
+    /// The keys that hold something, where the array is used.
+    touched: Vec<u64>,
     sparse: FxHashMap<u64, C>,
 }
 
 impl<C: Cell> Cells<C> {
-    /// Sums the rows by their values; `add` adds one row to its cell.
-    pub(crate) fn fill(&mut self, codes: &Codes, packing: &Packing, mut add: impl FnMut(&mut C, usize)) {
-        self.dense.clear();
-        self.sparse.clear();
-        let bits = packing.total_bits();
-        let is_dense = bits <= ALWAYS_DENSE || bits < usize::BITS && (1 << bits) <= 8 * codes.len();
-        if is_dense {
-            self.dense.resize(1 << bits, C::default());
+    /// Sums rows by their values; `add` adds one row to its cell.
+    pub(crate) fn fill(
+        &mut self,
+        codes: &Codes,
+        packing: &Packing,
+        rows: impl Iterator<Item = usize>,
+        mut add: impl FnMut(&mut C, usize),
+    ) {
+        self.clear();
+        let is_dense = packing.total_bits() <= DENSE_BITS;
+        if is_dense && self.dense.len() < 1 << packing.total_bits() {
+            self.dense.resize(1 << packing.total_bits(), C::default());
         }
-        for row in 0..codes.len() {
+        for row in rows {
             let Some(key) = packing.key(codes.of(row)) else {
                 continue;
             };
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "an index into the array, which has 2^bits places"
-            )]
-            let cell = if is_dense {
-                &mut self.dense[key as usize]
+            if is_dense {
+                let cell = &mut self.dense[index(key)];
+                if cell.is_empty() {
+                    self.touched.push(key);
+                }
+                add(cell, row);
             } else {
-                self.sparse.entry(key).or_default()
-            };
-            add(cell, row);
+                add(self.sparse.entry(key).or_default(), row);
+            }
         }
+    }
+
+    fn clear(&mut self) {
+        for key in self.touched.drain(..) {
+            self.dense[index(key)] = C::default();
+        }
+        self.sparse.clear();
     }
 
     /// The cells that hold something, in no order that means anything.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &C)> {
-        let dense = (0u64..).zip(&self.dense).filter(|(_, cell)| !cell.is_empty());
+        let dense = self.touched.iter().map(|key| (*key, &self.dense[index(*key)]));
         #[allow(
             clippy::iter_over_hash_type,
             reason = "whoever reads them puts them into a total order"
@@ -128,11 +140,26 @@ impl<C: Cell> Cells<C> {
         dense.chain(sparse)
     }
 
+    /// What lies under a key, if anything does.
+    pub(crate) fn get(&self, key: u64) -> Option<&C> {
+        if self.sparse.is_empty() {
+            self.dense.get(index(key)).filter(|cell| !cell.is_empty())
+        } else {
+            self.sparse.get(&key)
+        }
+    }
+
     /// How many hold something.
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52 cells")]
     pub(crate) fn count(&self) -> f64 {
-        self.iter().count() as f64
+        (self.touched.len() + self.sparse.len()) as f64
     }
+}
+
+/// Where a key lies in the array; only keys of few bits do.
+#[allow(clippy::cast_possible_truncation, reason = "fewer than 32 bits")]
+const fn index(key: u64) -> usize {
+    key as usize
 }
 
 #[cfg(test)]

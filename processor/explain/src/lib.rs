@@ -2,7 +2,7 @@
 //! clock; equal tables give equal answers.
 //!
 //! A [`Table`] has a row for each leaf: codes of its attributes, call-ends at risk `n`, poor ones `k`, poor ones expected
-//! `e`. [`scan`] ranks scopes (conjunctions of up to three conditions); [`causes`] accepts them one after the other, each
+//! `e`. [`scan`] ranks scopes (conjunctions of a few conditions); [`causes`] accepts them one after the other, each
 //! given those before it; [`onset`] says since when. [`ranked`] orders scopes for a person; [`against_history`] and
 //! [`Volumes`] do the same for plain tables without a baseline. `processor/DESIGN.md` has the formulas with worked numbers.
 

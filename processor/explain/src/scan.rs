@@ -3,7 +3,7 @@
 use crate::{
     lattice::{self, Cells, Packing, sets},
     score::{inside_outside, price},
-    table::{Condition, Table},
+    table::{Condition, Row, Table},
 };
 
 /// What the scan may do.
@@ -55,6 +55,15 @@ struct Cell {
     rows: u32,
 }
 
+impl Cell {
+    fn add(&mut self, row: &Row) {
+        self.n += row.n;
+        self.k += row.k;
+        self.e += row.e;
+        self.rows += 1;
+    }
+}
+
 impl lattice::Cell for Cell {
     fn is_empty(&self) -> bool {
         self.rows == 0
@@ -62,45 +71,136 @@ impl lattice::Cell for Cell {
 }
 
 /// The candidates with the highest scores, best first; equal scores in the order of their conditions.
+///
+/// Poor calls are few: most cuboids are ruled out by the rows that have any. A cell cannot be worth more than what its poor
+/// rows would be worth alone; only cuboids with a cell that could still be among the best are summed over all rows.
 pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
-    let (total_k, total_e) = table
-        .rows()
-        .iter()
-        .fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e));
-    let mut found = Vec::new();
-    let mut cells = Cells::<Cell>::default();
+    let mut scan = Scan::new(table, settings);
     for attributes in sets(table.attributes(), settings.max_depth) {
-        let Some(packing) = Packing::new(table.all_codes(), &attributes) else {
-            continue; // not with as many values as a person can name
-        };
-        cells.fill(table.all_codes(), &packing, |cell, row| {
-            let row = &table.rows()[row];
-            cell.n += row.n;
-            cell.k += row.k;
-            cell.e += row.e;
-            cell.rows += 1;
-        });
-        let count = cells.count();
-        for (key, cell) in cells.iter().filter(|(_, cell)| cell.k - cell.e >= settings.min_excess) {
-            let llr = inside_outside(cell.k, cell.e, total_k, total_e);
-            let score = llr / settings.dispersion.max(1.0) - price(table.attributes(), attributes.len(), count, cell.n);
-            found.push(Candidate {
-                conditions: packing.conditions(key),
-                n: cell.n,
-                k: cell.k,
-                e: cell.e,
-                llr,
-                score,
-            });
+        // Not with as many values as a person can name.
+        if let Some(packing) = Packing::new(table.all_codes(), &attributes) {
+            scan.cuboid(&packing, attributes.len());
         }
     }
-    found.sort_by(|a, b| {
-        b.score
-            .total_cmp(&a.score)
-            .then_with(|| a.conditions.cmp(&b.conditions))
-    });
-    found.truncate(settings.keep);
-    found
+    scan.best.sort();
+    scan.best.found
+}
+
+struct Scan<'a> {
+    table: &'a Table,
+    settings: &'a Settings,
+    /// Rows with a poor call.
+    poor: Vec<usize>,
+    total_k: f64,
+    total_e: f64,
+    bounds: Cells<Cell>,
+    cells: Cells<Cell>,
+    best: Best,
+}
+
+impl<'a> Scan<'a> {
+    fn new(table: &'a Table, settings: &'a Settings) -> Self {
+        let rows = table.rows();
+        Self {
+            table,
+            settings,
+            poor: (0..rows.len()).filter(|row| rows[*row].k > 0.0).collect(),
+            total_k: rows.iter().map(|row| row.k).sum(),
+            total_e: rows.iter().map(|row| row.e).sum(),
+            bounds: Cells::default(),
+            cells: Cells::default(),
+            best: Best::new(settings.keep),
+        }
+    }
+
+    fn cuboid(&mut self, packing: &Packing, depth: usize) {
+        let (codes, rows) = (self.table.all_codes(), self.table.rows());
+        self.bounds
+            .fill(codes, packing, self.poor.iter().copied(), |cell, row| {
+                cell.add(&rows[row]);
+            });
+        let count = self.bounds.count();
+        let could = |cell: &Cell| {
+            cell.k - cell.e >= self.settings.min_excess && self.score(cell, depth, count).1 >= self.best.least
+        };
+        let promising: Vec<u64> = self
+            .bounds
+            .iter()
+            .filter(|(_, cell)| could(cell))
+            .map(|(key, _)| key)
+            .collect();
+        if promising.is_empty() {
+            return;
+        }
+        self.cells.fill(codes, packing, 0..rows.len(), |cell, row| {
+            cell.add(&rows[row]);
+        });
+        let count = self.cells.count();
+        for key in promising {
+            let Some(cell) = self
+                .cells
+                .get(key)
+                .filter(|cell| cell.k - cell.e >= self.settings.min_excess)
+            else {
+                continue;
+            };
+            let (llr, score) = self.score(cell, depth, count);
+            if score >= self.best.least {
+                self.best.take(Candidate {
+                    conditions: packing.conditions(key),
+                    n: cell.n,
+                    k: cell.k,
+                    e: cell.e,
+                    llr,
+                    score,
+                });
+            }
+        }
+    }
+
+    /// The likelihood ratio of a cell, and its score among so many cells. Both fall as `e` and `n` rise.
+    fn score(&self, cell: &Cell, depth: usize, count: f64) -> (f64, f64) {
+        let llr = inside_outside(cell.k, cell.e, self.total_k, self.total_e);
+        let price = price(self.table.attributes(), depth, count, cell.n);
+        (llr, llr / self.settings.dispersion.max(1.0) - price)
+    }
+}
+
+/// The best candidates so far.
+struct Best {
+    keep: usize,
+    found: Vec<Candidate>,
+    /// What a further one must be worth.
+    least: f64,
+}
+
+impl Best {
+    const fn new(keep: usize) -> Self {
+        Self {
+            keep,
+            found: Vec::new(),
+            least: f64::NEG_INFINITY,
+        }
+    }
+
+    fn take(&mut self, candidate: Candidate) {
+        self.found.push(candidate);
+        // Sorted now and then, not each time.
+        if self.found.len() >= self.keep.saturating_mul(2).max(64) && self.found.len() > self.keep {
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        self.found.sort_by(|a, b| {
+            let by_score = b.score.total_cmp(&a.score);
+            by_score.then_with(|| a.conditions.cmp(&b.conditions))
+        });
+        self.found.truncate(self.keep);
+        if let Some(last) = self.found.last().filter(|_| self.found.len() == self.keep) {
+            self.least = last.score;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -22,8 +22,9 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// How often it is asked whether it shows a new topic.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Where a topic takes less, what is cut to this size (a reject's original bytes) would be refused: Kafka's own default.
-const LEAST_MESSAGE_BYTES: usize = 1024 * 1024;
+/// Where a topic takes less, a reject with its original bytes (768 KiB at most) would be refused; Kafka's own default is a
+/// little more.
+const LEAST_MESSAGE_BYTES: usize = 1_000_000;
 
 /// What to do about one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_takes_less_than_a_mebibyte_is_refused_and_one_whose_broker_does_not_tell_is_taken() {
+    fn a_topic_that_takes_less_than_a_megabyte_is_refused_and_one_whose_broker_does_not_tell_is_taken() {
         let with = |max_message_bytes| Present {
             partitions: 4,
             cleanup: None,
@@ -349,7 +350,7 @@ mod tests {
         let plan = plan(&KafkaConfig::default(), &present);
         let of = |topic| plan.iter().find(|p| p.topic == topic).map(|p| &p.action);
         assert!(
-            matches!(of(Topic::Rejects), Some(TopicAction::Refuse(why)) if why.contains("max.message.bytes=1048576"))
+            matches!(of(Topic::Rejects), Some(TopicAction::Refuse(why)) if why.contains("max.message.bytes=1000000"))
         );
         assert_eq!(of(Topic::Events), Some(&TopicAction::Keep));
     }

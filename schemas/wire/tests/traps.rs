@@ -98,6 +98,22 @@ async fn a_producer_with_a_fatal_error_is_replaced_by_one_that_goes_on() {
 async fn a_full_queue_is_waited_for_and_order_holds() {
     let mut cluster = Cluster::start(1).await;
     let small = [("queue.buffering.max.messages", "5"), ("linger.ms", "100")];
+    let mut config = ClientConfig::new();
+    config.set(
+        "bootstrap.servers",
+        cluster.kafka.properties["bootstrap.servers"].clone(),
+    );
+    small.iter().for_each(|(key, value)| drop(config.set(*key, *value)));
+    let plain: BaseProducer = config.create().unwrap();
+    let sixth = (0..6)
+        .map(|_| plain.send(BaseRecord::<(), str>::to("elsewhere").payload("x")))
+        .next_back()
+        .unwrap();
+    let is_full = matches!(
+        sixth,
+        Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))
+    );
+    assert!(is_full, "the trap is real");
     let small = small.map(|(key, value)| (key.to_owned(), value.to_owned()));
     cluster.kafka.properties.extend(small);
     let publisher = cluster.publisher().await;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use dialtone_wire::config::is_secret;
 use toml::{Table, Value};
 
 use super::{
@@ -20,7 +21,7 @@ const KAFKA_PREFIX: &str = "DIALTONE_KAFKA_";
 
 /// The configuration of a file (or of none) and the environment, over the defaults.
 pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
-    let mut problems = Vec::new();
+    let (mut problems, mut refused) = (Vec::new(), Vec::new());
     let mut settings = Vec::new();
     if let Some(path) = file {
         let text = std::fs::read_to_string(path)
@@ -34,13 +35,19 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
     let mut merged = defaults.clone();
     for setting in &settings {
         match objection(setting, &defaults, &merged) {
-            Some(what) => problems.push(setting.is_wrong(what)),
+            Some(what) => {
+                refused.push(setting.array());
+                problems.push(setting.is_wrong(what));
+            }
             None => setting.put(&mut merged),
         }
     }
+    // What is left of an array without an element of it has other places.
+    let is_whole = |key: &str| !refused.iter().flatten().any(|array| key.starts_with(array));
     let config: Option<Config> = Value::Table(merged).try_into().ok();
     if let Some(config) = &config {
-        problems.extend(config.contradictions().into_iter().map(|(key, what)| Problem {
+        let contradictions = config.contradictions().into_iter().filter(|(key, _)| is_whole(key));
+        problems.extend(contradictions.map(|(key, what)| Problem {
             place: place_of(&settings, &key).unwrap_or_else(|| "defaults".into()),
             key,
             what,
@@ -67,8 +74,14 @@ fn objection(setting: &Setting, defaults: &Table, before: &Table) -> Option<Stri
 fn from_environment(name: &str, value: &str) -> Option<Setting> {
     let place = format!("environment variable {name}");
     if let Some(rest) = name.strip_prefix(PREFIX) {
-        let path = rest.to_lowercase().split("__").map(str::to_owned).collect();
-        return Some(Setting::new(path, toml_value(value), place));
+        let path: Vec<String> = rest.to_lowercase().split("__").map(str::to_owned).collect();
+        // A password of digits is a text.
+        let value = if is_secret(rest) {
+            Value::String(value.into())
+        } else {
+            toml_value(value)
+        };
+        return Some(Setting::new(path, value, place));
     }
     let property = name.strip_prefix(KAFKA_PREFIX)?.to_lowercase().replace('_', ".");
     let path = vec!["kafka".into(), "properties".into(), property];
@@ -87,10 +100,19 @@ fn toml_value(text: &str) -> Value {
 /// The first part of a path that the defaults do not have, with the nearest name they do have.
 fn unknown(defaults: &Table, path: &[String]) -> Option<String> {
     let mut table = defaults;
-    for key in path {
+    for (depth, key) in (1..).zip(path) {
         match table.get(key) {
             Some(Value::Table(below)) => table = below,
-            Some(_) => return None,
+            Some(_) if depth == path.len() => return None,
+            Some(value) => {
+                let whole = path[..depth].join(".");
+                let hint = if value.is_array() {
+                    format!(": write [[{whole}]]")
+                } else {
+                    String::new()
+                };
+                return Some(format!("{whole} is no table{hint}"));
+            }
             None => {
                 let nearest = table.keys().min_by_key(|known| (edits(known, key), (*known).clone()));
                 let hint = nearest
@@ -217,6 +239,46 @@ mod tests {
         assert!(
             found[0].starts_with("  f:11:1: ingest.http.tokens[0].sha256: expected 64"),
             "{found:#?}"
+        );
+    }
+
+    /// The first is wrong: the second, which allows nobody, is not told as the first.
+    #[test]
+    fn a_table_of_an_array_that_is_refused_moves_no_others_place() {
+        let text = "[[ingest.sip]]\nport = 1\n\n[[ingest.sip]]\ntenant = \"acme\"\nallow = []\n";
+        let found = problems(text, &[]);
+        assert!(
+            found[0].starts_with("  f:2:1: ingest.sip[0]: unknown field `port`"),
+            "{found:#?}"
+        );
+        assert_eq!(found.len(), 1, "{found:#?}");
+    }
+
+    #[test]
+    fn what_is_written_below_no_table_is_refused_and_not_forgotten() {
+        let text = "[ingest.sip]\ntenant = \"acme\"\n\n[processor.live]\nx = 1\n";
+        let found = problems(text, &[("DIALTONE__INGEST__HTTP__TOKENS__0__TENANT", "acme")]);
+        let expected = [
+            "  f:2:1: ingest.sip.tenant: ingest.sip is no table: write [[ingest.sip]]",
+            "  f:5:1: processor.live.x: processor.live is no table",
+            "  environment variable DIALTONE__INGEST__HTTP__TOKENS__0__TENANT: ingest.http.tokens.0.tenant: \
+             ingest.http.tokens is no table: write [[ingest.http.tokens]]",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_secret_of_digits_is_taken_and_none_is_shown() {
+        let of = |(key, value): (&str, &str)| (format!("DIALTONE__KAFKA__REGISTRY__{key}"), value.to_owned());
+        let environment = [("URL", "http://127.0.0.1:8081"), ("PASSWORD", "12345")].map(of);
+        let config = load(None, environment.into_iter()).unwrap_or_else(|error| panic!("{error}"));
+        let password = config.kafka.registry.and_then(|registry| registry.password);
+        assert_eq!(password.as_deref(), Some("12345"));
+        let text = "[kafka.registry]\nurl = \"http://127.0.0.1:8081\"\npassword = 67890\n";
+        let found = problems(text, &[]).join("\n");
+        assert!(
+            found.contains("expected a string") && !found.contains("67890"),
+            "{found}"
         );
     }
 

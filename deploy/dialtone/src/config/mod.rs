@@ -16,7 +16,7 @@ use dialtone_wire::KafkaConfig;
 use serde::{Deserialize, Serialize};
 
 pub use load::load;
-pub use owners::read_owners;
+pub use owners::{owners, read_owners};
 pub use problem::{Problem, Problems};
 
 /// The documented defaults are the defaults.

@@ -12,8 +12,13 @@ use super::{Problem, Problems, settings::read};
 pub fn read_owners(path: &Path) -> anyhow::Result<Owners> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    owners(&name, &text)
+}
+
+/// The teams of a text of this name.
+pub fn owners(name: &str, text: &str) -> anyhow::Result<Owners> {
     let (mut settings, mut problems) = (Vec::new(), Vec::new());
-    read(&name, &text, &mut settings, &mut problems);
+    read(name, text, &mut settings, &mut problems);
     let mut merged = Table::new();
     // So that a missing default is told once, at the end, and not of each rule.
     merged.insert("default".into(), Value::String("nobody".into()));
@@ -41,10 +46,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> anyhow::Result<Owners> {
-        let file = tempfile::NamedTempFile::new()?;
-        std::fs::write(file.path(), text)?;
-        let read = read_owners(file.path());
-        read.map_err(|error| anyhow::anyhow!(error.to_string().replace(&file.path().display().to_string(), "f")))
+        owners("f", text)
     }
 
     #[test]

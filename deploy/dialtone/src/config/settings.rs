@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use dialtone_wire::config::is_secret;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 use toml_edit::{ArrayOfTables, Document, Item, Key};
@@ -43,21 +44,28 @@ impl Setting {
         key.map_or(&self.place, |(_, place)| place).clone()
     }
 
+    /// The array that it is an element of.
+    pub(super) fn array(&self) -> Option<String> {
+        self.element.map(|_| self.path.join("."))
+    }
+
     pub(super) fn put(&self, table: &mut Table) {
         if self.element.is_none() {
             return put(table, &self.path, self.value.clone());
         }
-        let mut elements = match get(table, &self.path) {
-            Some(Value::Array(elements)) => elements.clone(),
-            _ => Vec::new(),
-        };
-        elements.push(self.value.clone());
-        put(table, &self.path, Value::Array(elements));
+        match get_mut(table, &self.path) {
+            Some(Value::Array(elements)) => elements.push(self.value.clone()),
+            _ => put(table, &self.path, Value::Array(vec![self.value.clone()])),
+        }
     }
 
     /// Tried on top of what was set before it: what is wrong with it?
     pub(super) fn tried<T: DeserializeOwned>(&self, before: &Table) -> Option<String> {
         let mut with = before.clone();
+        if self.element.is_some() {
+            // Alone: those before it have been tried.
+            put(&mut with, &self.path, Value::Array(Vec::new()));
+        }
         self.put(&mut with);
         let tried: Result<T, _> = Value::Table(with).try_into();
         tried
@@ -71,8 +79,25 @@ impl Setting {
         Problem {
             place: self.place_of(|key| Some(key) == named),
             key: self.dotted(),
-            what,
+            what: if self.holds_a_secret() {
+                without_value(&what)
+            } else {
+                what
+            },
         }
+    }
+
+    fn holds_a_secret(&self) -> bool {
+        let mut keys = self.value.as_table().into_iter().flat_map(Table::keys);
+        is_secret(&self.dotted()) || keys.any(|key| is_secret(key))
+    }
+}
+
+/// Of a secret it is said what was expected, not what is there.
+fn without_value(what: &str) -> String {
+    match what.split_once(", expected ") {
+        Some((beginning, expected)) if beginning.starts_with("invalid") => format!("expected {expected}"),
+        _ => what.to_owned(),
     }
 }
 
@@ -173,6 +198,15 @@ fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
         table = table.get(key)?.as_table()?;
     }
     table.get(last)
+}
+
+fn get_mut<'a>(table: &'a mut Table, path: &[String]) -> Option<&'a mut Value> {
+    let (last, above) = path.split_last()?;
+    let mut table = table;
+    for key in above {
+        table = table.get_mut(key)?.as_table_mut()?;
+    }
+    table.get_mut(last)
 }
 
 fn put(table: &mut Table, path: &[String], value: Value) {

@@ -15,6 +15,8 @@ use table::{Figures, Plain};
 
 /// Most conditions of a scope; a table of few attributes may be searched to its leaves.
 const MAX_DEPTH: usize = 3;
+/// Scopes that are ranked, of those with the highest scores.
+const CANDIDATES: usize = 10_000;
 /// Attributes of which every set is searched.
 const FEW_ATTRIBUTES: usize = 6;
 
@@ -82,6 +84,7 @@ fn localize(id: &str, plain: &Plain, at: Option<i64>, top: usize) -> Result<Answ
         MAX_DEPTH
     };
     let (ranked, causes) = match &plain.figures {
+        Figures::Volume(volumes) if volumes.is_empty() => bail!("the table is empty"),
         Figures::Volume(volumes) => {
             let ranked = volumes.ranked(depth, top);
             let ranked = ranked.iter().map(|found| (found.conditions.clone(), found.score));
@@ -93,11 +96,17 @@ fn localize(id: &str, plain: &Plain, at: Option<i64>, top: usize) -> Result<Answ
             let Some(at) = at.or(last) else {
                 bail!("the table is empty")
             };
+            if !observations.iter().any(|seen| seen.at == at) {
+                bail!("no row has min {at}");
+            }
+            if !observations.iter().any(|seen| seen.at < at) {
+                bail!("nothing lies before min {at}: without a past nobody knows what is normal");
+            }
             let (table, dispersion) = against_history(observations, at);
             let settings = Settings {
                 max_depth: depth,
                 dispersion,
-                keep: usize::MAX,
+                keep: CANDIDATES,
                 ..Settings::default()
             };
             let candidates = scan(&table, &settings);

@@ -1,6 +1,6 @@
-//! A plain table as a file has it: CSV, as it is or packed with gzip, its columns in any order.
+//! A plain table as a file has it: CSV, as it is or packed with gzip or zstd, its columns in any order.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io::Read as _, path::Path};
 
 use anyhow::{Context, Result, bail};
 use dialtone_explain::{Condition, Observation, Volumes};
@@ -11,6 +11,8 @@ use crate::{cli::Kind, replay};
 const MAX_ATTRIBUTES: usize = 16;
 /// Rows of a file, at most.
 const MAX_ROWS: usize = 5_000_000;
+/// Bytes of a file, unpacked.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// What a file holds.
 #[derive(Debug)]
@@ -34,7 +36,9 @@ impl Plain {
     pub(super) fn read(path: &Path, kind: Option<Kind>) -> Result<Self> {
         let name = path.display();
         let file = replay::open(path).with_context(|| format!("cannot read {name}"))?;
-        let mut rows = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+        let mut rows = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_reader(file.take(MAX_BYTES));
         let header = rows.headers().with_context(|| format!("{name}"))?.clone();
         let columns = Columns::new(&header, kind).with_context(|| format!("{name}"))?;
         let named = |column: &usize| Attribute {
@@ -46,13 +50,15 @@ impl Plain {
             Kind::Rate => Figures::Rate(Vec::new()),
             Kind::Volume => Figures::Volume(Volumes::new(columns.attributes.len())),
         };
-        for (line, row) in (2..).zip(rows.records()) {
-            if line > MAX_ROWS {
-                bail!("{name} has more than {MAX_ROWS} rows: sum them up first");
+        let mut row = csv::StringRecord::new();
+        let mut count = 0;
+        while rows.read_record(&mut row).with_context(|| format!("{name}"))? {
+            count += 1;
+            if count > MAX_ROWS || rows.position().byte() >= MAX_BYTES {
+                bail!("{name} has more than {MAX_ROWS} rows or {MAX_BYTES} bytes: sum them up first");
             }
-            let taken = row
-                .map_err(anyhow::Error::from)
-                .and_then(|row| columns.take(&row, &mut attributes, &mut figures));
+            let line = row.position().map_or(0, csv::Position::line);
+            let taken = columns.take(&row, &mut attributes, &mut figures);
             taken.with_context(|| format!("{name}:{line}"))?;
         }
         Ok(Self { attributes, figures })
@@ -100,6 +106,10 @@ impl Columns {
                 bail!("expected the columns min, value and cnt (rates) or real and predict (volumes)")
             }
         };
+        if let Some(twice) = (1..header.len()).find(|i| header.iter().take(*i).any(|name| Some(name) == header.get(*i)))
+        {
+            bail!("two columns are named {:?}", header.get(twice).unwrap_or(""));
+        }
         let attributes: Vec<usize> = (0..header.len()).filter(|column| !figures.contains(column)).collect();
         if attributes.is_empty() || attributes.len() > MAX_ATTRIBUTES {
             bail!(

@@ -103,9 +103,10 @@ impl Ingest {
     pub async fn stop(self) -> Result<()> {
         self.stop.cancel();
         let mut tasks = self.tasks.into_inner();
+        let mut outcome = Ok(());
         while let Some(ended) = tasks.join_next().await {
-            ended.context("ingest")?;
+            outcome = outcome.and(ended.context("ingest"));
         }
-        Ok(())
+        outcome
     }
 }

@@ -4,7 +4,10 @@ mod ingest;
 mod process;
 mod sink;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use dialtone_broker::{Broker, BrokerConfig, RunningBroker};
@@ -14,7 +17,7 @@ use dialtone_wire::{
     produce::KafkaPublisher,
     registry::{Translator, translator_of},
 };
-use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{admin::Admin, config::Config};
@@ -22,6 +25,9 @@ use crate::{admin::Admin, config::Config};
 pub use ingest::Ingest;
 pub use process::Process;
 pub use sink::Sink;
+
+/// At the end, a probe has this long.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
 
 /// Which stages run in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,75 +69,68 @@ impl Wire {
 }
 
 /// Runs stages until one of them fails or the process is told to stop. Probes are answered, and a stop is heard, from the
-/// first moment on.
+/// first moment on; what has been started until then is drained.
 pub async fn run(which: Which, config: Config, now: Now) -> Result<()> {
-    let stop = CancellationToken::new();
+    let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
     let admin = Admin::bind(&config.admin).await?;
     let ready: Arc<OnceLock<Readiness>> = Arc::default();
-    let shown = Arc::clone(&ready);
-    let is_ready = move || shown.get().is_some_and(|ready| ready());
+    let (shown, no_more) = (Arc::clone(&ready), draining.clone());
+    let is_ready = move || !no_more.is_cancelled() && shown.get().is_some_and(|ready| ready());
     let serving = tokio::spawn(admin.serve(is_ready, stop.clone()));
-    let mut told = tokio::spawn(told_to_stop());
 
+    let mut stages = Stages::default();
     let outcome = tokio::select! {
-        stages = Stages::start(which, config, now) => serve(stages?, which, &ready, &mut told).await,
-        _ = &mut told => {
-            tracing::info!("told to stop before everything had started");
+        outcome = stages.run(which, config, now, &ready) => outcome,
+        () = told_to_stop() => {
+            tracing::info!("told to stop: draining");
             Ok(())
         }
     };
-    stop.cancel();
-    serving.await.context("admin")?;
-    outcome
-}
-
-/// Until told to stop, or one of them ends by itself; then all stop, and the first failure is the outcome.
-async fn serve(stages: Stages, which: Which, ready: &OnceLock<Readiness>, told: &mut JoinHandle<()>) -> Result<()> {
-    drop(ready.set(stages.readiness()));
-    tracing::info!(?which, "running");
-    let failed = tokio::select! {
-        _ = told => {
-            tracing::info!("told to stop: draining");
-            None
-        }
-        error = stages.first_failure() => Some(error),
-    };
+    draining.cancel();
     let stopped = stages.stop().await;
-    failed.map_or(stopped, Err)
+    stop.cancel();
+    // A probe that never ends its question must not keep the process.
+    if timeout(LAST_ANSWER, serving).await.is_err() {
+        tracing::warn!("the admin port closes on a request at work");
+    }
+    outcome.and(stopped)
 }
 
 type Readiness = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// What runs.
+#[derive(Default)]
 struct Stages {
     broker: Option<RunningBroker>,
-    wire: Wire,
-    ingest: Option<Ingest>,
+    wire: Option<Wire>,
     process: Option<Process>,
     sink: Option<Sink>,
+    ingest: Option<Ingest>,
 }
 
 impl Stages {
-    async fn start(which: Which, mut config: Config, now: Now) -> Result<Self> {
-        let broker = embedded(&mut config).await?;
-        let wire = Wire::connect(&config).await?;
-        let mut stages = Self {
-            broker,
-            wire,
-            ingest: None,
-            process: None,
-            sink: None,
-        };
-        if which.ingest {
-            stages.ingest = Some(Ingest::start(&config, &stages.wire, now).await?);
-        }
+    /// Until one of them ends by itself. May be dropped at any time: what was started stays here, to be stopped.
+    async fn run(&mut self, which: Which, config: Config, now: Now, ready: &OnceLock<Readiness>) -> Result<()> {
+        self.start(which, config, now).await?;
+        drop(ready.set(self.readiness()));
+        tracing::info!(?which, "running");
+        Err(self.first_failure().await)
+    }
+
+    /// The doors open last, when there is somebody to take what comes in.
+    async fn start(&mut self, which: Which, mut config: Config, now: Now) -> Result<()> {
+        self.broker = embedded(&mut config).await?;
+        let wire = self.wire.insert(Wire::connect(&config).await?);
         if which.process {
-            stages.process = Some(Process::start(&config, &stages.wire).await?);
+            self.process = Some(Process::start(&config, wire).await?);
         }
         if which.sink {
-            stages.sink = Some(Sink::start(&config, &stages.wire).await?);
+            self.sink = Some(Sink::start(&config, wire).await?);
         }
-        Ok(stages)
+        if which.ingest {
+            self.ingest = Some(Ingest::start(&config, wire, now).await?);
+        }
+        Ok(())
     }
 
     /// Doors are open once they are there; the others must have found where they stand.

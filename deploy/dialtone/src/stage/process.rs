@@ -71,10 +71,9 @@ impl Process {
         for stage in [&self.summarise, &self.watch] {
             stage.lock().await.stop();
         }
-        for stage in [&self.summarise, &self.watch] {
-            stage.lock().await.finished().await?;
-        }
-        Ok(())
+        let summarise = self.summarise.lock().await.finished().await;
+        let watch = self.watch.lock().await.finished().await;
+        Ok(summarise.and(watch)?)
     }
 }
 

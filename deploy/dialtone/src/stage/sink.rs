@@ -28,7 +28,8 @@ pub struct Sink {
     stop: Arc<AtomicBool>,
     caught_up: Arc<AtomicBool>,
     ready: Arc<AtomicBool>,
-    finished: tokio::sync::Mutex<oneshot::Receiver<Result<()>>>,
+    /// None once it was heard.
+    finished: tokio::sync::Mutex<Option<oneshot::Receiver<Result<()>>>>,
 }
 
 impl Sink {
@@ -69,7 +70,7 @@ impl Sink {
             stop,
             caught_up,
             ready,
-            finished: tokio::sync::Mutex::new(finished),
+            finished: tokio::sync::Mutex::new(Some(finished)),
         })
     }
 
@@ -86,7 +87,13 @@ impl Sink {
 
     /// Waits until it ends by itself.
     pub async fn failed(&self) -> anyhow::Error {
-        match (&mut *self.finished.lock().await).await {
+        let mut finished = self.finished.lock().await;
+        let Some(receiver) = finished.as_mut() else {
+            return anyhow::anyhow!("the sink has ended");
+        };
+        let outcome = receiver.await;
+        *finished = None;
+        match outcome {
             Ok(Err(error)) => error,
             _ => anyhow::anyhow!("the sink has ended"),
         }
@@ -95,10 +102,9 @@ impl Sink {
     /// Commits what is held and ends.
     pub async fn stop(self) -> Result<()> {
         self.stop.store(true, Ordering::Release);
-        let mut finished = self.finished.into_inner();
-        match (&mut finished).await {
-            Ok(outcome) => outcome,
-            Err(_) => Ok(()), // it had ended before
+        match self.finished.into_inner() {
+            Some(finished) => finished.await.unwrap_or(Ok(())),
+            None => Ok(()), // it had ended before, and was heard
         }
     }
 }

@@ -436,6 +436,11 @@ impl Dialtone {
         self.child.wait().expect("gone");
     }
 
+    /// How it ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        eventually("it ends by itself", async || self.child.try_wait().expect("a status")).await
+    }
+
     /// SIGTERM, and how it ended within a time.
     pub async fn terminate(mut self, within: Duration) -> ExitStatus {
         let pid = self.child.id().to_string();

@@ -405,6 +405,9 @@ fn a_fault_that_nobody_could_feel_is_refused() {
         error.contains("fault 1: nobody calls from where it could lie"),
         "{error}"
     );
+    let nobodys = "kind = \"site_uplink\"\nscope = { site = \"berlin\", isp = \"deccan-tel\" }";
+    let error = check(nobodys).expect_err("nobody has both").to_string();
+    assert!(error.contains("fault 1: no call has"), "{error}");
     let rollout = "kind = \"firmware_rollout\"\nscope = { device = \"Teller D3\", firmware = \"9.9\" }";
     assert_eq!(check(rollout), Ok(()), "nobody has the new firmware yet");
 }

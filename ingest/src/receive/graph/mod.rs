@@ -1,5 +1,5 @@
 //! Microsoft Graph callRecords with sessions and segments expanded: each stream of each segment is an event, and the events
-//! of a record stand or fall together.
+//! of a record stand or fall together before they are published.
 //!
 //! What arrives is one record, an array of records, or a page of them (`value`). The provider sends nulls where it measured
 //! nothing, sentinels, and records again with a higher version: null stays unknown, sentinels are dropped with a warning,
@@ -13,29 +13,35 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::{
-    receive::json::{refuse_deep, without_mark},
+    receive::{
+        json::{refuse_deep, without_mark},
+        lines::elements,
+    },
     refusal::{Reason, Refusal},
     service::{Content, Report},
 };
 use dialtone_schemas::{Event, Source};
 use record::CallRecord;
 
-/// The reports of a body: one for each record, with all its streams and the bytes it was sent with.
-pub fn reports(body: &Bytes) -> Vec<Report> {
-    match records(body) {
-        Ok(records) => (1..)
-            .zip(records)
-            .map(|(position, record)| Report {
-                content: events(record.get()).map(|events| Content::Events(events, Source::Graph)),
-                original: body.slice_ref(record.get().as_bytes()),
-                position: Some(position),
-            })
-            .collect(),
-        Err(refusal) => vec![Report {
+/// Objects within one record: a meeting of a thousand people has some twelve thousand.
+const MAX_OBJECTS: usize = 50_000;
+
+/// The reports of a body: one for each record, with all its streams and the bytes it was sent with. None if there are more
+/// than so many.
+pub fn reports(body: &Bytes, most: usize) -> Option<Vec<Report>> {
+    let report = |(position, record): (i64, &[u8])| Report {
+        content: events(record).map(|events| Content::Events(events, Source::Graph)),
+        original: body.slice_ref(record),
+        position: Some(position),
+    };
+    match records(body, most) {
+        Ok(records) if records.len() > most => None,
+        Ok(records) => Some(records.into_iter().map(report).collect()),
+        Err(refusal) => Some(vec![Report {
             content: Err(refusal),
             original: body.clone(),
             position: None,
-        }],
+        }]),
     }
 }
 
@@ -43,33 +49,38 @@ pub fn reports(body: &Bytes) -> Vec<Report> {
 #[derive(Deserialize)]
 struct Page<'a> {
     #[serde(borrow)]
-    value: Vec<&'a RawValue>,
+    value: &'a RawValue,
     /// A record may have a `value` too; a page has no sessions.
     sessions: Option<IgnoredAny>,
 }
 
-/// One record, an array, or a page.
-fn records(body: &[u8]) -> Result<Vec<&RawValue>, Refusal> {
+/// One record, an array, or a page, with their positions; at most one more than so many.
+fn records(body: &[u8], most: usize) -> Result<Vec<(i64, &[u8])>, Refusal> {
     let body = without_mark(body).trim_ascii();
     refuse_deep(body)?;
-    let malformed = |error: serde_json::Error| Refusal::new(Reason::MalformedJson, error.to_string());
+    let of_array = |array| {
+        elements(array, most).ok_or_else(|| Refusal::new(Reason::MalformedJson, "the brackets of the array do not fit"))
+    };
     if body.starts_with(b"[") {
-        return serde_json::from_slice(body).map_err(malformed);
+        return of_array(body);
     }
     match serde_json::from_slice::<Page<'_>>(body) {
-        Ok(page) if page.sessions.is_none() => Ok(page.value),
-        // No page, or no JSON: the latter is told now.
-        _ => serde_json::from_slice(body)
-            .map(|record| vec![record])
-            .map_err(malformed),
+        Ok(page) if page.sessions.is_none() && page.value.get().starts_with('[') => {
+            of_array(page.value.get().as_bytes())
+        }
+        _ => Ok(vec![(1, body)]),
     }
 }
 
-fn events(record: &str) -> Result<Vec<Event>, Refusal> {
+fn events(record: &[u8]) -> Result<Vec<Event>, Refusal> {
+    refuse_crowded(record)?;
     let mut track = serde_path_to_error::Track::new();
-    let mut reader = serde_json::Deserializer::from_str(record);
+    let mut reader = serde_json::Deserializer::from_slice(record);
     let record = CallRecord::deserialize(serde_path_to_error::Deserializer::new(&mut reader, &mut track))
-        .map_err(|error| Refusal::new(Reason::MalformedRecord, format!("{}: {error}", track.path())))?;
+        .map_err(|error| Refusal::new(reason(&error), format!("{}: {error}", track.path())))?;
+    reader
+        .end()
+        .map_err(|error| Refusal::new(reason(&error), error.to_string()))?;
     let events = stream::events(&record);
     if events.is_empty() {
         return Err(Refusal::new(
@@ -78,6 +89,25 @@ fn events(record: &str) -> Result<Vec<Event>, Refusal> {
         ));
     }
     Ok(events)
+}
+
+/// Refuses what would become far larger than it was sent, before anything is built from it.
+fn refuse_crowded(record: &[u8]) -> Result<(), Refusal> {
+    if record.iter().filter(|byte| **byte == b'{').count() > MAX_OBJECTS {
+        return Err(Refusal::new(
+            Reason::TooLarge,
+            format!("the record holds more than {MAX_OBJECTS} objects"),
+        ));
+    }
+    Ok(())
+}
+
+fn reason(error: &serde_json::Error) -> Reason {
+    if error.is_data() {
+        Reason::MalformedRecord
+    } else {
+        Reason::MalformedJson
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ struct Context<'a> {
     record: &'a CallRecord,
     session: &'a Session,
     segment: Option<&'a Segment>,
+    /// The segment's id, or its place where it has none.
+    segment_id: String,
     warnings: Vec<&'static str>,
 }
 
@@ -63,11 +65,12 @@ fn of_session(record: &CallRecord, session: &Session) -> Vec<Event> {
         record,
         session,
         segment: None,
+        segment_id: String::new(),
         warnings: warnings(record, session),
     };
-    let segments = session.segments.iter().flatten();
+    let segments = session.segments.iter().flatten().enumerate();
     let mut events: Vec<Event> = segments
-        .flat_map(|segment| whole.within(segment).of_segment(segment))
+        .flat_map(|(place, segment)| whole.within(place, segment).of_segment(segment))
         .collect();
     if events.is_empty() {
         events = whole.without_streams();
@@ -83,25 +86,26 @@ fn warnings(record: &CallRecord, session: &Session) -> Vec<&'static str> {
     if session.is_test == Some(true) {
         warnings.push("test call");
     }
+    let mut streams = session.segments.iter().flatten().flat_map(streams_of);
+    if streams.any(|(_, _, stream)| receiver_of(stream).is_none()) {
+        warnings.push("a stream without a direction is left out");
+    }
     warnings
 }
 
 impl<'a> Context<'a> {
-    fn within(&self, segment: &'a Segment) -> Self {
+    fn within(&self, place: usize, segment: &'a Segment) -> Self {
         Self {
             segment: Some(segment),
+            segment_id: id_or_place(segment.id.as_ref(), place),
             ..self.clone()
         }
     }
 
     /// The events of a segment's streams; where it has none and failed, that.
-    fn of_segment(mut self, segment: &Segment) -> Vec<Event> {
-        let streams = || streams_of(segment);
-        if streams().any(|(_, stream)| receiver_of(stream).is_none()) {
-            self.warnings.push("a stream without a direction is left out");
-        }
-        let events: Vec<Event> = streams()
-            .filter_map(|(media, stream)| self.of_stream(media, stream))
+    fn of_segment(&self, segment: &Segment) -> Vec<Event> {
+        let events: Vec<Event> = streams_of(segment)
+            .filter_map(|(place, media, stream)| self.of_stream(place, media, stream))
             .collect();
         if events.is_empty() && segment.failure_info.is_some() {
             return self.without_streams();
@@ -110,7 +114,7 @@ impl<'a> Context<'a> {
     }
 
     /// What the receiver heard. A server's ears are nobody's: of those the sender's end is near, which sent the stream.
-    fn of_stream(&self, media: &Media, stream: &Stream) -> Option<Event> {
+    fn of_stream(&self, place: usize, media: &Media, stream: &Stream) -> Option<Event> {
         let receiver = receiver_of(stream)?;
         let is_service = |end| self.participant(end).is_some_and(Participant::is_service);
         let (near, direction) = match (is_service(receiver), is_service(receiver.other())) {
@@ -119,6 +123,8 @@ impl<'a> Context<'a> {
             (false, _) => (receiver, Direction::Receive),
         };
         let mut event = self.event(near, direction, Some(media), Some(stream))?;
+        let stream_id = id_or_place(stream.stream_id.as_ref(), place);
+        event.event_id = Some(self.id(near, direction, media.label.as_deref(), &stream_id));
         let mut reading = Reading {
             warnings: &mut event.warnings,
         };
@@ -162,7 +168,7 @@ impl<'a> Context<'a> {
         let device = media.and_then(|media| device(media, near));
         let level = |level: Option<f64>| level.and_then(|level| Decibel::new(level).ok());
         Some(Event {
-            event_id: Some(self.id(near, direction, media, stream)),
+            event_id: Some(self.id(near, direction, None, "")),
             revision: self.record.version.unwrap_or(0).max(0),
             tenant: None,
             source: None,
@@ -201,15 +207,14 @@ impl<'a> Context<'a> {
     }
 
     /// Record, session, segment, stream, direction: never the version.
-    fn id(&self, near: End, direction: Direction, media: Option<&Media>, stream: Option<&Stream>) -> EventId {
-        let or_empty = |text: Option<&String>| text.map_or_else(String::new, Clone::clone);
+    fn id(&self, near: End, direction: Direction, label: Option<&str>, stream_id: &str) -> EventId {
         EventId::derive([
             "callRecord",
             &self.record.id,
-            &or_empty(self.session.id.as_ref()),
-            &or_empty(self.segment.and_then(|segment| segment.id.as_ref())),
-            &or_empty(media.and_then(|media| media.label.as_ref())),
-            &or_empty(stream.and_then(|stream| stream.stream_id.as_ref())),
+            self.session.id.as_deref().unwrap_or(""),
+            &self.segment_id,
+            label.unwrap_or(""),
+            stream_id,
             near.name(),
             if direction == Direction::Receive {
                 "receive"
@@ -290,9 +295,17 @@ impl<'a> Context<'a> {
     }
 }
 
-fn streams_of(segment: &Segment) -> impl Iterator<Item = (&Media, &Stream)> {
+/// With their places in the segment.
+fn streams_of(segment: &Segment) -> impl Iterator<Item = (usize, &Media, &Stream)> {
     let media = segment.media.iter().flatten();
-    media.flat_map(|media| media.streams.iter().flatten().map(move |stream| (media, stream)))
+    let streams = media.flat_map(|media| media.streams.iter().flatten().map(move |stream| (media, stream)));
+    streams
+        .enumerate()
+        .map(|(place, (media, stream))| (place, media, stream))
+}
+
+fn id_or_place(id: Option<&String>, place: usize) -> String {
+    id.map_or_else(|| format!("#{place}"), Clone::clone)
 }
 
 /// Who hears it.

@@ -13,6 +13,10 @@ fn read(value: &Value) -> Vec<Event> {
     events_of(&reports(&Bytes::from(value.to_string())))
 }
 
+fn reports(body: &Bytes) -> Vec<Report> {
+    super::reports(body, 100).expect("a hundred at most")
+}
+
 fn events_of(reports: &[Report]) -> Vec<Event> {
     let of = |report: &Report| match report.content.as_ref().expect("read") {
         Content::Events(events, Source::Graph) => events.clone(),
@@ -211,6 +215,34 @@ fn a_segment_that_failed_is_told_beside_one_that_did_not() {
     let events = read(&record);
     let setup_failed: Vec<_> = events.iter().map(|event| event.failure.setup_failed).collect();
     assert_eq!(setup_failed, [Some(true), Some(true), Some(false), Some(false)]);
+}
+
+#[test]
+fn more_records_than_may_be_and_a_record_of_too_many_objects_are_refused() {
+    let ones = |n: usize| Bytes::from(format!("[{}]", vec!["1"; n].join(",")));
+    assert_eq!(super::reports(&ones(100), 100).map(|reports| reports.len()), Some(100));
+    assert!(super::reports(&ones(101), 100).is_none());
+    let crowded = format!(
+        "{{\"id\": \"x\", \"sessions\": [{}]}}",
+        vec!["{}"; MAX_OBJECTS].join(",")
+    );
+    let refusal = reports(&Bytes::from(crowded)).remove(0).content.expect_err("too many");
+    assert_eq!(refusal.reason, Reason::TooLarge);
+}
+
+/// Two streams of one direction without ids, and two segments without: four events.
+#[test]
+fn what_has_no_id_is_told_apart_by_its_place() {
+    let mut record = peer_to_peer();
+    let segments = record["sessions"][0]["segments"].as_array_mut().expect("segments");
+    let streams = segments[0]["media"][0]["streams"].as_array_mut().expect("streams");
+    let mut stream = streams[0].clone();
+    stream["streamId"] = json!(null);
+    *streams = vec![stream.clone(), stream];
+    segments[0]["id"] = json!(null);
+    segments.push(segments[0].clone());
+    let ids: std::collections::BTreeSet<_> = read(&record).into_iter().map(|event| event.event_id).collect();
+    assert_eq!(ids.len(), 4);
 }
 
 #[test]

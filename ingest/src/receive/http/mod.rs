@@ -6,7 +6,6 @@ mod accept;
 mod answer;
 mod auth;
 mod body;
-mod lines;
 mod pace;
 
 pub use accept::HttpServer;
@@ -30,14 +29,16 @@ use tokio::{
 use crate::{
     config::{HttpConfig, Sendable},
     count::Door,
-    receive::{graph, json},
+    receive::{
+        graph, json,
+        lines::{self, Lines},
+    },
     refusal::Reason,
     service::{Content, IngestService, Report},
 };
 use answer::Refused;
 pub use auth::TokenError;
 use auth::Tokens;
-use lines::Lines;
 
 /// What a request handler needs.
 struct HttpDoor {
@@ -95,7 +96,7 @@ async fn complaints(State(door): State<Arc<HttpDoor>>, request: Request) -> Resp
 
 async fn call_records(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
     door.take(request, Sendable::Graph, Door::Graph, |body, _, most| {
-        Some(graph::reports(body)).filter(|reports| reports.len() <= most)
+        graph::reports(body, most)
     })
     .await
 }

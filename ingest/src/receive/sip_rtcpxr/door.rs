@@ -92,8 +92,16 @@ impl SipDoor {
             }
         };
         let answer = answer(&message, status, source, &self.tag(key), RETRY_AFTER_S);
-        self.with_transactions(|transactions| transactions.answered(key, answer.as_deref()));
+        self.settled(key, status, answer.as_deref());
         answer
+    }
+
+    /// What comes again hears the same; what could not be kept is taken when it comes again.
+    fn settled(&self, key: Key, status: Status, answer: Option<&[u8]>) {
+        self.with_transactions(|transactions| match status {
+            Status::Unavailable => transactions.failed(key),
+            _ => transactions.answered(key, answer),
+        });
     }
 
     async fn take_report(&self, door: Door, bytes: &[u8], message: &Message<'_>, source: SocketAddr) -> Status {
@@ -147,7 +155,7 @@ impl SipDoor {
         let message = Message::read_head(head).ok();
         let message = message.filter(|message| judge(message) != Verdict::Silence);
         let answer = message.and_then(|message| answer(&message, status, source, &self.tag(same), RETRY_AFTER_S));
-        self.with_transactions(|transactions| transactions.answered(same, answer.as_deref()));
+        self.settled(same, status, answer.as_deref());
         answer
     }
 

@@ -272,6 +272,13 @@ async fn without_an_acknowledgement_there_is_no_200() {
             ..Counts::default()
         }
     );
+    door.memory.goes_down(false);
+    let again = door.ask(&publish()).await;
+    assert!(
+        again.starts_with("SIP/2.0 200 OK\r\n"),
+        "what could not be kept is taken when it comes again: {again}"
+    );
+    assert_eq!(door.memory.events().len(), 2);
 }
 
 #[tokio::test]

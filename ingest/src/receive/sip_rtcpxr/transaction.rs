@@ -39,7 +39,7 @@ impl Seen {
 /// The requests of the last 32 seconds.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
-    requests: HashMap<Key, Seen>,
+    requests: HashMap<Key, (EventTime, Seen)>,
     order: VecDeque<(EventTime, Key)>,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn key(message: &Message<'_>, host: &str) -> Key {
     } else {
         ""
     };
-    let body = String::from_utf8_lossy(message.body);
+    let body = letters(message.body);
     let parts = [
         host,
         method,
@@ -67,28 +67,38 @@ pub(super) fn key(message: &Message<'_>, host: &str) -> Key {
 
 /// What cannot be read is the same if all its bytes are.
 pub(super) fn key_of_bytes(bytes: &[u8], host: &str) -> Key {
-    dialtone_schemas::EventId::derive([host, "", &String::from_utf8_lossy(bytes)])
+    dialtone_schemas::EventId::derive([host, "", &letters(bytes)])
         .0
         .to_be_bytes()
+}
+
+/// A letter for each byte: different bytes are different letters, whether they are UTF-8 or not.
+fn letters(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
 impl Transactions {
     /// A request came in.
     pub(super) fn begin(&mut self, key: Key, now: EventTime) -> Seen {
         self.forget(now);
-        if let Some(seen) = self.requests.get(&key) {
+        if let Some((_, seen)) = self.requests.get(&key) {
             return seen.clone();
         }
-        self.requests.insert(key, Seen::AtWork);
+        self.requests.insert(key, (now, Seen::AtWork));
         self.order.push_back((now, key));
         Seen::New
     }
 
     /// It was answered.
     pub(super) fn answered(&mut self, key: Key, answer: Option<&[u8]>) {
-        if let Some(seen) = self.requests.get_mut(&key) {
+        if let Some((_, seen)) = self.requests.get_mut(&key) {
             *seen = Seen::Answered(answer.map(<[u8]>::to_vec));
         }
+    }
+
+    /// It could not be kept: sent again, it is a new request.
+    pub(super) fn failed(&mut self, key: Key) {
+        self.requests.remove(&key);
     }
 
     fn forget(&mut self, now: EventTime) {
@@ -96,7 +106,10 @@ impl Transactions {
             && (now.since(since) > LIFE || self.order.len() >= MAX_KEPT)
         {
             self.order.pop_front();
-            self.requests.remove(&key);
+            // It may have come again since.
+            if self.requests.get(&key).is_some_and(|(begun, _)| *begun == since) {
+                self.requests.remove(&key);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use crate::receive::json::without_mark;
 
 /// How a body is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lines {
+pub(crate) enum Lines {
     /// One value a line.
     Newline,
     /// One object, or an array of them; also one value a line, since many send that as JSON.
@@ -12,7 +12,7 @@ pub(super) enum Lines {
 }
 
 /// The values with their position: the line, or the place in the array, counted from 1. None if there are more than so many.
-pub(super) fn split(body: &[u8], lines: Lines, most: usize) -> Option<Vec<(i64, &[u8])>> {
+pub(crate) fn split(body: &[u8], lines: Lines, most: usize) -> Option<Vec<(i64, &[u8])>> {
     let body = without_mark(body);
     let whole = body.trim_ascii();
     let values = match lines {
@@ -45,7 +45,7 @@ fn is_line_by_line(whole: &[u8]) -> bool {
 }
 
 /// The elements of an array, at most one more than so many; `None` if its brackets do not fit.
-fn elements(array: &[u8], most: usize) -> Option<Vec<(i64, &[u8])>> {
+pub(crate) fn elements(array: &[u8], most: usize) -> Option<Vec<(i64, &[u8])>> {
     let inner = array.strip_prefix(b"[")?.strip_suffix(b"]")?;
     let mut elements = Vec::new();
     let (mut nesting, mut start) = (Nesting::default(), 0);
@@ -140,5 +140,10 @@ mod tests {
         assert_eq!(split("1\n2\n\n3\n4", Lines::Newline, 3), None);
         assert_eq!(split("[1,2,3]", Lines::Json, 3), Some(3));
         assert_eq!(split("[1,2,3,4,5]", Lines::Json, 3), None);
+        assert_eq!(
+            elements(b"[1,2,3,4,5,6,7,8]", 3).map(|found| found.len()),
+            Some(5),
+            "four, and the rest as it is"
+        );
     }
 }

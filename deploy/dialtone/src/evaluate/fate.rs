@@ -1,0 +1,178 @@
+//! What one run says about the design: of each planted cause what became of it, and what was raised besides.
+
+use dialtone_schemas::{EventTime, Incident, State, time};
+use dialtone_simulator::Cause;
+use serde::Serialize;
+
+use super::watched::Watched;
+use crate::judge::Named;
+
+/// A change is blamed from this posterior probability on.
+const BLAMED: f64 = 0.5;
+/// Scopes that cover the same calls to this degree (Jaccard) are one answer.
+const SAME_CALLS: f64 = 0.9;
+
+/// What one run says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fate {
+    /// Which scenario.
+    pub scenario: String,
+    /// Which seed.
+    pub seed: u64,
+    /// Of each planted cause, in their order.
+    pub causes: Vec<CauseFate>,
+    /// Incidents that reached OPEN and name no planted cause at its onset.
+    pub false_incidents: usize,
+    /// Of those, incidents that name a cause which another incident names already.
+    pub duplicates: usize,
+    /// Incidents that reached OPEN.
+    pub incidents: usize,
+    /// Of those, with a change blamed that caused nothing of it.
+    pub innocent_blamed: usize,
+    /// Days that were judged.
+    pub days: f64,
+    /// Cells watched at the end, each on each of its channels.
+    pub cells: usize,
+}
+
+/// What became of one planted cause.
+#[derive(Clone, Debug, Serialize)]
+pub struct CauseFate {
+    /// The scope that broke.
+    pub scope: String,
+    /// Poor call-ends a minute to be expected there, had nothing broken.
+    pub usual_poor_per_minute: f64,
+    /// Was it named: the same calls, its onset within five minutes?
+    pub named: bool,
+    /// Is it the scope, or one of the alternatives shown, of some incident of its time?
+    pub rank: Option<usize>,
+    /// Minutes from the onset to OPEN; null where it was missed.
+    pub delay_min: Option<f64>,
+    /// Minutes that the middle of the named onset lies behind the truth; null where it was missed.
+    pub onset_off_min: Option<f64>,
+    /// Minutes from OPEN to the first complaint; null without both. Missed counts as minus infinity, no complaint as plus.
+    pub lead_first_min: Option<f64>,
+    /// Likewise to the third.
+    pub lead_third_min: Option<f64>,
+    /// Was there such a complaint?
+    pub complained: [bool; 2],
+    /// Is the owner right? Null where it was missed.
+    pub owner_right: Option<bool>,
+    /// Was the guilty change named first? Null where no change was guilty, or the cause was missed.
+    pub guilty_first: Option<bool>,
+}
+
+impl CauseFate {
+    /// The delay with missed as infinite.
+    pub fn delay(&self) -> f64 {
+        self.delay_min.unwrap_or(f64::INFINITY)
+    }
+
+    /// The lead before the first (0) or third (1) complaint, missed as minus infinity and uncomplained as infinite.
+    pub fn lead(&self, which: usize) -> f64 {
+        let lead = [self.lead_first_min, self.lead_third_min][which];
+        match (self.delay_min, lead) {
+            (None, _) => f64::NEG_INFINITY,
+            (Some(_), Some(lead)) => lead,
+            (Some(_), None) => f64::INFINITY,
+        }
+    }
+}
+
+impl Fate {
+    /// Of one run.
+    pub fn of(run: &Watched) -> Self {
+        let judgement = run.judgement();
+        let incidents: Vec<&Incident> = run.incidents.iter().filter(|i| i.state >= State::Open).collect();
+        let guilty = |incident: &Incident| {
+            let of_this = judgement.causes.iter().filter(|named| {
+                run.calls.jaccard(&incident.scope, &named.cause.scope) > 0.0 || named.incident == Some(incident)
+            });
+            of_this
+                .filter_map(|named| named.cause.change_id.clone())
+                .collect::<Vec<_>>()
+        };
+        let blames_an_innocent = |incident: &&&Incident| {
+            let blamed = incident
+                .suspected_changes
+                .first()
+                .filter(|change| change.score >= BLAMED);
+            blamed.is_some_and(|blamed| !guilty(incident).contains(&blamed.change_id))
+        };
+        let is_duplicate = |incident: &&&Incident| {
+            let named = judgement.causes.iter().filter(|named| named.incident.is_some());
+            named
+                .into_iter()
+                .any(|named| names_scope(run, incident, named.cause, 0))
+        };
+        Self {
+            scenario: run.scenario.clone(),
+            seed: run.seed,
+            causes: (0..)
+                .zip(&judgement.causes)
+                .map(|(i, named)| of_cause(run, i, named, &incidents))
+                .collect(),
+            false_incidents: judgement.others.len(),
+            duplicates: judgement.others.iter().filter(is_duplicate).count(),
+            incidents: incidents.len(),
+            innocent_blamed: incidents.iter().filter(blames_an_innocent).count(),
+            days: minutes(run.truth.end, run.truth.warm_up_until) / 1440.0,
+            cells: run.cells,
+        }
+    }
+}
+
+fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incident]) -> CauseFate {
+    let (cause, found) = (named.cause, named.incident);
+    let opened = found.and_then(|incident| incident.opened);
+    let complaints = [0, 2].map(|n| run.complaints[number].get(n).copied());
+    let lead = |which: usize| Some(minutes(complaints[which]?, opened?));
+    let ranks = incidents.iter().filter(|incident| {
+        let is_before = incident.opened.is_some_and(|opened| opened < cause.onset);
+        !is_before
+    });
+    let rank = ranks
+        .filter_map(|incident| (0..5).find(|rank| names_scope(run, incident, cause, *rank)))
+        .min();
+    CauseFate {
+        scope: cause.scope.to_string(),
+        usual_poor_per_minute: run.usual[number],
+        named: found.is_some(),
+        rank: rank.map(|rank| rank + 1),
+        delay_min: opened.map(|opened| minutes(opened, cause.onset)),
+        onset_off_min: found.map(|incident| {
+            let (from, to) = (incident.onset.from, incident.onset.to);
+            minutes(from.plus(to.since(from) / 2), cause.onset)
+        }),
+        lead_first_min: lead(0),
+        lead_third_min: lead(1),
+        complained: complaints.map(|complaint| complaint.is_some()),
+        owner_right: found.map(|incident| incident.owner == cause.owner),
+        guilty_first: found.zip(cause.change_id.as_ref()).map(|(incident, guilty)| {
+            incident
+                .suspected_changes
+                .first()
+                .is_some_and(|first| first.change_id == *guilty)
+        }),
+    }
+}
+
+/// Is the cause's scope the one in this place: the incident's own or an alias of it (0), or an alternative?
+fn names_scope(run: &Watched, incident: &Incident, cause: &Cause, place: usize) -> bool {
+    if let Some(device) = &cause.device_id {
+        return place == 0 && incident.device_id.as_ref() == Some(device);
+    }
+    let same = |scope| run.calls.jaccard(scope, &cause.scope) >= SAME_CALLS;
+    match place.checked_sub(1) {
+        None => incident.device_id.is_none() && std::iter::once(&incident.scope).chain(&incident.aliases).any(same),
+        Some(place) => incident
+            .alternatives
+            .get(place)
+            .is_some_and(|alternative| same(&alternative.scope)),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "minutes of days")]
+fn minutes(later: EventTime, earlier: EventTime) -> f64 {
+    later.since(earlier) as f64 / time::MINUTE as f64
+}

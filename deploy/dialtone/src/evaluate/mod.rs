@@ -1,0 +1,175 @@
+//! `dialtone evaluate`: simulate, watch, compare with the truth, over scenarios and seeds.
+
+mod fate;
+mod interval;
+mod totals;
+mod watched;
+
+use std::{collections::VecDeque, path::Path, sync::Mutex, thread};
+
+use anyhow::{Context, Result, bail};
+use dialtone_simulator::{Scenario, scenario};
+
+use crate::{cli, config::Config, say};
+pub use fate::{CauseFate, Fate};
+pub use totals::Totals;
+pub use watched::Watched;
+
+/// A scenario with its name.
+pub type Named = (String, Scenario);
+
+/// Does what the command line says.
+pub fn run(args: &cli::Evaluate, config: &Config) -> Result<()> {
+    let scenarios = match &args.scenarios {
+        Some(dir) => of_folder(dir)?,
+        None => built_in()?,
+    };
+    let (first, end) = args.seeds;
+    let runs: Vec<(&Named, u64)> = scenarios
+        .iter()
+        .flat_map(|named| (first..end).map(move |seed| (named, seed)))
+        .collect();
+    let fates = over_all(config, &runs, args.threads, |done, fate| {
+        say::progress(format!(
+            "{done} of {} runs, last {} {}",
+            runs.len(),
+            fate.scenario,
+            fate.seed
+        ));
+    })?;
+    say::progress_done();
+    for fate in &fates {
+        say::line(if args.json {
+            serde_json::to_string(fate)?
+        } else {
+            row(fate)
+        });
+    }
+    let totals = Totals::of(&fates);
+    say::line(if args.json {
+        serde_json::to_string(&totals)?
+    } else {
+        table(&totals)?
+    });
+    Ok(())
+}
+
+/// The scenarios that come with dialtone.
+pub fn built_in() -> Result<Vec<Named>> {
+    let read = |(name, text): &(&str, &str)| Ok(((*name).to_owned(), Scenario::from_toml(text)?));
+    scenario::built_in().iter().map(read).collect()
+}
+
+/// Every scenario of a folder, by name.
+fn of_folder(dir: &Path) -> Result<Vec<Named>> {
+    let mut scenarios = Vec::new();
+    for entry in std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let read = Scenario::from_toml(&text).with_context(|| format!("{}", path.display()))?;
+            scenarios.push((
+                path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+                read,
+            ));
+        }
+    }
+    if scenarios.is_empty() {
+        bail!("{} holds no scenario (*.toml)", dir.display());
+    }
+    scenarios.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(scenarios)
+}
+
+/// Watches over all of these runs, so many at a time: each needs one processor and some hundred megabytes. In their order.
+pub fn over_all(
+    config: &Config,
+    runs: &[(&Named, u64)],
+    threads: usize,
+    done: impl Fn(usize, &Fate) + Sync,
+) -> Result<Vec<Fate>> {
+    each(config, runs, threads, |watched| Fate::of(&watched), done)
+}
+
+/// The same, with something of one's own made of each run.
+pub fn each<T: Send>(
+    config: &Config,
+    runs: &[(&Named, u64)],
+    threads: usize,
+    of: impl Fn(Watched) -> T + Sync,
+    done: impl Fn(usize, &T) + Sync,
+) -> Result<Vec<T>> {
+    let waiting: Mutex<VecDeque<_>> = Mutex::new(runs.iter().copied().enumerate().collect());
+    let finished = std::sync::atomic::AtomicUsize::new(0);
+    let take = || waiting.lock().map_or(None, |mut runs| runs.pop_front());
+    let work = || {
+        let one = |(i, ((name, scenario), seed)): (usize, (&Named, u64))| {
+            let watched = Watched::over(config, scenario, name, seed).with_context(|| format!("{name}, seed {seed}"));
+            let of_run = of(watched?);
+            done(finished.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, &of_run);
+            Ok((i, of_run))
+        };
+        std::iter::from_fn(take).map(one).collect::<Result<Vec<_>>>()
+    };
+    let mut outcomes = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let mut outcomes = Vec::new();
+        for worker in workers {
+            let done = worker
+                .join()
+                .map_err(|_panicked| anyhow::anyhow!("a run has panicked"))?;
+            outcomes.extend(done?);
+        }
+        Ok::<_, anyhow::Error>(outcomes)
+    })?;
+    outcomes.sort_by_key(|(i, _)| *i);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+fn row(fate: &Fate) -> String {
+    let named = fate.causes.iter().filter(|cause| cause.named).count();
+    let missed = fate.causes.iter().filter(|cause| !cause.named);
+    let missed: Vec<String> = missed.map(|cause| format!("missed {}", cause.scope)).collect();
+    let delays: Vec<String> = fate
+        .causes
+        .iter()
+        .filter_map(|cause| Some(format!("{:.0}", cause.delay_min?)))
+        .collect();
+    format!(
+        "{:18} {:5}  {named}/{} named  {} false  after {} min  {}",
+        fate.scenario,
+        fate.seed,
+        fate.causes.len(),
+        fate.false_incidents,
+        if delays.is_empty() {
+            "-".to_owned()
+        } else {
+            delays.join(", ")
+        },
+        missed.join("; ")
+    )
+}
+
+/// Every figure on a line, with its interval.
+fn table(totals: &Totals) -> Result<String> {
+    let serde_json::Value::Object(figures) = serde_json::to_value(totals)? else {
+        bail!("the totals are no object")
+    };
+    let shown = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+    let lines = figures
+        .iter()
+        .filter(|(name, _)| *name != "intervals")
+        .map(|(name, value)| {
+            let interval = totals.intervals.get(name.as_str());
+            let interval = interval.map_or(String::new(), |(low, high)| {
+                format!("  ({} to {})", shown(*low), shown(*high))
+            });
+            let value = match value.as_f64() {
+                Some(number) if value.is_f64() => format!("{number:.3}"),
+                _ if value.is_null() => "-".to_owned(),
+                _ => value.to_string(),
+            };
+            format!("{name:28} {value}{interval}")
+        });
+    Ok(lines.collect::<Vec<_>>().join("\n"))
+}

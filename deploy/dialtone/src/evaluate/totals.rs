@@ -1,0 +1,353 @@
+//! What all runs sum up to, each figure with its 95 % interval.
+
+use std::collections::BTreeMap;
+
+use dialtone_processor::WATCHED_CHANNELS;
+use serde::Serialize;
+
+use super::{
+    fate::{CauseFate, Fate},
+    interval::{self, Interval, real},
+};
+
+/// Classes of size: poor call-ends a minute to be expected of the planted scope.
+const SIZES: [(&str, f64, f64); 4] = [
+    ("below_0.3", 0.0, 0.3),
+    ("0.3_to_0.6", 0.3, 0.6),
+    ("0.6_to_1", 0.6, 1.0),
+    ("above_1", 1.0, f64::INFINITY),
+];
+
+/// The totals. Minutes that are infinite (more than half of the causes missed) are null; so is what nothing was there to
+/// measure.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Totals {
+    /// Runs.
+    pub runs: usize,
+    /// Right incidents of all.
+    pub precision: f64,
+    /// Named causes of all.
+    pub recall: f64,
+    /// Their harmonic mean.
+    pub f1: f64,
+    /// The same, of runs with so many causes.
+    pub f1_by_causes: BTreeMap<String, f64>,
+    /// Causes that are the scope of an incident.
+    pub top1: f64,
+    /// Or one of its first two alternatives.
+    pub top3: f64,
+    /// Runs with every cause named and nothing else raised.
+    pub exact: f64,
+    /// From onset to OPEN, missed as infinite.
+    pub delay_median_min: Option<f64>,
+    /// Nine of ten took no longer.
+    pub delay_p90_min: Option<f64>,
+    /// The median by size.
+    pub delay_by_size: BTreeMap<String, Option<f64>>,
+    /// Causes not named.
+    pub missed: usize,
+    /// From OPEN to the first complaint, missed as minus infinity.
+    pub lead_first_median_min: Option<f64>,
+    /// To the third.
+    pub lead_third_median_min: Option<f64>,
+    /// Causes named before the first complaint.
+    pub found_before_first_share: f64,
+    /// Before the third.
+    pub found_before_third_share: f64,
+    /// Further incidents of a cause that is named, for each that is.
+    pub duplicates_per_incident: f64,
+    /// Incidents a day where nothing is broken.
+    pub false_per_null_day: Option<f64>,
+    /// Such days.
+    pub null_days: f64,
+    /// Most cells watched, each on each of its channels.
+    pub cells: usize,
+    /// Channels of a cell.
+    pub channels: usize,
+    /// Incidents that blame a change which has caused nothing of it.
+    pub innocent_blamed_share: f64,
+    /// Causes of a change whose change is suspected first.
+    pub guilty_change_named_share: Option<f64>,
+    /// Right causes with the right owner.
+    pub owner_right_share: Option<f64>,
+    /// Answers withheld for want of data: none is withheld yet.
+    pub abstained_share: Option<f64>,
+    /// Early warnings that came true: none is given yet.
+    pub warning_calibration: Option<f64>,
+    /// 95 % intervals of the figures above, by name; of `false_per_null_day` one-sided bounds.
+    pub intervals: BTreeMap<&'static str, (Option<f64>, Option<f64>)>,
+}
+
+impl Totals {
+    /// Of all runs.
+    pub fn of(runs: &[Fate]) -> Self {
+        let all: Vec<&Fate> = runs.iter().collect();
+        let causes: Vec<&CauseFate> = runs.iter().flat_map(|run| &run.causes).collect();
+        let mut totals = Self {
+            runs: runs.len(),
+            f1_by_causes: f1_by_causes(runs),
+            missed: causes.iter().filter(|cause| !cause.named).count(),
+            cells: runs.iter().map(|run| run.cells).max().unwrap_or(0),
+            channels: WATCHED_CHANNELS,
+            ..Self::default()
+        };
+        totals.precision = totals.put("precision", precision(&all), interval::jackknife(runs, precision));
+        totals.recall = totals.put("recall", recall(&all), interval::jackknife(runs, recall));
+        totals.f1 = totals.put("f1", f1(&all), interval::jackknife(runs, f1));
+        totals.named(runs, &causes);
+        totals.times(&causes);
+        totals.alarms(runs);
+        totals.hands_over(runs, &causes);
+        totals
+    }
+
+    /// Which scopes.
+    fn named(&mut self, runs: &[Fate], causes: &[&CauseFate]) {
+        let within = |k: usize| {
+            causes
+                .iter()
+                .filter(|cause| cause.rank.is_some_and(|rank| rank <= k))
+                .count()
+        };
+        self.top1 = self.share("top1", within(1), causes.len());
+        self.top3 = self.share("top3", within(3), causes.len());
+        let exact = runs
+            .iter()
+            .filter(|run| run.false_incidents == 0 && run.causes.iter().all(|cause| cause.named));
+        self.exact = self.share("exact", exact.count(), runs.len());
+    }
+
+    /// How soon.
+    fn times(&mut self, causes: &[&CauseFate]) {
+        let delays = sorted(causes.iter().map(|cause| cause.delay()));
+        self.delay_median_min = self.quantile("delay_median_min", &delays, 0.5);
+        self.delay_p90_min = self.quantile("delay_p90_min", &delays, 0.9);
+        for (name, from, to) in SIZES {
+            let of_size = causes
+                .iter()
+                .filter(|cause| (from..to).contains(&cause.usual_poor_per_minute));
+            let delays = sorted(of_size.map(|cause| cause.delay()));
+            if !delays.is_empty() {
+                self.delay_by_size
+                    .insert(name.to_owned(), finite(quantile(&delays, 0.5)));
+            }
+        }
+        let leads = |which: usize| sorted(causes.iter().map(|cause| cause.lead(which)));
+        self.lead_first_median_min = self.quantile("lead_first_median_min", &leads(0), 0.5);
+        self.lead_third_median_min = self.quantile("lead_third_median_min", &leads(1), 0.5);
+        let before = |which: usize| causes.iter().filter(|cause| cause.lead(which) > 0.0).count();
+        self.found_before_first_share = self.share("found_before_first_share", before(0), causes.len());
+        self.found_before_third_share = self.share("found_before_third_share", before(1), causes.len());
+    }
+
+    /// What should not have been raised.
+    fn alarms(&mut self, runs: &[Fate]) {
+        let duplicates = |runs: &[&Fate]| {
+            let named = runs
+                .iter()
+                .flat_map(|run| &run.causes)
+                .filter(|cause| cause.named)
+                .count();
+            real(runs.iter().map(|run| run.duplicates).sum()) / real(named.max(1))
+        };
+        let all: Vec<&Fate> = runs.iter().collect();
+        self.duplicates_per_incident = self.put(
+            "duplicates_per_incident",
+            duplicates(&all),
+            interval::jackknife(runs, duplicates),
+        );
+        let quiet: Vec<&Fate> = runs.iter().filter(|run| run.causes.is_empty()).collect();
+        self.null_days = quiet.iter().map(|run| run.days).sum();
+        if self.null_days > 0.0 {
+            let raised = quiet.iter().map(|run| run.false_incidents).sum();
+            let rate = real(raised) / self.null_days;
+            self.false_per_null_day =
+                Some(self.put("false_per_null_day", rate, interval::rate(raised, self.null_days)));
+        }
+    }
+
+    /// Changes and owners.
+    fn hands_over(&mut self, runs: &[Fate], causes: &[&CauseFate]) {
+        let incidents = runs.iter().map(|run| run.incidents).sum();
+        let blamed = runs.iter().map(|run| run.innocent_blamed).sum();
+        self.innocent_blamed_share = self.share("innocent_blamed_share", blamed, incidents);
+        let answers = |of: fn(&CauseFate) -> Option<bool>| {
+            let answers: Vec<bool> = causes.iter().filter_map(|cause| of(cause)).collect();
+            (answers.iter().filter(|is_so| **is_so).count(), answers.len())
+        };
+        for (name, (right, n)) in [
+            ("guilty_change_named_share", answers(|cause| cause.guilty_first)),
+            ("owner_right_share", answers(|cause| cause.owner_right)),
+        ] {
+            let share = (n > 0).then(|| self.share(name, right, n));
+            match name {
+                "owner_right_share" => self.owner_right_share = share,
+                _ => self.guilty_change_named_share = share,
+            }
+        }
+    }
+
+    fn put(&mut self, name: &'static str, value: f64, (low, high): Interval) -> f64 {
+        self.intervals.insert(name, (finite(low), finite(high)));
+        value
+    }
+
+    fn share(&mut self, name: &'static str, k: usize, n: usize) -> f64 {
+        self.put(name, real(k) / real(n.max(1)), interval::share(k, n))
+    }
+
+    fn quantile(&mut self, name: &'static str, sorted: &[f64], q: f64) -> Option<f64> {
+        let value = self.put(name, quantile(sorted, q), interval::quantile(sorted, q));
+        finite(value)
+    }
+}
+
+fn f1_by_causes(runs: &[Fate]) -> BTreeMap<String, f64> {
+    let counts = [1, 2, 3].into_iter().filter_map(|n| {
+        let of_n: Vec<&Fate> = runs.iter().filter(|run| run.causes.len() == n).collect();
+        (!of_n.is_empty()).then(|| (n.to_string(), f1(&of_n)))
+    });
+    counts.collect()
+}
+
+/// Right, raised, planted.
+fn sums(runs: &[&Fate]) -> (f64, f64, f64) {
+    let named = runs
+        .iter()
+        .flat_map(|run| &run.causes)
+        .filter(|cause| cause.named)
+        .count();
+    let raised = named + runs.iter().map(|run| run.false_incidents).sum::<usize>();
+    let planted = runs.iter().map(|run| run.causes.len()).sum();
+    (real(named), real(raised), real(planted))
+}
+
+fn precision(runs: &[&Fate]) -> f64 {
+    let (right, raised, _) = sums(runs);
+    if raised > 0.0 { right / raised } else { 1.0 }
+}
+
+fn recall(runs: &[&Fate]) -> f64 {
+    let (right, _, planted) = sums(runs);
+    if planted > 0.0 { right / planted } else { 1.0 }
+}
+
+fn f1(runs: &[&Fate]) -> f64 {
+    let (right, raised, planted) = sums(runs);
+    if raised + planted > 0.0 {
+        2.0 * right / (raised + planted)
+    } else {
+        1.0
+    }
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The lower of two in the middle; not a number of nothing.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index, rounded up"
+    )]
+    let rank = (real(sorted.len()) * q).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "exact arithmetic on small numbers")]
+mod tests {
+    use super::*;
+
+    fn cause(delay_min: Option<f64>, lead: Option<f64>, size: f64) -> CauseFate {
+        CauseFate {
+            scope: "site=bern".into(),
+            usual_poor_per_minute: size,
+            named: delay_min.is_some(),
+            rank: delay_min.map(|_| 1),
+            delay_min,
+            onset_off_min: delay_min.map(|_| 0.0),
+            lead_first_min: lead,
+            lead_third_min: None,
+            complained: [lead.is_some(), false],
+            owner_right: delay_min.map(|_| true),
+            guilty_first: None,
+        }
+    }
+
+    fn run(causes: Vec<CauseFate>, false_incidents: usize) -> Fate {
+        Fate {
+            scenario: "x".into(),
+            seed: 1,
+            incidents: causes.iter().filter(|cause| cause.named).count() + false_incidents,
+            causes,
+            false_incidents,
+            duplicates: 0,
+            innocent_blamed: 0,
+            days: 2.0,
+            cells: 7,
+        }
+    }
+
+    /// Two of three causes named, two false incidents: precision 2/4, recall 2/3, F1 4/7. Delays 10, 20 and missed.
+    #[test]
+    fn totals_can_be_checked_by_hand() {
+        let runs = [
+            run(vec![cause(Some(10.0), Some(5.0), 0.4), cause(None, Some(1.0), 2.0)], 1),
+            run(vec![cause(Some(20.0), Some(-5.0), 0.5)], 0),
+            run(Vec::new(), 1),
+        ];
+        let totals = Totals::of(&runs);
+        assert_eq!(
+            (totals.precision, totals.recall, totals.f1),
+            (0.5, 2.0 / 3.0, 4.0 / 7.0)
+        );
+        assert_eq!(
+            (totals.missed, totals.delay_median_min, totals.delay_p90_min),
+            (1, Some(20.0), None)
+        );
+        assert_eq!(
+            totals.delay_by_size["0.3_to_0.6"],
+            Some(10.0),
+            "the lower of two in the middle"
+        );
+        assert_eq!(totals.delay_by_size["above_1"], None, "missed is infinite");
+        assert_eq!(totals.found_before_first_share, 1.0 / 3.0);
+        assert_eq!(
+            totals.found_before_third_share,
+            2.0 / 3.0,
+            "nobody has complained three times"
+        );
+        assert_eq!((totals.null_days, totals.false_per_null_day), (2.0, Some(0.5)));
+        assert_eq!(totals.f1_by_causes["1"], 1.0);
+        assert_eq!((totals.exact, totals.owner_right_share), (1.0 / 3.0, Some(1.0)));
+    }
+
+    #[test]
+    fn every_figure_has_its_interval_and_lies_in_it() {
+        let runs: Vec<Fate> = (1..=12)
+            .map(|n: u8| run(vec![cause(Some(f64::from(n)), Some(3.0), 0.4)], usize::from(n % 2)))
+            .collect();
+        let totals = Totals::of(&runs);
+        for (name, value) in [
+            ("precision", totals.precision),
+            ("f1", totals.f1),
+            ("delay_median_min", totals.delay_median_min.unwrap_or(f64::NAN)),
+            ("exact", totals.exact),
+        ] {
+            let (low, high) = totals.intervals[name];
+            assert!(
+                low.is_none_or(|low| low <= value) && high.is_none_or(|high| high >= value),
+                "{name}"
+            );
+        }
+    }
+}
