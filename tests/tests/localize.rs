@@ -100,7 +100,7 @@ fn what_is_wrong_with_a_table_is_said_with_its_line() {
             "expected the columns min, value and cnt (rates) or real and predict (volumes)",
         ),
         ("real,predict\n1,2\n", "expected 1 to 16 attributes"),
-        ("a,real,predict\nx,1\n", "t.csv:2"),
+        ("a,real,predict\nx,1\n", "line: 2"),
         ("a,min,value,cnt\n", "the table is empty"),
         ("a,real,predict\nx,0,0\n", "the table is empty"),
         ("a,a,real,predict\nx,y,1,2\n", "two columns are named \"a\""),

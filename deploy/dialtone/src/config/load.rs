@@ -270,7 +270,12 @@ mod tests {
     #[test]
     fn a_secret_of_digits_is_taken_and_none_is_shown() {
         let of = |(key, value): (&str, &str)| (format!("DIALTONE__KAFKA__REGISTRY__{key}"), value.to_owned());
-        let environment = [("URL", "http://127.0.0.1:8081"), ("PASSWORD", "12345")].map(of);
+        let environment = [
+            ("URL", "http://127.0.0.1:8081"),
+            ("USERNAME", "a"),
+            ("PASSWORD", "12345"),
+        ]
+        .map(of);
         let config = load(None, environment.into_iter()).unwrap_or_else(|error| panic!("{error}"));
         let password = config.kafka.registry.and_then(|registry| registry.password);
         assert_eq!(password.as_deref(), Some("12345"));
