@@ -4,8 +4,9 @@ use rustc_hash::FxHashMap;
 
 use crate::table::{Codes, Condition};
 
-/// Keys of at most so many bits are places in an array: a quarter of a million cells.
-const DENSE_BITS: u32 = 18;
+/// Keys of few bits are places in an array: of four thousand cells at least, a quarter of a million at most, and else about four
+/// times as many as there are rows. A larger one would cost more to touch than a map.
+const DENSE_BITS: std::ops::RangeInclusive<u32> = 12..=18;
 
 /// All sets of one to `depth` attributes, smaller ones first.
 pub(crate) fn sets(attributes: usize, depth: usize) -> Vec<Vec<usize>> {
@@ -102,7 +103,8 @@ impl<C: Cell> Cells<C> {
         mut add: impl FnMut(&mut C, usize),
     ) {
         self.clear();
-        let is_dense = packing.total_bits() <= DENSE_BITS;
+        let bits_of_rows = (4 * codes.len()).next_power_of_two().trailing_zeros();
+        let is_dense = packing.total_bits() <= bits_of_rows.clamp(*DENSE_BITS.start(), *DENSE_BITS.end());
         if is_dense && self.dense.len() < 1 << packing.total_bits() {
             self.dense.resize(1 << packing.total_bits(), C::default());
         }
