@@ -25,6 +25,11 @@ impl Calls {
         }
     }
 
+    /// Do both scopes cover the same calls?
+    pub fn are_the_same(&self, a: &Scope, b: &Scope) -> bool {
+        self.jaccard(a, b) >= SAME_CALLS
+    }
+
     /// Share of the calls of either scope that both cover.
     pub fn jaccard(&self, a: &Scope, b: &Scope) -> f64 {
         let (mut both, mut either) = (0u64, 0u64);
@@ -83,21 +88,22 @@ impl<'a> Judgement<'a> {
 
 /// Same calls, near enough in time?
 fn names(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
-    let same_scope = match &cause.device_id {
-        Some(device) => incident.device_id.as_ref() == Some(device),
-        None => {
-            let scopes = || std::iter::once(&incident.scope).chain(&incident.aliases);
-            incident.device_id.is_none() && scopes().any(|scope| calls.jaccard(scope, &cause.scope) >= SAME_CALLS)
-        }
-    };
-    same_scope && distance(cause.onset, incident) <= ONSET_TOLERANCE
+    has_scope_of(incident, cause, calls) && off(incident, cause.onset).abs() <= ONSET_TOLERANCE
 }
 
-/// How far the onset is from the middle of what the incident says.
-fn distance(onset: EventTime, incident: &Incident) -> i64 {
-    let middle = incident
-        .onset
-        .from
-        .plus(incident.onset.to.since(incident.onset.from) / 2);
-    onset.since(middle).abs()
+/// Is the incident's scope, or an alias of it, the cause's? Of one device, is it that device?
+pub fn has_scope_of(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
+    match &cause.device_id {
+        Some(device) => incident.device_id.as_ref() == Some(device),
+        None => {
+            let mut scopes = std::iter::once(&incident.scope).chain(&incident.aliases);
+            incident.device_id.is_none() && scopes.any(|scope| calls.are_the_same(scope, &cause.scope))
+        }
+    }
+}
+
+/// How far the middle of the onset that the incident says lies behind the true one, in microseconds.
+pub fn off(incident: &Incident, onset: EventTime) -> i64 {
+    let (from, to) = (incident.onset.from, incident.onset.to);
+    from.plus(to.since(from) / 2).since(onset)
 }

@@ -117,29 +117,20 @@ pub(super) fn read(name: &str, text: &str, settings: &mut Vec<Setting>, problems
         let (line, column) = line_and_column(text, span);
         format!("{name}:{line}:{column}")
     };
+    let mut no_toml = |what: &str, span| {
+        problems.push(Problem {
+            place: place(span),
+            key: String::new(),
+            what: what.to_owned(),
+        });
+    };
     let document: Document<&str> = match Document::parse(text) {
         Ok(document) => document,
-        Err(error) => {
-            let what = error.message().to_owned();
-            problems.push(Problem {
-                place: place(error.span()),
-                key: String::new(),
-                what,
-            });
-            return;
-        }
+        Err(error) => return no_toml(error.message(), error.span()),
     };
     let values: Table = match toml::from_str(text) {
         Ok(values) => values,
-        Err(error) => {
-            let what = error.message().to_owned();
-            problems.push(Problem {
-                place: place(error.span()),
-                key: String::new(),
-                what,
-            });
-            return;
-        }
+        Err(error) => return no_toml(error.message(), error.span()),
     };
     let mut walk = vec![(Vec::new(), document.as_item())];
     while let Some((path, item)) = walk.pop() {

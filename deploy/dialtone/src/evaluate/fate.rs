@@ -5,12 +5,10 @@ use dialtone_simulator::Cause;
 use serde::Serialize;
 
 use super::watched::Watched;
-use crate::judge::Named;
+use crate::judge::{Named, has_scope_of, off};
 
 /// A change is blamed from this posterior probability on.
 const BLAMED: f64 = 0.5;
-/// Scopes that cover the same calls to this degree (Jaccard) are one answer.
-const SAME_CALLS: f64 = 0.9;
 
 /// What one run says.
 #[derive(Clone, Debug, Serialize)]
@@ -103,7 +101,7 @@ impl Fate {
             let named = judgement.causes.iter().filter(|named| named.incident.is_some());
             named
                 .into_iter()
-                .any(|named| names_scope(run, incident, named.cause, 0))
+                .any(|named| has_scope_of(incident, named.cause, &run.calls))
         };
         Self {
             scenario: run.scenario.clone(),
@@ -140,10 +138,7 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
         named: found.is_some(),
         rank: rank.map(|rank| rank + 1),
         delay_min: opened.map(|opened| minutes(opened, cause.onset)),
-        onset_off_min: found.map(|incident| {
-            let (from, to) = (incident.onset.from, incident.onset.to);
-            minutes(from.plus(to.since(from) / 2), cause.onset)
-        }),
+        onset_off_min: found.map(|incident| in_minutes(off(incident, cause.onset))),
         lead_first_min: lead(0),
         lead_third_min: lead(1),
         complained: complaints.map(|complaint| complaint.is_some()),
@@ -159,20 +154,18 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
 
 /// Is the cause's scope the one in this place: the incident's own or an alias of it (0), or an alternative?
 fn names_scope(run: &Watched, incident: &Incident, cause: &Cause, place: usize) -> bool {
-    if let Some(device) = &cause.device_id {
-        return place == 0 && incident.device_id.as_ref() == Some(device);
-    }
-    let same = |scope| run.calls.jaccard(scope, &cause.scope) >= SAME_CALLS;
-    match place.checked_sub(1) {
-        None => incident.device_id.is_none() && std::iter::once(&incident.scope).chain(&incident.aliases).any(same),
-        Some(place) => incident
-            .alternatives
-            .get(place)
-            .is_some_and(|alternative| same(&alternative.scope)),
-    }
+    let Some(place) = place.checked_sub(1) else {
+        return has_scope_of(incident, cause, &run.calls);
+    };
+    let alternative = incident.alternatives.get(place).filter(|_| cause.device_id.is_none());
+    alternative.is_some_and(|alternative| run.calls.are_the_same(&alternative.scope, &cause.scope))
 }
 
-#[allow(clippy::cast_precision_loss, reason = "minutes of days")]
 fn minutes(later: EventTime, earlier: EventTime) -> f64 {
-    later.since(earlier) as f64 / time::MINUTE as f64
+    in_minutes(later.since(earlier))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "microseconds of days")]
+fn in_minutes(micros: i64) -> f64 {
+    micros as f64 / time::MINUTE as f64
 }

@@ -10,7 +10,7 @@ use std::{collections::VecDeque, path::Path, sync::Mutex, thread};
 use anyhow::{Context, Result, bail};
 use dialtone_simulator::{Scenario, scenario};
 
-use crate::{cli, config::Config, say};
+use crate::{cli, config::Config, say, simulate};
 pub use fate::{CauseFate, Fate};
 pub use totals::Totals;
 pub use watched::Watched;
@@ -29,14 +29,15 @@ pub fn run(args: &cli::Evaluate, config: &Config) -> Result<()> {
         .iter()
         .flat_map(|named| (first..end).map(move |seed| (named, seed)))
         .collect();
-    let fates = over_all(config, &runs, args.threads, |done, fate| {
+    let told = |done, fate: &Fate| {
         say::progress(format!(
             "{done} of {} runs, last {} {}",
             runs.len(),
             fate.scenario,
             fate.seed
         ));
-    })?;
+    };
+    let fates = each(config, &runs, args.threads, |watched| Fate::of(&watched), told)?;
     say::progress_done();
     for fate in &fates {
         say::line(if args.json {
@@ -56,7 +57,7 @@ pub fn run(args: &cli::Evaluate, config: &Config) -> Result<()> {
 
 /// The scenarios that come with dialtone.
 pub fn built_in() -> Result<Vec<Named>> {
-    let read = |(name, text): &(&str, &str)| Ok(((*name).to_owned(), Scenario::from_toml(text)?));
+    let read = |(name, _): &(&str, &str)| Ok(((*name).to_owned(), simulate::load(name)?));
     scenario::built_in().iter().map(read).collect()
 }
 
@@ -66,8 +67,7 @@ fn of_folder(dir: &Path) -> Result<Vec<Named>> {
     for entry in std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let read = Scenario::from_toml(&text).with_context(|| format!("{}", path.display()))?;
+            let read = simulate::load(&path.display().to_string())?;
             scenarios.push((
                 path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
                 read,
@@ -81,17 +81,8 @@ fn of_folder(dir: &Path) -> Result<Vec<Named>> {
     Ok(scenarios)
 }
 
-/// Watches over all of these runs, so many at a time: each needs one processor and some hundred megabytes. In their order.
-pub fn over_all(
-    config: &Config,
-    runs: &[(&Named, u64)],
-    threads: usize,
-    done: impl Fn(usize, &Fate) + Sync,
-) -> Result<Vec<Fate>> {
-    each(config, runs, threads, |watched| Fate::of(&watched), done)
-}
-
-/// The same, with something of one's own made of each run.
+/// Watches over all of these runs, so many at a time: each needs one processor and some hundred megabytes. What is made of each,
+/// in their order.
 pub fn each<T: Send>(
     config: &Config,
     runs: &[(&Named, u64)],
