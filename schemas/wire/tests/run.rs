@@ -11,7 +11,7 @@ use dialtone_wire::{
     OutRecord, Payload,
     consume::ConsumeError,
     fold::{
-        driver::{DriveError, Limits},
+        driver::DriveError,
         live::Patience,
         store::{Fault, MemoryStore},
     },
@@ -20,20 +20,7 @@ use dialtone_wire::{
 use support::{Cluster, Numbering, control, eventually, numbered, out, publish, shared_store, text};
 
 fn stage(cluster: &Cluster) -> Stage<Numbering> {
-    let group = format!("{}-numbering", cluster.kafka.topic_prefix);
-    let mut stage = Stage::new(
-        "numbering",
-        &group,
-        Reads::Shared(Topic::Events),
-        Box::new(Numbering::new),
-    );
-    stage.limits = Limits {
-        every: Duration::from_millis(20),
-        at_rest: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    stage.live = false;
-    stage
+    support::numbering(&cluster.kafka)
 }
 
 async fn surroundings(cluster: &Cluster) -> Surroundings {

@@ -14,8 +14,8 @@ use dialtone_broker::{Broker, BrokerConfig};
 use dialtone_schemas::topic::Topic;
 use dialtone_wire::{
     KafkaConfig, KafkaPublisher, Publish, PublishError,
-    fold::{driver::Limits, store::FolderStore},
-    run::{Reads, Stage, Surroundings, start},
+    fold::store::FolderStore,
+    run::{Surroundings, start},
     topics,
 };
 use rdkafka::{
@@ -25,7 +25,7 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer},
     types::{RDKafkaApiKey, RDKafkaErrorCode, RDKafkaRespErr},
 };
-use support::{Cluster, DEADLINE, Numbering, eventually, numbered, out, publish, text};
+use support::{Cluster, DEADLINE, eventually, numbered, numbering, out, publish, text};
 
 /// A cluster whose broker denies the next producer its id, which is fatal to that producer.
 fn denying() -> (MockCluster<'static, DefaultProducerContext>, KafkaConfig) {
@@ -125,23 +125,6 @@ async fn a_full_queue_is_waited_for_and_order_holds() {
     publisher.close(DEADLINE).await.unwrap();
 }
 
-fn stage(kafka: &KafkaConfig) -> Stage<Numbering> {
-    let group = format!("{}-numbering", kafka.topic_prefix);
-    let mut stage = Stage::new(
-        "numbering",
-        &group,
-        Reads::Shared(Topic::Events),
-        Box::new(Numbering::new),
-    );
-    stage.limits = Limits {
-        every: Duration::from_millis(20),
-        at_rest: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    stage.live = false;
-    stage
-}
-
 /// The broker goes away three times, with records on their way and effects unacknowledged, and comes back where it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stage_survives_a_broker_that_goes_and_comes_back() {
@@ -163,7 +146,7 @@ async fn a_stage_survives_a_broker_that_goes_and_comes_back() {
         publisher: Arc::clone(&publisher) as _,
         translator: None,
     };
-    let mut running = start(stage(&kafka), with).unwrap();
+    let mut running = start(numbering(&kafka), with).unwrap();
     for round in 0..3_i64 {
         let records = |half: i64| {
             let lines = (0..100).map(move |n| format!("{round}-{half}-{n}"));
@@ -227,7 +210,7 @@ async fn on_a_small_disk(disk: &Path) {
         publisher: Arc::clone(&publisher) as _,
         translator: None,
     };
-    let mut running = start(stage(&cluster.kafka), with).unwrap();
+    let mut running = start(numbering(&cluster.kafka), with).unwrap();
     eventually("it has begun", || running.status().ready.then_some(())).await;
     let ballast = disk.join("ballast");
     let full = std::fs::write(&ballast, vec![0; 1 << 20]).unwrap_err();

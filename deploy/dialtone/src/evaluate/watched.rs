@@ -4,8 +4,15 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use dialtone_ingest::Sites;
-use dialtone_processor::{Offline, config::Thresholds, summarise::Counts};
-use dialtone_schemas::{Complaint, Event, EventTime, Incident, Source, Text, avro, time, topic::event_key};
+use dialtone_processor::{
+    Offline,
+    config::Thresholds,
+    summarise::{
+        Counts,
+        judge::{end_of, judge},
+    },
+};
+use dialtone_schemas::{Channel, Complaint, Event, EventTime, Incident, Source, Text, avro, time, topic::event_key};
 use dialtone_simulator::{Cause, Scenario, Simulation, Truth};
 
 use super::interval::real;
@@ -157,10 +164,14 @@ impl Usual {
     }
 
     fn see(&mut self, event: &Event) {
+        let judgement = judge(event, &self.thresholds);
+        if !judgement.judged.contains(Channel::Quality) {
+            return;
+        }
         let end = end_of(event);
         if event.end < self.until {
             self.ends.insert(end);
-            if is_poor(event, &self.thresholds) {
+            if judgement.poor.contains(Channel::Quality) {
                 self.poor.insert(end);
             }
         }
@@ -225,22 +236,4 @@ impl Complaints {
         };
         self.touched.iter().map(of).collect()
     }
-}
-
-/// One end of one call in one direction.
-fn end_of(event: &Event) -> u128 {
-    let leg = event.leg_id.as_ref().map_or("", Text::as_str);
-    let direction = format!("{:?}", event.direction);
-    dialtone_schemas::EventId::derive([event.call_id.as_str(), leg, &direction]).0
-}
-
-fn is_poor(event: &Event, thresholds: &Thresholds) -> bool {
-    let over = |value: Option<f64>, threshold: f64| value.is_some_and(|value| value >= threshold);
-    over(event.loss_ratio(), thresholds.loss_ratio)
-        || over(event.delay.jitter_ms.map(|ms| ms.get()), thresholds.jitter_ms)
-        || over(event.delay.rtt_ms.map(|ms| ms.get()), thresholds.rtt_ms)
-        || event
-            .score
-            .as_ref()
-            .is_some_and(|score| score.mos.get() < thresholds.mos)
 }

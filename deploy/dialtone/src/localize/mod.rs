@@ -6,7 +6,7 @@ mod table;
 use std::{path::Path, time::Instant};
 
 use anyhow::{Context, Result, bail};
-use dialtone_explain::{Settings, against_history, causes, ranked, scan};
+use dialtone_explain::{Condition, Observation, Settings, Volumes, against_history, causes, ranked, scan};
 use serde::Serialize;
 
 use crate::{cli, say};
@@ -84,54 +84,64 @@ fn localize(id: &str, plain: &Plain, at: Option<i64>, top: usize) -> Result<Answ
         MAX_DEPTH
     };
     let (ranked, causes) = match &plain.figures {
-        Figures::Volume(volumes) if volumes.is_empty() => bail!("the table is empty"),
-        Figures::Volume(volumes) => {
-            let ranked = volumes.ranked(depth, top);
-            let ranked = ranked.iter().map(|found| (found.conditions.clone(), found.score));
-            let causes = volumes.causes(depth).into_iter().map(|cause| cause.conditions);
-            (ranked.collect::<Vec<_>>(), causes.collect::<Vec<_>>())
-        }
-        Figures::Rate(observations) => {
-            let last = observations.iter().map(|seen| seen.at).max();
-            let Some(at) = at.or(last) else {
-                bail!("the table is empty")
-            };
-            if !observations.iter().any(|seen| seen.at == at) {
-                bail!("no row has min {at}");
-            }
-            if !observations.iter().any(|seen| seen.at < at) {
-                bail!("nothing lies before min {at}: without a past nobody knows what is normal");
-            }
-            let (table, dispersion) = against_history(observations, at);
-            let settings = Settings {
-                max_depth: depth,
-                dispersion,
-                keep: CANDIDATES,
-                ..Settings::default()
-            };
-            let candidates = scan(&table, &settings);
-            let ranked = ranked(&candidates, dispersion).into_iter().take(top);
-            let ranked = ranked.map(|(found, score)| (found.conditions.clone(), score)).collect();
-            let few = Settings {
-                keep: Settings::default().keep,
-                ..settings
-            };
-            let causes = causes(&table, &few, |_, _| {});
-            (ranked, causes.into_iter().map(|cause| cause.best.conditions).collect())
-        }
+        Figures::Volume(volumes) => of_volumes(volumes, depth, top)?,
+        Figures::Rate(observations) => of_rates(observations, at, depth, top)?,
     };
+    let ranked = ranked.into_iter().map(|(conditions, score)| Ranked {
+        scope: plain.scope(&conditions),
+        score,
+    });
     Ok(Answer {
         id: id.to_owned(),
-        ranked: ranked
-            .into_iter()
-            .map(|(conditions, score)| Ranked {
-                scope: plain.scope(&conditions),
-                score,
-            })
-            .collect(),
+        ranked: ranked.collect(),
         causes: causes.iter().map(|conditions| plain.scope(conditions)).collect(),
         ms: begun.elapsed().as_secs_f64() * 1e3,
     })
+}
+
+/// Scopes with their evidence, and the causes.
+type Found = (Vec<(Vec<Condition>, f64)>, Vec<Vec<Condition>>);
+
+fn of_volumes(volumes: &Volumes, depth: usize, top: usize) -> Result<Found> {
+    if volumes.is_empty() {
+        bail!("the table is empty");
+    }
+    let ranked = volumes.ranked(depth, top).into_iter();
+    let causes = volumes.causes(depth).into_iter();
+    Ok((
+        ranked.map(|found| (found.conditions, found.score)).collect(),
+        causes.map(|cause| cause.conditions).collect(),
+    ))
+}
+
+fn of_rates(observations: &[Observation], at: Option<i64>, depth: usize, top: usize) -> Result<Found> {
+    let last = observations.iter().map(|seen| seen.at).max();
+    let Some(at) = at.or(last) else {
+        bail!("the table is empty")
+    };
+    if !observations.iter().any(|seen| seen.at == at) {
+        bail!("no row has min {at}");
+    }
+    if !observations.iter().any(|seen| seen.at < at) {
+        bail!("nothing lies before min {at}: without a past nobody knows what is normal");
+    }
+    let (table, dispersion) = against_history(observations, at);
+    let settings = Settings {
+        max_depth: depth,
+        dispersion,
+        ..Settings::default()
+    };
+    let many = Settings {
+        keep: CANDIDATES,
+        ..settings
+    };
+    let candidates = scan(&table, &many);
+    let ranked = ranked(&candidates, dispersion).into_iter().take(top);
+    let causes = causes(&table, &settings, |_, _| {}).into_iter();
+    Ok((
+        ranked.map(|(found, score)| (found.conditions.clone(), score)).collect(),
+        causes.map(|cause| cause.best.conditions).collect(),
+    ))
 }
 
 fn show(answer: &Answer, labels: Option<&[Scope]>, json: bool) -> Result<()> {

@@ -13,6 +13,8 @@ use dialtone_schemas::{EventTime, topic::Topic};
 use dialtone_wire::{
     Fold, FoldError, KafkaConfig, KafkaPublisher, LogRecord, OutRecord, Payload, Place, Publish,
     consume::{Assignment, Consumer},
+    fold::driver::Limits,
+    run::{Reads, Stage},
     topics,
 };
 use serde::{Deserialize, Serialize};
@@ -267,6 +269,24 @@ impl Fold for Numbering {
         self.salt = salt;
         Ok(())
     }
+}
+
+/// The stage that numbers the events; it checkpoints often, and time is not the wall clock's.
+pub fn numbering(kafka: &KafkaConfig) -> Stage<Numbering> {
+    let group = format!("{}-numbering", kafka.topic_prefix);
+    let mut stage = Stage::new(
+        "numbering",
+        &group,
+        Reads::Shared(Topic::Events),
+        Box::new(Numbering::new),
+    );
+    stage.limits = Limits {
+        every: Duration::from_millis(20),
+        at_rest: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    stage.live = false;
+    stage
 }
 
 /// Numbered lines with repeats removed; a number with two meanings fails, and so does a hole.
