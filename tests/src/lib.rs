@@ -3,7 +3,7 @@
 use anyhow::Result;
 use dialtone::{
     config::Config,
-    evaluate::{self, Named, Watched},
+    evaluate::{self, Named, Pace, Watched},
     simulate,
 };
 
@@ -38,5 +38,6 @@ pub fn watch_over_all(runs: &[(&str, u64)]) -> Result<Vec<Watched>> {
     let named = |(name, seed): &(&str, u64)| Ok((((*name).to_owned(), simulate::load(name)?), *seed));
     let runs: Vec<(Named, u64)> = runs.iter().map(named).collect::<Result<_>>()?;
     let runs: Vec<(&Named, u64)> = runs.iter().map(|(named, seed)| (named, *seed)).collect();
-    evaluate::each(&config, &runs, 2, |watched| watched, |_, _| {})
+    let pace = Pace { threads: 2, kept: None };
+    evaluate::each(&config, &runs, pace, |watched| watched, |_, _| {})
 }

@@ -149,6 +149,10 @@ pub struct Evaluate {
     /// Runs at a time; each takes a processor and some hundred megabytes.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
+    /// Keep what was simulated in DIR, and take it from there the next time: for looking at the same runs with another
+    /// configuration. Some hundred megabytes a run.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
     /// One JSON object for each run, and one for all.
     #[arg(long)]
     pub json: bool,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dialtone_schemas::{EventTime, Incident, Leaf, Scope, State, time};
 use dialtone_simulator::{Cause, Truth};
+use serde::{Deserialize, Serialize};
 
 /// A scope is named when it, or an alias of it, covers the same calls to this degree (Jaccard).
 const SAME_CALLS: f64 = 0.9;
@@ -11,7 +12,7 @@ const SAME_CALLS: f64 = 0.9;
 const ONSET_TOLERANCE: i64 = 5 * time::MINUTE;
 
 /// The calls of a run by leaf: what scopes are compared by.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Calls(BTreeMap<Leaf, u64>);
 
 impl Calls {

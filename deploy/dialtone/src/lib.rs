@@ -25,6 +25,10 @@ use cli::{Cli, Command, SchemaAction};
 use config::Config;
 use stage::Which;
 
+/// Records are many small texts and maps, made on one thread and dropped on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// At the end, what blocks a thread has this long.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 

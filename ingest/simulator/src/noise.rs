@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::random::{Dice, Stream};
 
-/// Standard deviations, in the logarithm of the odds of a bad interval. The defaults are mild.
+/// Standard deviations, in the logarithm of the odds of a bad interval. The defaults are those of a large, lived-in network.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Noise {
@@ -26,11 +26,11 @@ pub struct Noise {
 impl Default for Noise {
     fn default() -> Self {
         Self {
-            user_sd: 0.4,
-            segment_day_sd: 0.1,
-            site_day_sd: 0.08,
-            headset_client_sd: 0.1,
-            drift_sd: 0.1,
+            user_sd: 0.8,
+            segment_day_sd: 0.3,
+            site_day_sd: 0.2,
+            headset_client_sd: 0.3,
+            drift_sd: 0.25,
             drift_minutes: 20.0,
         }
     }

@@ -1,8 +1,9 @@
 //! Several causes at once: accept the best scope, expect what it does, look again.
 
 use crate::{
-    Settings,
-    scan::{Candidate, scan},
+    Settings, added,
+    scan::{Candidate, scan, sort},
+    score::inside_outside,
     table::{Condition, Table},
 };
 
@@ -34,11 +35,15 @@ pub struct Cause {
 
 /// The causes that together explain the excess, strongest first. After each accepted cause `also_explains` may take from
 /// the table what the cause does beyond its own scope (at the far ends of its calls).
-pub fn causes(table: &Table, settings: &Settings, mut also_explains: impl FnMut(&mut Table, &Candidate)) -> Vec<Cause> {
+pub fn causes(
+    table: &Table,
+    settings: &Settings<'_>,
+    mut also_explains: impl FnMut(&mut Table, &Candidate),
+) -> Vec<Cause> {
     let mut table = table.clone();
     let mut accepted: Vec<Cause> = Vec::new();
     while accepted.len() < MAX_CAUSES {
-        let candidates = scan(&table, settings);
+        let candidates = reconsider(&table, settings, scan(&table, settings));
         let Some(cause) = choose(&table, &candidates) else {
             break;
         };
@@ -53,6 +58,33 @@ pub fn causes(table: &Table, settings: &Settings, mut also_explains: impl FnMut(
         accepted.push(cause);
     }
     accepted
+}
+
+/// A fault may multiply what a scope shows, or add the same share of poor call-ends wherever it strikes: then the good half of a
+/// scope seems to suffer much more than the other. Each candidate is given the story that suits it better. One that is not worth
+/// its price beyond what its kind of scope drifts by itself is none.
+fn reconsider(table: &Table, settings: &Settings<'_>, candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let dispersion = settings.dispersion.max(1.0);
+    let (total_k, total_e) = table
+        .rows()
+        .iter()
+        .fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e));
+    let beyond = |c: &Candidate| {
+        let zone = settings.indifference.map_or(1.0, |zones| zones.of(&c.conditions));
+        let indifferent = (zone - 1.0) * c.e;
+        let llr = inside_outside(c.k, c.e + indifferent, total_k, total_e + indifferent) + added::gain(table, c, zone);
+        c.score - (c.llr - llr) / dispersion
+    };
+    let suited = |mut c: Candidate| {
+        let gain = added::gain(table, &c, 1.0);
+        c.llr += gain;
+        c.score += gain / dispersion;
+        c
+    };
+    let worth = candidates.into_iter().filter(|c| beyond(c) >= MARGIN);
+    let mut candidates: Vec<Candidate> = worth.map(suited).collect();
+    sort(&mut candidates);
+    candidates
 }
 
 /// The best candidate, in the form a person would give it, with what equals it and what rivals it.
@@ -108,12 +140,14 @@ fn simplest(candidates: &[Candidate]) -> Option<&Candidate> {
     Some(top)
 }
 
-/// From now on the table expects what the cause does to its scope.
+/// From now on the table expects what the cause does to its scope: the factor, or the share added, whichever explains more.
 fn expect(table: &mut Table, cause: &Candidate) {
     let factor = (cause.k / cause.e.max(1e-9)).max(1.0);
+    let share = (added::gain(table, cause, 1.0) > 0.0).then(|| added::share(table, cause, 1.0));
     let covered: Vec<usize> = table.covered(&cause.conditions).collect();
     for row in covered {
-        table.rows_mut()[row].e *= factor;
+        let row = &mut table.rows_mut()[row];
+        row.e = share.map_or(row.e * factor, |share| share.mul_add(row.n, row.e));
     }
 }
 

@@ -6,8 +6,10 @@
 //! given those before it; [`onset`] says since when. [`ranked`] orders scopes for a person; [`against_history`] and
 //! [`Volumes`] do the same for plain tables without a baseline. `processor/DESIGN.md` has the formulas with worked numbers.
 
+mod added;
 mod causes;
 mod history;
+mod indifference;
 mod lattice;
 mod levels;
 mod onset;
@@ -19,6 +21,7 @@ mod volume;
 
 pub use causes::{Cause, causes};
 pub use history::{Observation, against_history};
+pub use indifference::Indifference;
 pub use levels::Levels;
 pub use onset::{Onset, Step, onset};
 pub use rank::ranked;

@@ -1,6 +1,7 @@
 //! The scan over the lattice: every conjunction of a few conditions that holds enough excess.
 
 use crate::{
+    indifference::Indifference,
     lattice::{self, Cells, Packing, sets},
     score::{inside_outside, price},
     table::{Condition, Row, Table},
@@ -8,7 +9,7 @@ use crate::{
 
 /// What the scan may do.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct Settings<'a> {
     /// Most conditions of a scope.
     pub max_depth: usize,
     /// Least poor call-ends beyond the expected ones.
@@ -17,15 +18,18 @@ pub struct Settings {
     pub dispersion: f64,
     /// Candidates kept.
     pub keep: usize,
+    /// Rates that are not yet worth naming; without it, whatever is above the expected one is.
+    pub indifference: Option<&'a Indifference>,
 }
 
-impl Default for Settings {
+impl Default for Settings<'_> {
     fn default() -> Self {
         Self {
             max_depth: 3,
             min_excess: 5.0,
             dispersion: 1.0,
             keep: 40,
+            indifference: None,
         }
     }
 }
@@ -74,7 +78,7 @@ impl lattice::Cell for Cell {
 ///
 /// Poor calls are few: most cuboids are ruled out by the rows that have any. A cell cannot be worth more than what its poor
 /// rows would be worth alone; only cuboids with a cell that could still be among the best are summed over all rows.
-pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
+pub fn scan(table: &Table, settings: &Settings<'_>) -> Vec<Candidate> {
     let mut scan = Scan::new(table, settings);
     for attributes in sets(table.attributes(), settings.max_depth) {
         // Not with as many values as a person can name.
@@ -88,7 +92,7 @@ pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
 
 struct Scan<'a> {
     table: &'a Table,
-    settings: &'a Settings,
+    settings: &'a Settings<'a>,
     /// Rows with a poor call.
     poor: Vec<usize>,
     total_k: f64,
@@ -99,7 +103,7 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(table: &'a Table, settings: &'a Settings) -> Self {
+    fn new(table: &'a Table, settings: &'a Settings<'a>) -> Self {
         let rows = table.rows();
         Self {
             table,
@@ -166,6 +170,14 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Best first; equal scores in the order of their conditions.
+pub(crate) fn sort(candidates: &mut [Candidate]) {
+    candidates.sort_by(|a, b| {
+        let by_score = b.score.total_cmp(&a.score);
+        by_score.then_with(|| a.conditions.cmp(&b.conditions))
+    });
+}
+
 /// The best candidates so far.
 struct Best {
     keep: usize,
@@ -192,10 +204,7 @@ impl Best {
     }
 
     fn sort(&mut self) {
-        self.found.sort_by(|a, b| {
-            let by_score = b.score.total_cmp(&a.score);
-            by_score.then_with(|| a.conditions.cmp(&b.conditions))
-        });
+        sort(&mut self.found);
         self.found.truncate(self.keep);
         if let Some(last) = self.found.last().filter(|_| self.found.len() == self.keep) {
             self.least = last.score;

@@ -31,6 +31,8 @@ pub struct Case {
     pub conditions: Vec<Condition>,
     /// The rate inside, as a multiple of the expected one.
     pub factor: f64,
+    /// The share of the call-ends inside that is poor beyond what was expected: hazards add.
+    pub share: f64,
     /// The same at the far ends of its calls.
     pub far_factor: f64,
     /// Sums since the onset: at risk, poor, expected.
@@ -53,6 +55,7 @@ impl Case {
             basis,
             conditions,
             factor: 1.0,
+            share: 0.0,
             far_factor: 1.0,
             sums: (0.0, 0.0, 0.0),
             complaints: BTreeMap::new(),
@@ -60,6 +63,12 @@ impl Case {
             recovering_since: None,
             sent: None,
         }
+    }
+
+    /// So many poor of so many at risk, where `e` were expected, are what it does to its scope.
+    pub fn does(&mut self, n: f64, k: f64, e: f64) {
+        self.factor = (k / e.max(0.1)).max(1.0);
+        self.share = ((k - e) / n.max(1.0)).max(0.0);
     }
 
     /// Is it open, in whatever state?

@@ -8,6 +8,7 @@ use dialtone_schemas::{Window, time};
 use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
+    detect::Drift,
     dictionary::{Codes, D, Dictionary, covers},
     evidence::{Bins, Ring, Slice},
 };
@@ -18,6 +19,12 @@ const CONTROL: i64 = 3 * time::HOUR;
 const CONTROL_PRIOR: f64 = 11.0;
 /// Expected poor call-ends that pull a scope's own control ratio towards 1.
 const SCOPE_PRIOR: f64 = 6.0;
+
+/// A drift remembers itself for so many minutes.
+const DRIFT_MINUTES: f64 = 40.0;
+/// Quantile of the normal distribution within which a rate may wander: 90 % one-sided. No indifference is wider than this.
+const WITHIN: f64 = 1.282;
+const WIDEST: f64 = 2.5;
 
 /// The far ends must explain so many nats more than the near ones: a fault on the path shows at both.
 const FAR_MARGIN: f64 = 3.0;
@@ -39,8 +46,18 @@ pub struct Evidence<'a> {
     pub cases: &'a [Case],
     /// Which watched channel.
     pub channel: usize,
-    /// Residual dispersion.
-    pub dispersion: f64,
+    /// How far rates wander by themselves.
+    pub drift: &'a Drift,
+    /// No rate below so many times the expected one is worth naming.
+    pub least: f64,
+}
+
+/// At risk, poor and expected of one leaf.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    n: f64,
+    k: f64,
+    e: f64,
 }
 
 /// A cause with the time it began.
@@ -50,33 +67,61 @@ pub struct Located {
     pub cause: Cause,
     /// First bad window: earliest, most likely and latest.
     pub onset: (Window, Window, Window),
-    /// The likelihood ratio against the scope's own control, over the dispersion.
+    /// The likelihood ratio against the scope's own control and its kind's drift, over the dispersion of single calls.
     pub evidence: f64,
 }
 
 impl Evidence<'_> {
-    /// Expected poor call-ends of a leaf with `n` at risk, with what open incidents explain.
+    /// Expected poor call-ends of a leaf with `n` at risk, with what open incidents explain: what a fault makes poor adds to what was
+    /// poor before.
     pub fn expected(&self, leaf: u32, n: i64) -> f64 {
-        let codes = self.dictionary.codes(leaf);
-        real(n) * self.baseline.rate(self.channel, codes) * self.explained(codes)
+        self.expected_of(leaf, n, |_| true)
     }
 
-    fn explained(&self, codes: &Codes) -> f64 {
-        let explains = |case: &&Case| case.basis == Basis::Rate(self.channel) && case.is_open() && case.covers(codes);
-        self.cases
-            .iter()
-            .filter(explains)
-            .map(|case| case.factor)
-            .fold(1.0, f64::max)
+    /// The same in a window, of incidents that had begun by then.
+    fn expected_in(&self, window: Window, leaf: u32, n: i64) -> f64 {
+        self.expected_of(leaf, n, |case| case.incident.onset.from < window.end())
+    }
+
+    fn expected_of(&self, leaf: u32, n: i64, had_begun: impl Fn(&Case) -> bool) -> f64 {
+        let codes = self.dictionary.codes(leaf);
+        let explains = |case: &&Case| {
+            let is_at_work = case.basis == Basis::Rate(self.channel) && case.is_open();
+            is_at_work && had_begun(case) && case.covers(codes)
+        };
+        let shares = self.cases.iter().filter(explains).map(|case| case.share);
+        real(n) * (self.baseline.rate(self.channel, codes) + shares.fold(0.0, f64::max)).min(1.0)
+    }
+
+    /// The rate of scopes of these attributes that is still indifferent, as a multiple of the expected one.
+    pub fn zone(&self, attributes: &[usize]) -> f64 {
+        (WITHIN * self.drift.of(attributes).sqrt())
+            .exp()
+            .clamp(self.least, WIDEST.max(self.least))
+    }
+
+    /// The dispersion of a scope's sums of which so much is expected in a minute: of single calls, and of the drift for as long as it
+    /// remembers itself.
+    pub fn dispersion(&self, conditions: &[Condition], expected: f64) -> f64 {
+        self.drift.fine() + self.drift.of(&attributes_of(conditions)) * expected * DRIFT_MINUTES
+    }
+
+    fn dispersion_of_steps(&self, conditions: &[Condition], steps: &[Step]) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "minutes of hours")]
+        let minutes = steps.len().max(1) as f64;
+        self.dispersion(
+            conditions,
+            steps.iter().map(|step| step.expected).sum::<f64>() / minutes,
+        )
     }
 
     /// What each window showed of a scope.
     fn series(&self, conditions: &[Condition]) -> Vec<(Window, Step)> {
-        let of = |(window, slice): (&Window, &Slice)| (*window, self.step(conditions, slice));
+        let of = |(window, slice): (&Window, &Slice)| (*window, self.step(conditions, *window, slice));
         self.ring.all().map(of).collect()
     }
 
-    fn step(&self, conditions: &[Condition], slice: &Slice) -> Step {
+    fn step(&self, conditions: &[Condition], window: Window, slice: &Slice) -> Step {
         let mut step = Step::default();
         for (leaf, counts) in &slice.leaves {
             if !covers(conditions, self.dictionary.codes(*leaf)) {
@@ -84,7 +129,7 @@ impl Evidence<'_> {
             }
             step.at_risk += real(counts.n[self.channel]);
             step.poor += real(counts.k[self.channel]);
-            step.expected += self.expected(*leaf, counts.n[self.channel]);
+            step.expected += self.expected_in(window, *leaf, counts.n[self.channel]);
             for (metric, bin, count) in slice.bins.get(leaf).into_iter().flat_map(Bins::iter) {
                 step.levels.add(metric, bin, real(count));
             }
@@ -95,12 +140,12 @@ impl Evidence<'_> {
     /// Since when a scope has been bad.
     pub fn onset(&self, conditions: &[Condition]) -> Option<(Window, Window, Window)> {
         let (windows, steps): (Vec<Window>, Vec<Step>) = self.series(conditions).into_iter().unzip();
-        let found = onset(&steps, self.dispersion)?;
+        let found = onset(&steps, self.dispersion_of_steps(conditions, &steps))?;
         Some((windows[found.from], windows[found.best], windows[found.to]))
     }
 
     /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause once.
-    pub fn locate(&self, alarm: &[Condition], settings: &Settings) -> Vec<Located> {
+    pub fn locate(&self, alarm: &[Condition], settings: &Settings<'_>) -> Vec<Located> {
         let Some((_, began, _)) = self.onset(alarm) else {
             return Vec::new();
         };
@@ -129,7 +174,7 @@ impl Evidence<'_> {
             .collect()
     }
 
-    fn causes_since(&self, since: Window, settings: &Settings) -> Vec<Cause> {
+    fn causes_since(&self, since: Window, settings: &Settings<'_>) -> Vec<Cause> {
         let control = self.control(since);
         let (table, rows) = self.table(since, &control);
         let pairs = self.pairs(since);
@@ -138,14 +183,15 @@ impl Evidence<'_> {
         })
     }
 
-    /// Sums by leaf over some windows: at risk, poor.
-    fn sums<'s>(&self, slices: impl Iterator<Item = (&'s Window, &'s Slice)>) -> BTreeMap<u32, (i64, i64)> {
-        let mut sums: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
-        for (_, slice) in slices {
+    /// Sums by leaf over some windows.
+    fn sums<'s>(&self, slices: impl Iterator<Item = (&'s Window, &'s Slice)>) -> BTreeMap<u32, Sum> {
+        let mut sums: BTreeMap<u32, Sum> = BTreeMap::new();
+        for (window, slice) in slices {
             for (leaf, counts) in &slice.leaves {
                 let sum = sums.entry(*leaf).or_default();
-                sum.0 += counts.n[self.channel];
-                sum.1 += counts.k[self.channel];
+                sum.n += real(counts.n[self.channel]);
+                sum.k += real(counts.k[self.channel]);
+                sum.e += self.expected_in(*window, *leaf, counts.n[self.channel]);
             }
         }
         sums
@@ -158,10 +204,9 @@ impl Evidence<'_> {
         let rows: Vec<(&Codes, f64, f64)> = self
             .sums(before)
             .into_iter()
-            .map(|(leaf, (n, k))| (self.dictionary.codes(leaf), real(k), self.expected(leaf, n)))
+            .map(|(leaf, sum)| (self.dictionary.codes(leaf), sum.k, sum.e))
             .collect();
         let mut factors: [BTreeMap<u32, f64>; D] = Default::default();
-        let prior = CONTROL_PRIOR * self.dispersion;
         for _ in 0..2 {
             for d in 0..D {
                 let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
@@ -173,7 +218,7 @@ impl Evidence<'_> {
                 }
                 factors[d] = sums
                     .into_iter()
-                    .map(|(code, (k, e))| (code, (k + prior) / (e + prior)))
+                    .map(|(code, (k, e))| (code, (k + CONTROL_PRIOR) / (e + CONTROL_PRIOR)))
                     .collect();
             }
         }
@@ -183,15 +228,15 @@ impl Evidence<'_> {
     fn table(&self, since: Window, control: &[BTreeMap<u32, f64>; D]) -> (Table, BTreeMap<u32, usize>) {
         let mut table = Table::new(D);
         let mut rows = BTreeMap::new();
-        for (leaf, (n, k)) in self.sums(self.ring.since(since)) {
+        for (leaf, Sum { n, k, e }) in self.sums(self.ring.since(since)) {
             let codes = self.dictionary.codes(leaf);
-            let e = self.expected(leaf, n) * factor_of(control, codes);
+            let e = e * factor_of(control, codes);
             rows.insert(leaf, rows.len());
             table.push(
                 codes,
                 Row {
-                    n: real(n),
-                    k: real(k),
+                    n,
+                    k,
                     e,
                     weight: self.baseline.weight(leaf).max(0.5),
                 },
@@ -207,7 +252,7 @@ impl Evidence<'_> {
         &self,
         since: Window,
         control: &[BTreeMap<u32, f64>; D],
-        settings: &Settings,
+        settings: &Settings<'_>,
         by_near: f64,
     ) -> Option<Located> {
         let (mut near, mut far) = (Table::new(D), Table::new(D));
@@ -231,14 +276,15 @@ impl Evidence<'_> {
             return None;
         }
         let (windows, steps): (Vec<Window>, Vec<Step>) = self.far_series(&cause.best.conditions).into_iter().unzip();
-        let found = onset(&steps, self.dispersion)?;
+        let dispersion = self.dispersion_of_steps(&cause.best.conditions, &steps);
+        let found = onset(&steps, dispersion)?;
         if !self.has_fallen_silent(&cause.best.conditions, windows[found.best]) {
             return None;
         }
         let (k, e) = (cause.best.k, cause.best.e.max(1e-9));
         Some(Located {
             onset: (windows[found.from], windows[found.best], windows[found.to]),
-            evidence: (k * (k / e).ln() - (k - e)).max(0.0) / self.dispersion,
+            evidence: (k * (k / e).ln() - (k - e)).max(0.0) / dispersion,
             cause,
         })
     }
@@ -317,7 +363,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// The evidence of a scope since its onset against its own rate in the hours before.
+    /// The evidence of a scope since its onset against its own rate in the hours before, beyond what such scopes drift by themselves.
     fn against_control(&self, conditions: &[Condition], onset: Window, control: &[BTreeMap<u32, f64>; D]) -> f64 {
         let from = Window::of_end(onset.start().plus(-CONTROL));
         let (mut before, mut since) = ((0.0, 0.0), (0.0, 0.0));
@@ -327,18 +373,22 @@ impl Evidence<'_> {
                 let codes = self.dictionary.codes(*leaf);
                 if covers(conditions, codes) {
                     sum.0 += real(counts.k[self.channel]);
-                    sum.1 += self.expected(*leaf, counts.n[self.channel]) * factor_of(control, codes);
+                    sum.1 += self.expected_in(*window, *leaf, counts.n[self.channel]) * factor_of(control, codes);
                 }
             }
         }
         let own = ((before.0 + SCOPE_PRIOR) / (before.1 + SCOPE_PRIOR)).max(1.0);
-        let (k, e) = (since.0, since.1 * own);
+        let (k, e) = (since.0, since.1 * own * self.zone(&attributes_of(conditions)));
         if k > e && e > 0.0 {
-            (k * (k / e).ln() - (k - e)) / self.dispersion
+            (k * (k / e).ln() - (k - e)) / self.drift.fine()
         } else {
             0.0
         }
     }
+}
+
+fn attributes_of(conditions: &[Condition]) -> Vec<usize> {
+    conditions.iter().map(|condition| condition.attribute).collect()
 }
 
 fn factor_of(factors: &[BTreeMap<u32, f64>; D], codes: &Codes) -> f64 {

@@ -2,6 +2,7 @@
 
 mod fate;
 mod interval;
+mod simulated;
 mod totals;
 mod watched;
 
@@ -12,6 +13,7 @@ use dialtone_simulator::{Scenario, scenario};
 
 use crate::{cli, config::Config, say, simulate};
 pub use fate::{CauseFate, Fate};
+pub use simulated::Simulated;
 pub use totals::Totals;
 pub use watched::Watched;
 
@@ -37,7 +39,11 @@ pub fn run(args: &cli::Evaluate, config: &Config) -> Result<()> {
             fate.seed
         ));
     };
-    let fates = each(config, &runs, args.threads, |watched| Fate::of(&watched), told)?;
+    let pace = Pace {
+        threads: args.threads,
+        kept: args.keep.as_deref(),
+    };
+    let fates = each(config, &runs, pace, |watched| Fate::of(&watched), told)?;
     say::progress_done();
     for fate in &fates {
         say::line(if args.json {
@@ -81,12 +87,21 @@ fn of_folder(dir: &Path) -> Result<Vec<Named>> {
     Ok(scenarios)
 }
 
+/// How runs are gone through.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace<'a> {
+    /// So many at a time.
+    pub threads: usize,
+    /// Where simulated runs are kept.
+    pub kept: Option<&'a Path>,
+}
+
 /// Watches over all of these runs, so many at a time: each needs one processor and some hundred megabytes. What is made of each,
 /// in their order.
 pub fn each<T: Send>(
     config: &Config,
     runs: &[(&Named, u64)],
-    threads: usize,
+    pace: Pace<'_>,
     of: impl Fn(Watched) -> T + Sync,
     done: impl Fn(usize, &T) + Sync,
 ) -> Result<Vec<T>> {
@@ -95,7 +110,8 @@ pub fn each<T: Send>(
     let take = || waiting.lock().map_or(None, |mut runs| runs.pop_front());
     let work = || {
         let one = |(i, ((name, scenario), seed)): (usize, (&Named, u64))| {
-            let watched = Watched::over(config, scenario, name, seed).with_context(|| format!("{name}, seed {seed}"));
+            let watched =
+                Watched::over(config, scenario, name, seed, pace.kept).with_context(|| format!("{name}, seed {seed}"));
             let of_run = of(watched?);
             done(finished.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, &of_run);
             Ok((i, of_run))
@@ -103,7 +119,7 @@ pub fn each<T: Send>(
         std::iter::from_fn(take).map(one).collect::<Result<Vec<_>>>()
     };
     let mut outcomes = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..pace.threads.max(1)).map(|_| scope.spawn(work)).collect();
         let mut outcomes = Vec::new();
         for worker in workers {
             let done = worker

@@ -67,7 +67,7 @@ impl Tenant {
     fn live_rate(&self, case: &mut Case, channel: usize, config: &WatchConfig) {
         let baseline = Evidence {
             cases: &[],
-            ..self.evidence(channel)
+            ..self.evidence(channel, config.indifference)
         };
         let onset = Window::of_end(case.incident.onset.from.plus(1));
         let (mut inside, mut outside, mut kinds, mut poor_ms) = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), [0.0; 4], 0);
@@ -97,9 +97,10 @@ impl Tenant {
             fresh_k += real(counts.k[channel]);
             fresh_e += baseline.expected(*leaf, counts.n[channel]);
         }
-        case.weigh_recovery(fresh_k, fresh_e, config.indifference, baseline.dispersion);
+        let dispersion = baseline.dispersion(&case.conditions, fresh_e);
+        case.weigh_recovery(fresh_k, fresh_e, config.indifference, dispersion);
         if case.incident.state == State::Localised && inside.2 > 0.0 {
-            case.factor = (inside.1 / inside.2.max(0.1)).max(1.0);
+            case.does(inside.0, inside.1, inside.2);
         }
         let far = self.far_ends_of(case, channel, onset);
         case.far_factor = f64::max((far.1 + 2.0) / (far.2 + 2.0), 1.0);
@@ -128,7 +129,7 @@ impl Tenant {
     fn far_ends_of(&self, case: &Case, channel: usize, onset: Window) -> (f64, f64, f64) {
         let baseline = Evidence {
             cases: &[],
-            ..self.evidence(channel)
+            ..self.evidence(channel, 1.0)
         };
         let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
         let slices = self.ring.since(onset).flat_map(|(_, slice)| &slice.pairs);
@@ -180,7 +181,7 @@ impl Tenant {
         let (n, k, e) = device.since(onset);
         let (fresh_k, fresh_e) = self.devices.fresh(&id);
         if case.incident.state == State::Localised {
-            case.factor = (k / e.max(0.1)).max(1.0);
+            case.does(n, k, e);
         }
         case.weigh_recovery(fresh_k, fresh_e, config.indifference, device::DISPERSION);
         case.sums = (n, k, e);

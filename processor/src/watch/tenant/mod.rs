@@ -37,6 +37,9 @@ const STRAY: i64 = 6 * time::HOUR;
 /// After so long without calls and incidents the minutes pass without a trace.
 const DORMANT: i64 = 3 * time::DAY;
 
+/// No fewer cells are counted when a threshold is set: a young tenant has them soon.
+const FEW_CELLS: usize = 100;
+
 /// Everything known of one tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
@@ -159,7 +162,7 @@ impl Tenant {
             }
             SummaryKind::Device => {
                 let Some(device) = &summary.device_id else { return };
-                let expected = self.evidence(0).expected(leaf, counts.n[0]);
+                let expected = self.evidence(0, 1.0).expected(leaf, counts.n[0]);
                 self.devices
                     .add(device, leaf, window, &counts, expected, &summary.exemplars);
             }
@@ -204,14 +207,15 @@ impl Tenant {
         case.sent.as_ref()
     }
 
-    fn evidence(&self, channel: usize) -> Evidence<'_> {
+    fn evidence(&self, channel: usize, least: f64) -> Evidence<'_> {
         Evidence {
             ring: &self.ring,
             baseline: &self.baseline,
             dictionary: &self.dictionary,
             cases: &self.cases,
             channel,
-            dispersion: self.detectors[channel].mean_dispersion(),
+            drift: self.detectors[channel].drift(),
+            least,
         }
     }
 
@@ -240,7 +244,7 @@ impl Tenant {
     /// Evidence a cell needs: ln of (cells × minutes of a day / false alarms a day).
     fn threshold(&self, cells: usize, config: &WatchConfig) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "far below 2^52 cells")]
-        let cells = cells.max(100) as f64;
+        let cells = cells as f64;
         (cells * 1440.0 / config.false_alarms_per_day.max(1e-6)).ln()
     }
 
@@ -249,11 +253,11 @@ impl Tenant {
         if !self.baseline.is_fitted() {
             return Default::default();
         }
-        let cells = self.cells();
+        let cells = self.cells().max(FEW_CELLS);
         let mut alarms: [Vec<Alarm>; 3] = Default::default();
         for (channel, alarms) in alarms.iter_mut().enumerate() {
             let taken = self.far_ends(channel);
-            let evidence = self.evidence(channel);
+            let evidence = self.evidence(channel, config.indifference);
             let rows: Vec<(u32, f64, f64)> = self
                 .fresh
                 .iter()
@@ -316,7 +320,7 @@ impl Tenant {
             self.volume.forget(|condition| shares.contains(&condition));
         }
         let threshold = if warm {
-            self.threshold(self.volume.cells(), config)
+            self.threshold(self.volume.cells().max(FEW_CELLS), config)
         } else {
             f64::INFINITY
         };
@@ -391,7 +395,7 @@ impl Tenant {
             self.baseline.decay((-lives * std::f64::consts::LN_2).exp());
         }
         self.fitted = Some(now);
-        let dispersion = [0, 1, 2].map(|channel: usize| self.detectors[channel].mean_dispersion());
+        let dispersion = [0, 1, 2].map(|channel: usize| self.detectors[channel].drift().fine());
         self.baseline.fit(self.dictionary.leaves(), dispersion);
     }
 

@@ -1,20 +1,20 @@
 //! Opening incidents: from what was noticed to a scope, an owner, an onset; and following a young incident's scope.
 
-use dialtone_explain::{Condition, Settings};
+use dialtone_explain::{Condition, Indifference, Settings};
 use dialtone_schemas::{
     Dimension, EventTime, Incident, Scope, State, Text, Window,
     incident::{Alternative, Onset, Severity},
     time,
 };
 
-use super::Tenant;
+use super::{FEW_CELLS, Tenant};
 use crate::{
     config::WatchConfig,
     watch::{
         book::{Basis, Case, id_of},
         detect::Alarm,
         device::Device,
-        dictionary::covers,
+        dictionary::{D, covers},
         locate::{Evidence, Located},
         owner::{layer_of, owner_of},
         volume::Silence,
@@ -35,31 +35,41 @@ const ONE_DEVICE: f64 = 0.6;
 const PATIENCE: i64 = 3 * time::MINUTE;
 
 impl Tenant {
-    fn settings(&self, channel: usize, config: &WatchConfig) -> Settings {
-        let dispersion = self.detectors[channel].mean_dispersion();
+    fn zones(&self, channel: usize, config: &WatchConfig) -> Indifference {
+        let evidence = self.evidence(channel, config.indifference);
+        Indifference::new(D, |attributes| evidence.zone(attributes))
+    }
+
+    fn settings<'a>(&self, channel: usize, zones: &'a Indifference, config: &WatchConfig) -> Settings<'a> {
         Settings {
             min_excess: config.min_excess,
-            dispersion,
+            dispersion: self.detectors[channel].drift().fine(),
+            indifference: Some(zones),
             ..Settings::default()
         }
     }
 
     /// Opens an incident for each cause of what the detectors noticed.
     pub(super) fn open_rates(&mut self, now: EventTime, alarms: [Vec<Alarm>; 3], config: &WatchConfig) {
-        let threshold = self.threshold(self.cells(), config);
+        // The alarm has paid for the number of cells; the scope it leads to must pass as one.
+        let threshold = self.threshold(1, config);
+        let noticed = self.threshold(self.cells().max(FEW_CELLS), config);
         for (channel, alarms) in alarms.into_iter().enumerate() {
             let Some(strongest) = alarms.first().filter(|_| now >= self.scan_again[channel]) else {
                 continue;
             };
-            let settings = self.settings(channel, config);
-            let located = self.evidence(channel).locate(&strongest.conditions, &settings);
+            let zones = self.zones(channel, config);
+            let settings = self.settings(channel, &zones, config);
+            let located = self
+                .evidence(channel, config.indifference)
+                .locate(&strongest.conditions, &settings);
             let mut explained = false;
             for found in located.into_iter().filter(|found| found.evidence >= threshold) {
                 explained = true;
                 self.open_rate(now, channel, found, config);
             }
             if explained {
-                self.detectors[channel].forget_above(threshold / 3.0);
+                self.detectors[channel].forget_above(noticed / 3.0);
             } else {
                 // Noticed, but no scope explains it against its own control: it must gather anew.
                 self.detectors[channel].forget_cell(strongest.key);
@@ -87,10 +97,8 @@ impl Tenant {
         let scope = self.dictionary.scope(&conditions);
         let mut incident = self.incident(now, scope, (Basis::Rate(channel), None), found.onset, config);
         self.describe(&mut incident, &found);
-        let case = Case {
-            factor: (found.cause.best.k / found.cause.best.e.max(0.1)).max(1.0),
-            ..Case::new(incident, Basis::Rate(channel), conditions)
-        };
+        let mut case = Case::new(incident, Basis::Rate(channel), conditions);
+        case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
         self.cases.push(case);
     }
 
@@ -277,7 +285,7 @@ impl Tenant {
         incident.onset = span_of(found.onset);
         self.describe(&mut incident, &found);
         let case = &mut self.cases[i];
-        case.factor = (found.cause.best.k / found.cause.best.e.max(0.1)).max(1.0);
+        case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
         (case.incident, case.conditions) = (incident, found.cause.best.conditions);
         case.sums = (0.0, 0.0, 0.0);
         case.complaints.clear();
@@ -290,9 +298,10 @@ impl Tenant {
         let case = others.remove(i);
         let evidence = Evidence {
             cases: &others,
-            ..self.evidence(channel)
+            ..self.evidence(channel, config.indifference)
         };
-        let located = evidence.locate(&case.conditions, &self.settings(channel, config));
+        let zones = self.zones(channel, config);
+        let located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
         let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
         let is_taken = |found: &Located| {
             let mut open = others.iter().filter(|other| other.is_open());

@@ -1,0 +1,221 @@
+//! One simulated run as watch will read it: its logs, beside its truth.
+
+use std::{collections::BTreeSet, path::Path};
+
+use anyhow::{Context, Result};
+use dialtone_ingest::Sites;
+use dialtone_processor::{
+    config::Thresholds,
+    offline::{Heard, Logs},
+    summarise::{
+        Counts,
+        judge::{end_of, judge},
+    },
+};
+use dialtone_schemas::{Channel, Complaint, Event, EventTime, Source, Text, avro, time, topic::event_key};
+use dialtone_simulator::{Cause, Scenario, Simulation, Truth};
+use serde::{Deserialize, Serialize};
+
+use super::interval::real;
+use crate::{config::Config, judge::Calls, replay};
+
+/// The simulation goes on by so much at a time.
+const STEP: i64 = 10 * time::MINUTE;
+/// How many calls a scope has is counted so long before the onset.
+const USUAL: i64 = time::HOUR;
+
+/// One simulated run, summarised: what watch will read, and what a judge must know.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Simulated {
+    pub(super) truth: Truth,
+    pub(super) owners_toml: String,
+    pub(super) logs: Vec<Heard>,
+    pub(super) counts: Counts,
+    pub(super) calls: Calls,
+    /// Of each planted cause: poor call-ends a minute that were to be expected there, had it not broken.
+    pub(super) usual: Vec<f64>,
+    /// Of each planted cause: the complaints about calls that it has touched, since it began.
+    pub(super) complaints: Vec<Vec<EventTime>>,
+}
+
+impl Simulated {
+    /// Simulates and summarises: changes and complaints as they lie in their logs, events in the order of time.
+    pub fn new(config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {
+        let mut simulation = Simulation::new(scenario, seed);
+        simulation.check()?;
+        let sites = Sites::read(simulation.sites_csv().as_bytes()).context("the simulated sites")?;
+        let normaliser = replay::normaliser(config, sites);
+        let mut logs = Logs::new(&config.processor.summarise, config.kafka.partitions);
+        let tenant = Text::new("replay")?;
+        let truth = simulation.truth().clone();
+        let mut usual = Usual::new(&truth, &config.processor.summarise.thresholds);
+        let mut complaints = Complaints::new(&truth);
+        let (mut events, mut calls) = (Vec::new(), Calls::default());
+        let mut now = simulation.start();
+        while now < simulation.end() {
+            let is_judged = now >= scenario.judged_from();
+            now = now.plus(STEP);
+            let arrived = simulation.advance(now);
+            for event in arrived.events {
+                let event = normaliser.event(event, &tenant, Source::Http, None)?;
+                usual.see(&event);
+                complaints.see(&event);
+                if is_judged {
+                    calls.add(&event.near);
+                }
+                let key = event_key(tenant.as_str(), event.call_id.as_str());
+                events.push((event.end, key, avro::built_in_frame_from(&event)?));
+            }
+            for change in arrived.changes {
+                logs.change(&normaliser.change(change, &tenant, None)?)?;
+            }
+            for complaint in arrived.complaints {
+                let complaint = normaliser.complaint(complaint, &tenant)?;
+                complaints.hear(&complaint);
+                logs.complaint(&complaint)?;
+            }
+        }
+        events.sort_by_key(|(end, ..)| *end);
+        for (_, key, frame) in events {
+            logs.framed_event(&key, frame.into())?;
+        }
+        logs.finish()?;
+        Ok(Self {
+            truth,
+            owners_toml: simulation.owners_toml(),
+            logs: logs.take(),
+            counts: logs.counts(),
+            calls,
+            usual: usual.poor_per_minute(),
+            complaints: complaints.by_cause(),
+        })
+    }
+
+    /// The same from a folder where it was kept, or simulated and kept there for the next time. What is kept belongs to a scenario
+    /// as it is written, a seed, this version and these settings of the stages before watch.
+    pub fn kept(folder: &Path, config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {
+        let of = format!(
+            "{} {seed} {scenario:?} {:?} {} {:?}",
+            env!("CARGO_PKG_VERSION"),
+            config.processor.summarise,
+            config.kafka.partitions,
+            config.ingest
+        );
+        let name = format!(
+            "{}-{seed}-{}",
+            scenario.name,
+            &blake3::hash(of.as_bytes()).to_hex()[..16]
+        );
+        let file = folder.join(name);
+        if let Ok(bytes) = std::fs::read(&file) {
+            return postcard::from_bytes(&bytes).with_context(|| format!("{} is no run that was kept", file.display()));
+        }
+        let run = Self::new(config, scenario, seed)?;
+        let part = file.with_extension("part");
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(&part, postcard::to_stdvec(&run)?)
+            .and_then(|()| std::fs::rename(&part, &file))
+            .with_context(|| format!("cannot keep {}", file.display()))?;
+        Ok(run)
+    }
+}
+
+/// What was usual before anything was broken: the share of poor call-ends, and the call-ends of each planted scope in the hour
+/// before its onset.
+struct Usual {
+    thresholds: Thresholds,
+    until: EventTime,
+    ends: BTreeSet<u128>,
+    poor: BTreeSet<u128>,
+    scopes: Vec<(Cause, BTreeSet<u128>)>,
+}
+
+impl Usual {
+    fn new(truth: &Truth, thresholds: &Thresholds) -> Self {
+        Self {
+            thresholds: thresholds.clone(),
+            until: truth.warm_up_until,
+            ends: BTreeSet::new(),
+            poor: BTreeSet::new(),
+            scopes: truth
+                .causes
+                .iter()
+                .map(|cause| (cause.clone(), BTreeSet::new()))
+                .collect(),
+        }
+    }
+
+    fn see(&mut self, event: &Event) {
+        let judgement = judge(event, &self.thresholds);
+        if !judgement.judged.contains(Channel::Quality) {
+            return;
+        }
+        let end = end_of(event);
+        if event.end < self.until {
+            self.ends.insert(end);
+            if judgement.poor.contains(Channel::Quality) {
+                self.poor.insert(end);
+            }
+        }
+        for (cause, ends) in &mut self.scopes {
+            let is_before = event.end < cause.onset && event.end >= cause.onset.plus(-USUAL);
+            if is_before && cause.scope.covers(&event.near) {
+                ends.insert(end);
+            }
+        }
+    }
+
+    /// Of each planted cause.
+    fn poor_per_minute(&self) -> Vec<f64> {
+        let share = real(self.poor.len()) / real(self.ends.len().max(1));
+        #[allow(clippy::cast_precision_loss, reason = "an hour")]
+        let minutes = (USUAL / time::MINUTE) as f64;
+        self.scopes
+            .iter()
+            .map(|(_, ends)| real(ends.len()) / minutes * share)
+            .collect()
+    }
+}
+
+/// Who complained about calls that a planted cause has touched.
+struct Complaints {
+    touched: Vec<(Cause, BTreeSet<Text>)>,
+    heard: Vec<(EventTime, Text)>,
+}
+
+impl Complaints {
+    fn new(truth: &Truth) -> Self {
+        Self {
+            touched: truth
+                .causes
+                .iter()
+                .map(|cause| (cause.clone(), BTreeSet::new()))
+                .collect(),
+            heard: Vec::new(),
+        }
+    }
+
+    fn see(&mut self, event: &Event) {
+        for (cause, calls) in &mut self.touched {
+            if event.end >= cause.onset && cause.scope.covers(&event.near) {
+                calls.insert(event.call_id.clone());
+            }
+        }
+    }
+
+    fn hear(&mut self, complaint: &Complaint) {
+        self.heard
+            .extend(complaint.call_id.clone().map(|call| (complaint.complained_at, call)));
+    }
+
+    /// Their times in order, of each planted cause.
+    fn by_cause(&self) -> Vec<Vec<EventTime>> {
+        let of = |(_, calls): &(Cause, BTreeSet<Text>)| {
+            let about = self.heard.iter().filter(|(_, call)| calls.contains(call));
+            let mut times: Vec<EventTime> = about.map(|(at, _)| *at).collect();
+            times.sort_unstable();
+            times
+        };
+        self.touched.iter().map(of).collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! The watch fold over logs in memory, with what it tells.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use dialtone_schemas::{Alert, Incident, Record, Reject, Text, avro, topic::Topic};
+use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
+
+use super::logs::Heard;
+use crate::{Watch, WatchConfig};
+
+/// Watch, and what it has told so far.
+#[derive(Debug)]
+pub struct Watching {
+    watch: Watch,
+    offsets: BTreeMap<Place, i64>,
+    incidents: BTreeMap<Text, Incident>,
+    alerts: Vec<Alert>,
+    rejects: Vec<Reject>,
+}
+
+impl Watching {
+    /// A fold over so many partitions of summaries that has read nothing yet.
+    pub fn new(config: WatchConfig, partitions: i32) -> Self {
+        let logs = (0..partitions.max(1)).map(|p| (Topic::Summaries, p));
+        let logs = logs.chain([(Topic::Changes, 0), (Topic::Complaints, 0), (Topic::Control, 0)]);
+        Self {
+            watch: Watch::new(config, logs.map(|place| (place, 0))),
+            offsets: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            alerts: Vec::new(),
+            rejects: Vec::new(),
+        }
+    }
+
+    /// The next record of a log.
+    pub fn hear(&mut self, (place, payload): Heard) -> Result<(), FoldError> {
+        let next = self.offsets.entry(place).or_default();
+        let offset = *next;
+        *next += 1;
+        self.watch.absorb(&LogRecord {
+            place,
+            offset,
+            key: Bytes::new(),
+            payload,
+        })?;
+        let out = self.watch.take_outbox();
+        out.iter().try_for_each(|record| self.note(record))
+    }
+
+    fn note(&mut self, record: &OutRecord) -> Result<(), FoldError> {
+        let Payload::Value(frame) = &record.payload else {
+            return Ok(());
+        };
+        match record.topic {
+            Topic::Incidents => {
+                let incident: Incident = told(frame)?;
+                self.incidents.insert(incident.id.clone(), incident);
+            }
+            Topic::Alerts => self.alerts.push(told(frame)?),
+            Topic::Rejects => self.rejects.push(avro::record_from_built_in_frame(frame)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The last revision of every incident, by (opened, id).
+    pub fn incidents(&self) -> Vec<Incident> {
+        let mut incidents: Vec<Incident> = self.incidents.values().cloned().collect();
+        incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
+        incidents
+    }
+
+    /// Every alert, in order.
+    pub fn alerts(&self) -> &[Alert] {
+        &self.alerts
+    }
+
+    /// What watch could not read.
+    pub fn rejects(&self) -> &[Reject] {
+        &self.rejects
+    }
+
+    /// The fold, to be asked.
+    pub const fn watch(&self) -> &Watch {
+        &self.watch
+    }
+}
+
+/// An incident or alert as it travels: framed Avro, or JSON.
+fn told<R: Record>(frame: &Bytes) -> Result<R, FoldError> {
+    if frame.first() == Some(&b'{') {
+        return serde_json::from_slice(frame).map_err(FoldError::Json);
+    }
+    Ok(avro::record_from_built_in_frame(frame)?)
+}

@@ -1,0 +1,184 @@
+//! One cell: its evidence, and how it differs from the model by its own history and by today.
+
+use serde::{Deserialize, Serialize};
+
+/// Rates that are looked for, as multiples of the indifferent one.
+const ALTERNATIVES: [f64; 5] = [1.5, 2.0, 3.0, 5.0, 8.0];
+/// Expected poor call-ends that pull a cell's own history towards its model.
+const HISTORY_PRIOR: f64 = 8.0;
+/// Today is pulled towards the history by 1/τ² expected poor call-ends, of the cuboid's drift τ², and by no less than this.
+const TODAY_LEAST: f64 = 8.0;
+/// What a block still counts for today a block later: half of it after two hours.
+const TODAY_KEEPS: f64 = 0.891;
+/// Blocks of evidence that are not yet history: the one under way and three before it, so that a fault of an hour does not
+/// teach itself.
+const HELD: usize = 4;
+/// No indifference is wider.
+const WIDEST: f64 = 3.0;
+/// Quantile of the normal distribution within which a rate may wander: 90 % one-sided.
+const WITHIN: f64 = 1.282;
+
+/// Poor and expected ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Sum {
+    pub(super) k: f64,
+    pub(super) e: f64,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.k += other.k;
+        self.e += other.e;
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cell {
+    /// ln M_λ for each alternative.
+    log_m: [f64; ALTERNATIVES.len()],
+    /// This minute, until it is judged.
+    minute: Sum,
+    /// This block and those before, not yet history.
+    blocks: [Sum; HELD],
+    /// All of the past.
+    history: Sum,
+    /// The last hours of it, the younger the more.
+    today: Sum,
+    /// Blocks since its last call.
+    pub(super) idle: u16,
+}
+
+impl Cell {
+    /// Adds to the minute. Is it the first of this minute?
+    pub(super) fn add(&mut self, sum: Sum) -> bool {
+        let is_first = self.minute.e <= 0.0;
+        self.minute.add(sum);
+        is_first
+    }
+
+    /// How this cell's rate differs from the model's: by its own history, and by how today differs from that.
+    pub(super) fn own(&self, drift: f64) -> f64 {
+        let history = (self.history.k + HISTORY_PRIOR) / (self.history.e + HISTORY_PRIOR);
+        let prior = today_prior(drift);
+        let today = (self.today.k + prior) / (self.today.e * history + prior);
+        history * today
+    }
+
+    /// The rate that is still indifferent, as a multiple of the expected one: what is not known of this cell (1/E is the variance of
+    /// a log-rate known from E expected ones), by its history and of today.
+    pub(super) fn indifference(&self, drift: f64, least: f64) -> f64 {
+        let unknown = 1.0 / (self.history.e + HISTORY_PRIOR) + 1.0 / (self.today.e + today_prior(drift));
+        (WITHIN * unknown.sqrt()).exp().clamp(least, WIDEST.max(least))
+    }
+
+    /// What must be expected in two blocks: as long as drift is the same.
+    fn lately(&self) -> f64 {
+        let of = |block: &Sum| block.e;
+        2.0 * self.blocks[1..].iter().map(of).fold(self.blocks[0].e, f64::max)
+    }
+
+    /// The minute is over: what it says for each alternative.
+    pub(super) fn judge(&mut self, drift: f64, fine: f64, least: f64) {
+        let Sum { k, e } = std::mem::take(&mut self.minute);
+        let own = self.own(drift);
+        let expected = self.indifference(drift, least) * e * own;
+        let dispersion = fine + drift * self.lately() * own;
+        for (log_m, ratio) in self.log_m.iter_mut().zip(ALTERNATIVES) {
+            let evidence = dialtone_explain::poisson(k, expected, ratio) / dispersion;
+            *log_m = step(*log_m, evidence);
+        }
+        self.blocks[0].add(Sum { k, e });
+    }
+
+    /// ln of the mean of M over the alternatives.
+    pub(super) fn log_mixture(&self) -> f64 {
+        let top = self.log_m.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        #[allow(clippy::cast_precision_loss, reason = "five")]
+        let count = self.log_m.len() as f64;
+        top + (self.log_m.iter().map(|m| (m - top).exp()).sum::<f64>() / count).ln()
+    }
+
+    /// A block is over: the blocks move on, and the oldest becomes history. Returns it, with what this cell by itself was expected
+    /// to show in it.
+    pub(super) fn age(&mut self, drift: f64) -> Sum {
+        let oldest = self.blocks[HELD - 1];
+        let of_this_cell = Sum {
+            e: oldest.e * self.own(drift),
+            ..oldest
+        };
+        self.history.add(oldest);
+        self.today = Sum {
+            k: self.today.k * TODAY_KEEPS + oldest.k,
+            e: self.today.e * TODAY_KEEPS + oldest.e,
+        };
+        self.idle = if self.blocks[0].e > 0.0 { 0 } else { self.idle + 1 };
+        self.blocks.rotate_right(1);
+        self.blocks[0] = Sum::default();
+        of_this_cell
+    }
+
+    /// Forgets the evidence, and what it was drawn from: it is explained, or nothing.
+    pub(super) fn forget(&mut self) {
+        self.log_m = [0.0; ALTERNATIVES.len()];
+        self.blocks = [Sum::default(); HELD];
+    }
+}
+
+fn today_prior(drift: f64) -> f64 {
+    (1.0 / drift).max(TODAY_LEAST)
+}
+
+/// One step of a Shiryaev–Roberts detector on the log scale, `M ← e^evidence · (M + 1)`, without leaving the range of a double.
+pub(in crate::watch) fn step(log_m: f64, evidence: f64) -> f64 {
+    evidence + if log_m > 30.0 { log_m } else { log_m.exp().ln_1p() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 400 expected and 800 poor in the past: (800 + 8) / (400 + 8) = 1.98 times the model. Since then 30 expected by the model, 59.4
+    /// by its own history, and 120 poor: with a drift of 1/11 today is (120 + 11) / (59.4 + 11) = 1.86 times that.
+    #[test]
+    fn a_cell_is_expected_to_be_as_it_always_was_and_as_it_has_been_today() {
+        let cell = Cell {
+            history: Sum { k: 800.0, e: 400.0 },
+            today: Sum { k: 120.0, e: 30.0 },
+            ..Cell::default()
+        };
+        let own = cell.own(1.0 / 11.0);
+        assert!((own - 1.98 * 1.86).abs() < 0.01, "{own}");
+        assert!((Cell::default().own(0.04) - 1.0).abs() < 1e-9);
+    }
+
+    /// Days that differ by sd 0.25: exp(1.282 · 0.25) = 1.38 where the history says all and of today nothing is known;
+    /// exp(1.282 · √(1/8 + 0.0625)) = 1.74 where nothing is known at all.
+    #[test]
+    fn what_is_not_known_of_a_cell_widens_its_indifference() {
+        let known = Cell {
+            history: Sum { k: 1e9, e: 1e9 },
+            ..Cell::default()
+        };
+        assert!((known.indifference(0.0625, 1.25) - 1.38).abs() < 0.01);
+        assert!((Cell::default().indifference(0.0625, 1.25) - 1.74).abs() < 0.01);
+        assert!(
+            (known.indifference(0.005, 1.25) - 1.25).abs() < 1e-9,
+            "and never below the least"
+        );
+    }
+
+    #[test]
+    fn what_is_forgotten_never_becomes_history() {
+        let mut cell = Cell::default();
+        cell.add(Sum { k: 9.0, e: 1.0 });
+        cell.judge(0.04, 1.0, 1.25);
+        cell.forget();
+        (0..2 * HELD).for_each(|_| assert!(cell.age(0.04).k <= 0.0));
+        assert!((cell.own(0.04) - 1.0).abs() < 1e-9);
+        cell.add(Sum { k: 9.0, e: 1.0 });
+        cell.judge(0.04, 1.0, 1.25);
+        let last = (0..HELD).map(|_| cell.age(0.04)).last();
+        assert!(last.is_some_and(|block| block.k > 8.0));
+        assert!(cell.own(0.04) > 1.5, "but what is not forgotten does, an hour later");
+    }
+}

@@ -1,0 +1,229 @@
+//! Notice early: a Shiryaev–Roberts e-detector for every cell of one or two conditions, on every watched channel.
+//!
+//! Each minute a cell's poor call-ends `k` are compared with the expected `e`: for alternatives λ,
+//! `M_λ ← exp((k ln λ − (λ−1) γ e) / φ) · (M_λ + 1)`, with the cell's own indifference γ and dispersion φ. The mean over λ
+//! crosses A at most once in A minutes on average while nothing is wrong (DESIGN.md §3).
+
+mod cell;
+mod drift;
+mod key;
+
+use std::collections::hash_map::Entry;
+
+use dialtone_explain::Condition;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::dictionary::{Codes, D};
+pub(super) use cell::step;
+use cell::{Cell, Sum};
+pub use drift::Drift;
+pub use key::CellKey;
+
+/// Minutes of a block: over its sums the drift is learnt (slow noise shows in sums, not in minutes), and it becomes history as a
+/// whole.
+const BLOCK_MINUTES: u16 = 20;
+/// A cell with this part of the evidence that would be noticed teaches nothing of the drift.
+const SUSPECT: f64 = 3.0;
+/// Most cells of two conditions; beyond, new ones are not watched. Those of one condition are, as many as there are values.
+const MAX_PAIRS: usize = 400_000;
+/// Blocks without a call after which a cell is forgotten: two weeks.
+const FORGOTTEN: u16 = 14 * 24 * 60 / BLOCK_MINUTES;
+
+/// A cell over its threshold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alarm {
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+    /// ln M.
+    pub log_m: f64,
+    /// The cell.
+    pub key: CellKey,
+}
+
+/// The detectors of one channel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Detector {
+    #[serde(serialize_with = "sorted", deserialize_with = "unsorted")]
+    cells: FxHashMap<CellKey, Cell>,
+    drift: Drift,
+    touched: Vec<CellKey>,
+    minutes: u16,
+    pairs: usize,
+    refused: u64,
+}
+
+/// A hash map has no order of its own; a snapshot must (F-3).
+fn sorted<S: Serializer>(cells: &FxHashMap<CellKey, Cell>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut entries: Vec<_> = cells.iter().collect();
+    entries.sort_by_key(|(key, _)| **key);
+    entries.serialize(serializer)
+}
+
+fn unsorted<'de, De: Deserializer<'de>>(deserializer: De) -> Result<FxHashMap<CellKey, Cell>, De::Error> {
+    Ok(Vec::<(CellKey, Cell)>::deserialize(deserializer)?.into_iter().collect())
+}
+
+impl Detector {
+    /// Adds what a leaf showed this minute to its cells.
+    pub fn add(&mut self, codes: &Codes, k: f64, e: f64) {
+        for a in 0..D {
+            if codes[a] == 0 {
+                continue;
+            }
+            self.add_to(CellKey::of((a, codes[a]), None), Sum { k, e });
+            for b in a + 1..D {
+                if codes[b] != 0 {
+                    self.add_to(CellKey::of((a, codes[a]), Some((b, codes[b]))), Sum { k, e });
+                }
+            }
+        }
+    }
+
+    fn add_to(&mut self, key: CellKey, sum: Sum) {
+        let cell = match self.cells.entry(key) {
+            Entry::Occupied(cell) => cell.into_mut(),
+            Entry::Vacant(_) if key.is_pair() && self.pairs >= MAX_PAIRS => {
+                self.refused += 1;
+                return;
+            }
+            Entry::Vacant(room) => {
+                self.pairs += usize::from(key.is_pair());
+                room.insert(Cell::default())
+            }
+        };
+        if cell.add(sum) {
+            self.touched.push(key);
+        }
+    }
+
+    /// Ends the minute: judges every cell that saw calls. Returns the cells over `threshold`, strongest first.
+    pub fn minute(&mut self, indifference: f64, threshold: f64) -> Vec<Alarm> {
+        let mut alarms = Vec::new();
+        let fine = self.drift.fine();
+        for key in std::mem::take(&mut self.touched) {
+            let Some(cell) = self.cells.get_mut(&key) else { continue };
+            cell.judge(self.drift.of_cuboid(key.cuboid(), fine), fine, indifference);
+            let log_m = cell.log_mixture();
+            if log_m >= threshold {
+                alarms.push(Alarm {
+                    conditions: key.conditions(),
+                    log_m,
+                    key,
+                });
+            }
+        }
+        alarms.sort_by(|a, b| b.log_m.total_cmp(&a.log_m).then(a.key.cmp(&b.key)));
+        self.minutes = self.minutes.wrapping_add(1);
+        if self.minutes.is_multiple_of(BLOCK_MINUTES) {
+            self.block(threshold);
+        }
+        alarms
+    }
+
+    /// A block is over: the drift is learnt from cells that are not suspected of anything, and the blocks move on.
+    fn block(&mut self, threshold: f64) {
+        self.drift.age();
+        let fine = self.drift.fine();
+        let mut keys: Vec<CellKey> = self.cells.keys().copied().collect();
+        keys.sort_unstable();
+        for key in keys {
+            let Some(cell) = self.cells.get_mut(&key) else { continue };
+            let block = cell.age(self.drift.of_cuboid(key.cuboid(), fine));
+            if block.e > 0.0 && cell.log_mixture() < threshold / SUSPECT {
+                self.drift.learn(key.cuboid(), block);
+            }
+        }
+        self.cells.retain(|_, cell| cell.idle < FORGOTTEN);
+        self.pairs = self.cells.keys().filter(|key| key.is_pair()).count();
+    }
+
+    /// How often a pair of values was not watched because there are too many.
+    pub const fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Forgets the evidence of one cell.
+    pub fn forget_cell(&mut self, key: CellKey) {
+        if let Some(cell) = self.cells.get_mut(&key) {
+            cell.forget();
+        }
+    }
+
+    /// Forgets the evidence of every cell that has gathered some: what a named cause does not explain gathers anew.
+    pub fn forget_above(&mut self, log_m: f64) {
+        #[allow(clippy::iter_over_hash_type, reason = "each cell is reset by itself")]
+        for cell in self.cells.values_mut() {
+            if cell.log_mixture() > log_m {
+                cell.forget();
+            }
+        }
+    }
+
+    /// How many cells are watched.
+    pub fn cells(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// How far rates wander by themselves.
+    pub const fn drift(&self) -> &Drift {
+        &self.drift
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(site: u32, headset: u32) -> Codes {
+        let mut codes = [0; D];
+        (codes[0], codes[6]) = (site, headset);
+        codes
+    }
+
+    /// One poor call a minute where 0.2 were expected: about 20 minutes to ln A = 14, and the site's cell is among the first.
+    #[test]
+    fn a_fivefold_rate_is_noticed_within_half_an_hour_and_a_quiet_site_is_not() {
+        let mut detector = Detector::default();
+        let mut noticed = None;
+        for minute in 0..120 {
+            detector.add(
+                &codes(1, 1),
+                if minute >= 60 {
+                    1.0
+                } else {
+                    f64::from(u8::from(minute % 5 == 0))
+                },
+                0.2,
+            );
+            detector.add(&codes(2, 1), f64::from(u8::from(minute % 5 == 0)), 0.2);
+            let alarms = detector.minute(1.25, 14.0);
+            if let (None, Some(alarm)) = (noticed, alarms.first()) {
+                assert!(
+                    alarm.conditions.contains(&Condition { attribute: 0, code: 1 }),
+                    "{alarm:?}"
+                );
+                noticed = Some(minute);
+            }
+            assert!(
+                alarms
+                    .iter()
+                    .all(|a| a.conditions != [Condition { attribute: 0, code: 2 }])
+            );
+        }
+        assert!(noticed.is_some_and(|minute| (65..90).contains(&minute)), "{noticed:?}");
+    }
+
+    #[test]
+    fn a_cell_without_calls_for_two_weeks_is_forgotten_and_gives_its_room_back() {
+        let mut detector = Detector::default();
+        detector.add(&codes(1, 1), 0.0, 0.2);
+        detector.minute(1.25, 14.0);
+        assert_eq!((detector.cells(), detector.pairs), (3, 1));
+        for _ in 0..15 * 24 * 60 {
+            detector.add(&codes(2, 0), 0.0, 0.2);
+            detector.minute(1.25, 14.0);
+        }
+        assert_eq!((detector.cells(), detector.pairs), (1, 0));
+    }
+}
