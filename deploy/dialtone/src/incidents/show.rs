@@ -1,8 +1,11 @@
 //! Everything known of one incident, for a person.
 
-use dialtone_schemas::{EventTime, Incident, Text, incident::Verdict};
+use dialtone_schemas::{EventTime, Incident, Text};
 
-use super::list::{severity, state, what};
+use super::{
+    list::{severity, state, what},
+    tell::word,
+};
 
 /// Line by line, each under its name; what is not known has none.
 pub(super) fn lines(incident: &Incident) -> Vec<String> {
@@ -129,11 +132,11 @@ fn people(incident: &Incident) -> Vec<String> {
     let why = |reason: Option<&Text>| reason.map_or_else(String::new, |reason| format!(": {reason}"));
     let at = |at: Option<EventTime>, text: &str| at.map(|at| format!("{text} {at}"));
     let verdict = incident.verdict.map(|verdict| {
-        let word = match verdict {
-            Verdict::Right => "right",
-            Verdict::Wrong => "wrong",
-        };
-        format!("the named cause is {word}{}", why(incident.verdict_reason.as_ref()))
+        format!(
+            "the named cause is {}{}",
+            word(verdict),
+            why(incident.verdict_reason.as_ref())
+        )
     });
     let escalated = incident.escalated_to.as_ref().zip(incident.escalated);
     let said = [

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use dialtone_schemas::{
     Control, EventTime, Incident, State, avro,
@@ -51,13 +51,14 @@ pub(super) fn control(incident: &Incident, action: &IncidentsAction, now: EventT
             reason: reason.clone(),
             ..says(ControlKind::Verdict)
         },
-        _ => says(ControlKind::Acknowledge),
+        IncidentsAction::Ack { .. } => says(ControlKind::Acknowledge),
+        IncidentsAction::List(_) | IncidentsAction::Show { .. } => bail!("nothing is said"),
     };
     control.check()?;
     Ok(control)
 }
 
-const fn word(verdict: Verdict) -> &'static str {
+pub(super) const fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Right => "right",
         Verdict::Wrong => "wrong",
