@@ -97,8 +97,8 @@ pub struct TokenConfig {
     /// A file with the token in its first line.
     #[serde(default)]
     pub file: Option<PathBuf>,
-    /// What it may send.
-    #[serde(default = "everything")]
+    /// What it may send: every kind of report unless told otherwise, control only where it is named.
+    #[serde(default = "every_report")]
     pub may_send: Vec<Sendable>,
 }
 
@@ -114,9 +114,12 @@ pub enum Sendable {
     Complaints,
     /// `POST /v1/graph`
     Graph,
+    /// `POST /v1/control`: acknowledge, silence, reassign, judge an incident.
+    Control,
 }
 
-fn everything() -> Vec<Sendable> {
+/// Who reports may not for that reason silence an incident.
+fn every_report() -> Vec<Sendable> {
     vec![
         Sendable::Events,
         Sendable::Changes,
@@ -375,7 +378,7 @@ mod tests {
             tenant: Text::new("acme").expect("text"),
             sha256: Some("abc".into()),
             file: None,
-            may_send: everything(),
+            may_send: every_report(),
         });
         config
             .sip

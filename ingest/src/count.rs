@@ -9,7 +9,7 @@ use crate::refusal::Reason;
 /// A way in, as metrics and rejects name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Door {
-    /// `POST /v1/events`, `/v1/changes`, `/v1/complaints`.
+    /// `POST /v1/events`, `/v1/changes`, `/v1/complaints`, `/v1/control`.
     Http,
     /// `POST /v1/graph`.
     Graph,

@@ -3,7 +3,9 @@
 //! Pure: no clock, no I/O. The doors and `dialtone replay` call the same functions, so that a file gives the same events as
 //! the same lines over the wire.
 
-use dialtone_schemas::{Change, Complaint, Dimension, Event, EventTime, Leaf, Source, Text};
+use dialtone_schemas::{
+    Change, Complaint, Control, Dimension, Event, EventTime, Leaf, Source, Text, control::ControlKind,
+};
 
 use crate::{
     emodel::{Scorer, ScoringRules, codec},
@@ -100,6 +102,25 @@ impl Normaliser {
         self.privacy.seal_complaint(tenant.as_str(), &mut complaint);
         complaint.tenant = Some(tenant.clone());
         Ok(complaint)
+    }
+
+    /// What people say about an incident becomes something that may be published. The fold's configuration is said by whoever
+    /// runs it, never through a door.
+    pub fn control(&self, mut control: Control, tenant: &Text) -> Result<Control, Refusal> {
+        if control.kind == ControlKind::Configure {
+            let detail = "kind: configure is not taken here, only acknowledge, silence, reassign and verdict";
+            return Err(Refusal::new(Reason::InvalidValue, detail));
+        }
+        if control.kind != ControlKind::Verdict && control.body.is_some() {
+            let detail = format!("body: {} has none", control.kind.name());
+            return Err(Refusal::new(Reason::InvalidValue, detail));
+        }
+        self.privacy.seal_control(&mut control);
+        control
+            .check()
+            .map_err(|error| Refusal::new(Reason::InvalidValue, error.to_string()))?;
+        control.tenant = Some(tenant.clone());
+        Ok(control)
     }
 
     fn place(&self, event: &mut Event) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dialtone_schemas::{
-    Change, Complaint, Event, EventTime, Record, Reject, Text,
+    Change, Complaint, Control, Event, EventTime, Record, Reject, Text,
     avro::{self, AvroError},
     topic::{self, Topic},
 };
@@ -39,6 +39,16 @@ pub(crate) fn of_complaint(complaint: &Complaint) -> Result<OutRecord, Refusal> 
         complaint.tenant.as_ref(),
         complaint.complaint_id.as_str(),
         complaint,
+    )
+}
+
+/// Keyed by its id, in the one partition there is.
+pub(crate) fn of_control(control: &Control) -> Result<OutRecord, Refusal> {
+    record(
+        Topic::Control,
+        control.tenant.as_ref(),
+        control.control_id.as_str(),
+        control,
     )
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use dialtone_schemas::{Change, Complaint, Event, EventTime, ReportKind, Source, Text, summary::Class};
+use dialtone_schemas::{Change, Complaint, Control, Event, EventTime, ReportKind, Source, Text, summary::Class};
 use dialtone_wire::{Delivery, OutRecord, Publish, PublishError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,8 @@ pub enum Content {
     Change(Box<Change>),
     /// A complaint.
     Complaint(Box<Complaint>),
+    /// What people say about an incident.
+    Control(Box<Control>),
 }
 
 /// What became of a report.
@@ -52,7 +54,7 @@ pub enum Content {
 pub enum Fate {
     /// Published and acknowledged.
     Accepted {
-        /// The id of the event (of the first one), change or complaint.
+        /// The id of the event (of the first one), change, complaint or control record.
         id: String,
         /// Its window had closed: it is kept, but no summary will hold it.
         late: bool,
@@ -263,6 +265,10 @@ impl IngestService {
             Content::Complaint(complaint) => {
                 let complaint = self.normaliser.complaint(*complaint, tenant)?;
                 Ok(Normal::one(publish::of_complaint(&complaint)?, &complaint.complaint_id))
+            }
+            Content::Control(control) => {
+                let control = self.normaliser.control(*control, tenant)?;
+                Ok(Normal::one(publish::of_control(&control)?, &control.control_id))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a person may set. Defaults are documented in `deploy/config/defaults.toml`, which is compiled in and equals these.
 
-use dialtone_schemas::{Class, Span, time};
+use dialtone_schemas::{Class, Span, Text, time};
 use serde::{Deserialize, Serialize};
 
 /// When a call-end counts as poor on a channel.
@@ -164,7 +164,22 @@ pub enum AlertFormat {
 #[serde(deny_unknown_fields)]
 pub struct Owners {
     /// The team of whatever no rule covers.
-    pub default: dialtone_schemas::Text,
+    pub default: Text,
+    /// Whom of the default team to reach.
+    #[serde(default)]
+    pub contact: Option<Text>,
+    /// What the default team does about it.
+    #[serde(default)]
+    pub runbook: Option<Text>,
+    /// How long an owner may take to acknowledge, where its rule does not say; for ever without it.
+    #[serde(default)]
+    pub escalate_after: Option<Span>,
+    /// Who is called then, where the rule does not say; the default team without it.
+    #[serde(default)]
+    pub escalate_to: Option<Text>,
+    /// Teams that are no more: what is theirs goes to their rule's successor, or to the default team.
+    #[serde(default)]
+    pub dissolved: Vec<Text>,
     /// Rules; of those that fit, the one with the most conditions wins, then the first.
     #[serde(default, rename = "owner")]
     pub rules: Vec<OwnerRule>,
@@ -173,9 +188,14 @@ pub struct Owners {
 impl Default for Owners {
     fn default() -> Self {
         #[allow(clippy::expect_used, reason = "a constant that is a text")]
-        let default = dialtone_schemas::Text::new("service-desk").expect("a text");
+        let default = Text::new("service-desk").expect("a text");
         Self {
             default,
+            contact: None,
+            runbook: None,
+            escalate_after: None,
+            escalate_to: None,
+            dissolved: Vec::new(),
             rules: Vec::new(),
         }
     }
@@ -186,7 +206,7 @@ impl Default for Owners {
 #[serde(deny_unknown_fields)]
 pub struct OwnerRule {
     /// The accountable team.
-    pub team: dialtone_schemas::Text,
+    pub team: Text,
     /// Causes on this layer.
     #[serde(default)]
     pub layer: Option<dialtone_schemas::incident::Layer>,
@@ -195,8 +215,17 @@ pub struct OwnerRule {
     pub scope: dialtone_schemas::Scope,
     /// Whom to reach.
     #[serde(default)]
-    pub contact: Option<dialtone_schemas::Text>,
+    pub contact: Option<Text>,
     /// What to do.
     #[serde(default)]
-    pub runbook: Option<dialtone_schemas::Text>,
+    pub runbook: Option<Text>,
+    /// How long the team may take to acknowledge before another is called.
+    #[serde(default)]
+    pub escalate_after: Option<Span>,
+    /// Who is called then.
+    #[serde(default)]
+    pub escalate_to: Option<Text>,
+    /// Whose it is once the team is dissolved.
+    #[serde(default)]
+    pub successor: Option<Text>,
 }

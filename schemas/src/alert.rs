@@ -10,7 +10,7 @@ use crate::{EventTime, Incident, Text};
 pub enum AlertReason {
     /// Opened, or its cause named for the first time.
     Opened,
-    /// More severe, or another owner.
+    /// More severe, another owner, or not acknowledged in time: then [`Incident::escalated_to`] is the team to be called.
     Escalated,
     /// Scope, evidence or suspects changed; nobody is called for it.
     Updated,

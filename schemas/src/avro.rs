@@ -24,7 +24,7 @@ pub enum AvroError {
         /// Of the value.
         len: usize,
     },
-    /// Another record's id, or a later version's.
+    /// Another record's id.
     #[error("schema id {id} is not one of {expected}")]
     UnknownId {
         /// In the frame.
@@ -73,6 +73,30 @@ static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
         .into()
 });
 
+/// The schemas of earlier versions by kind, oldest first.
+static EARLIER: LazyLock<Vec<Vec<Schema>>> = LazyLock::new(|| {
+    #[allow(clippy::expect_used, reason = "the files are compiled in; a test parses each")]
+    let parse = |text: &&str| Schema::parse_str(text).expect("a built-in schema parses");
+    RecordKind::ALL
+        .map(|kind| kind.earlier_avsc().iter().map(parse).collect())
+        .into()
+});
+
+/// Readers of earlier versions.
+static READERS: LazyLock<Vec<Vec<GenericDatumReader<'static>>>> =
+    LazyLock::new(|| EARLIER.iter().map(|of| of.iter().map(reader).collect()).collect());
+
+#[allow(
+    clippy::expect_used,
+    reason = "a schema that parses resolves; a test writes and reads each"
+)]
+fn reader(schema: &'static Schema) -> GenericDatumReader<'static> {
+    GenericDatumReader::builder(schema)
+        .human_readable(false)
+        .build()
+        .expect("a reader")
+}
+
 /// Readers and writers of the built-in schemas, with their names resolved once.
 static CODECS: LazyLock<Vec<(GenericDatumReader<'static>, GenericDatumWriter<'static>)>> = LazyLock::new(|| {
     #[allow(
@@ -80,20 +104,16 @@ static CODECS: LazyLock<Vec<(GenericDatumReader<'static>, GenericDatumWriter<'st
         reason = "a schema that parses resolves; a test writes and reads each"
     )]
     let codec = |schema| {
-        let reader = GenericDatumReader::builder(schema)
-            .human_readable(false)
-            .build()
-            .expect("a reader");
         let writer = GenericDatumWriter::builder(schema)
             .human_readable(false)
             .build()
             .expect("a writer");
-        (reader, writer)
+        (reader(schema), writer)
     };
     SCHEMAS.iter().map(codec).collect()
 });
 
-/// The parsed schema of version 1.
+/// The parsed schema of the version that is written.
 pub fn schema(kind: RecordKind) -> &'static Schema {
     &SCHEMAS[kind as usize]
 }
@@ -127,18 +147,23 @@ pub fn record_from_datum<R: Record>(writer: &Schema, datum: &[u8]) -> Result<R, 
     read_datum(&reader, datum)
 }
 
-fn read_datum<R: Record>(reader: &GenericDatumReader<'_>, mut datum: &[u8]) -> Result<R, AvroError> {
-    let record = reader.read_deser(&mut datum).map_err(|source| AvroError::Read {
-        record: R::KIND.name(),
-        source: Box::new(source),
-    })?;
-    match datum.len() {
-        0 => Ok(record),
-        bytes => Err(AvroError::Trailing {
+fn read_datum<R: Record>(reader: &GenericDatumReader<'_>, datum: &[u8]) -> Result<R, AvroError> {
+    match read_beginning(reader, datum)? {
+        (record, 0) => Ok(record),
+        (_, bytes) => Err(AvroError::Trailing {
             record: R::KIND.name(),
             bytes,
         }),
     }
+}
+
+/// A record, and how many bytes are behind it.
+fn read_beginning<R: Record>(reader: &GenericDatumReader<'_>, mut datum: &[u8]) -> Result<(R, usize), AvroError> {
+    let record = reader.read_deser(&mut datum).map_err(|source| AvroError::Read {
+        record: R::KIND.name(),
+        source: Box::new(source),
+    })?;
+    Ok((record, datum.len()))
 }
 
 /// A framed record under a given id.
@@ -168,15 +193,21 @@ pub fn split_frame(frame: &[u8]) -> Result<(u32, &[u8]), AvroError> {
     }
 }
 
-/// A record from a frame with its built-in id.
+/// A record from a frame with a built-in id, of whatever version: fields that an earlier one has not have their default, fields
+/// that a later one appends are skipped (C-1).
 pub fn record_from_built_in_frame<R: Record>(frame: &[u8]) -> Result<R, AvroError> {
     let (id, datum) = split_frame(frame)?;
-    if id == R::KIND.built_in_id() {
-        read_datum(&CODECS[R::KIND as usize].0, datum)
-    } else {
-        Err(AvroError::UnknownId {
+    let kind = R::KIND;
+    let Some(version) = kind.version_of_id(id) else {
+        return Err(AvroError::UnknownId {
             id,
-            expected: R::KIND.name(),
-        })
+            expected: kind.name(),
+        });
+    };
+    let newest = &CODECS[kind as usize].0;
+    if version > kind.version() {
+        return read_beginning(newest, datum).map(|(record, _)| record);
     }
+    let earlier = READERS[kind as usize].get(version as usize - 1);
+    read_datum(earlier.unwrap_or(newest), datum)
 }

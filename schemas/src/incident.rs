@@ -32,6 +32,16 @@ pub enum Severity {
     Critical,
 }
 
+/// Was the named cause the right one?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was.
+    Right,
+    /// It was not.
+    Wrong,
+}
+
 /// The layer of a call's path that a cause lies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +64,36 @@ pub enum Layer {
     Service,
     /// Nothing of the above.
     Unknown,
+}
+
+impl Layer {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Device,
+        Self::Peripheral,
+        Self::AccessNetwork,
+        Self::Site,
+        Self::Wan,
+        Self::Carrier,
+        Self::Relay,
+        Self::Service,
+        Self::Unknown,
+    ];
+
+    /// The name in records and in `owners.toml`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Peripheral => "peripheral",
+            Self::AccessNetwork => "access_network",
+            Self::Site => "site",
+            Self::Wan => "wan",
+            Self::Carrier => "carrier",
+            Self::Relay => "relay",
+            Self::Service => "service",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// From when to when an onset may lie.
@@ -153,6 +193,45 @@ pub struct Incident {
     pub acknowledged: Option<EventTime>,
     /// No alerts until then.
     pub silenced_until: Option<EventTime>,
+    /// Whom of the owner to reach.
+    #[serde(default)]
+    pub contact: Option<Text>,
+    /// What the owner does about it.
+    #[serde(default)]
+    pub runbook: Option<Text>,
+    /// The team that works on it, where it said so.
+    #[serde(default)]
+    pub acknowledged_by: Option<Text>,
+    /// When people gave it to its owner, over `owners.toml`.
+    #[serde(default)]
+    pub reassigned: Option<EventTime>,
+    /// Why they did.
+    #[serde(default)]
+    pub reassigned_reason: Option<Text>,
+    /// Was the named cause the right one? As people said.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// Why they think so.
+    #[serde(default)]
+    pub verdict_reason: Option<Text>,
+    /// When nobody had acknowledged it in the owner's time.
+    #[serde(default)]
+    pub escalated: Option<EventTime>,
+    /// The team that was told then.
+    #[serde(default)]
+    pub escalated_to: Option<Text>,
+    /// How often incidents about the same scope were closed in the 30 days before it opened.
+    #[serde(default)]
+    pub earlier: Option<i64>,
+    /// The last of them.
+    #[serde(default)]
+    pub earlier_id: Option<Text>,
+    /// What waiting costs: poor minutes beyond the expected an hour, as in the last hour.
+    #[serde(default)]
+    pub poor_minutes_an_hour: Option<f64>,
+    /// Call-ends poor since the onset, as far back as the memory reaches; people are not counted.
+    #[serde(default)]
+    pub poor_call_ends: Option<i64>,
 }
 
 impl Incident {
@@ -188,6 +267,19 @@ impl Incident {
             exemplar_calls: Vec::new(),
             acknowledged: None,
             silenced_until: None,
+            contact: None,
+            runbook: None,
+            acknowledged_by: None,
+            reassigned: None,
+            reassigned_reason: None,
+            verdict: None,
+            verdict_reason: None,
+            escalated: None,
+            escalated_to: None,
+            earlier: None,
+            earlier_id: None,
+            poor_minutes_an_hour: None,
+            poor_call_ends: None,
         }
     }
 }

@@ -24,7 +24,10 @@
 //! | alert | the message about an incident's revision that goes to people and systems: [`Alert`] |
 //! | change | something somebody did: a route, a policy, a firmware: [`Change`] |
 //! | complaint | a user said that a call was bad: [`Complaint`] |
-//! | control | what the fold is told from outside: configuration, acknowledgement, verdict: [`Control`] |
+//! | control | what the fold is told from outside: configuration, acknowledgement, silence, reassignment, verdict: [`Control`] |
+//! | reassignment | people give an incident to another team; it stays there, whatever the owners' rules say |
+//! | verdict | people say whether the named cause was right or wrong |
+//! | escalation | nobody acknowledged in the owner's time: the next team is called |
 //! | reject | what could not become an event, with its reason and original bytes: [`Reject`] |
 
 #![warn(missing_docs)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use dialtone_schemas::{EventTime, Span, State, Text, incident::Verdict};
 
 /// Makes enterprise call quality predictable: names what broke, where, since when, and whose it is.
 #[derive(Debug, Parser)]
@@ -37,6 +38,12 @@ pub enum Command {
     Localize(Localize),
     /// Simulate, watch, compare with the truth: how well does it find what is planted?
     Evaluate(Evaluate),
+    /// Look at incidents, and say something about one: acknowledge, silence, reassign, judge.
+    Incidents {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: IncidentsAction,
+    },
     /// Check the configuration, and print what is in force with secrets masked.
     Validate,
     /// Compare the topics on the broker with those wanted, or create them.
@@ -177,6 +184,115 @@ pub enum Kind {
     Rate,
     /// Volumes, and what was predicted.
     Volume,
+}
+
+/// `dialtone incidents`
+#[derive(Debug, Subcommand)]
+pub enum IncidentsAction {
+    /// One line for each open incident, the worst first.
+    List(ListIncidents),
+    /// Everything known of one incident.
+    Show {
+        /// Its id, or a beginning of it that no other has.
+        #[arg(value_name = "ID", value_parser = text)]
+        id: Text,
+        /// As a JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that somebody works on it: nobody else is called.
+    Ack {
+        /// Which, and who says so.
+        #[command(flatten)]
+        about: About,
+    },
+    /// Call nobody about it for a while.
+    Silence(SilenceIncident),
+    /// Give it to another team; it stays there, whatever owners.toml says.
+    Reassign {
+        /// Which, and who says so.
+        #[command(flatten)]
+        about: About,
+        /// The team it goes to.
+        #[arg(long, value_name = "TEAM", value_parser = text)]
+        to: Text,
+        /// Why: the new owner reads it.
+        #[arg(long, value_name = "TEXT", value_parser = text)]
+        reason: Text,
+    },
+    /// Say whether the named cause was the right one.
+    Verdict {
+        /// Which, and who says so.
+        #[command(flatten)]
+        about: About,
+        /// right or wrong
+        #[arg(value_name = "right|wrong", value_parser = word::<Verdict>)]
+        verdict: Verdict,
+        /// Why.
+        #[arg(long, value_name = "TEXT", value_parser = text)]
+        reason: Option<Text>,
+    },
+}
+
+/// `dialtone incidents list`
+#[derive(Debug, clap::Args)]
+pub struct ListIncidents {
+    /// Closed ones as well.
+    #[arg(long)]
+    pub all: bool,
+    /// Only those of this team.
+    #[arg(long, value_name = "TEAM", value_parser = text)]
+    pub owner: Option<Text>,
+    /// Only those in this state: watch, open, localised, recovering, closed.
+    #[arg(long, value_name = "STATE", value_parser = word::<State>)]
+    pub state: Option<State>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `dialtone incidents silence`
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct SilenceIncident {
+    /// Which, and who says so.
+    #[command(flatten)]
+    pub about: About,
+    /// For so long from now on: 2h, 90m.
+    #[arg(long = "for", value_name = "SPAN", value_parser = span, required_unless_present = "until")]
+    pub length: Option<Span>,
+    /// Until then, as RFC 3339 writes it.
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "length")]
+    pub until: Option<EventTime>,
+}
+
+/// Which incident, and who says something about it.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct About {
+    /// Its id, or a beginning of it that no other has.
+    #[arg(value_name = "ID", value_parser = text)]
+    pub id: Text,
+    /// The team that says so.
+    #[arg(long, value_name = "TEAM", value_parser = text)]
+    pub by: Option<Text>,
+}
+
+fn text(value: &str) -> Result<Text, String> {
+    Text::new(value).map_err(|error| error.to_string())
+}
+
+fn span(value: &str) -> Result<Span, String> {
+    Span::parse(value).map_err(|error| error.to_string())
+}
+
+fn time(value: &str) -> Result<EventTime, String> {
+    EventTime::parse(value).map_err(|error| error.to_string())
+}
+
+/// A word of a list, as records write it.
+fn word<T: serde::de::DeserializeOwned>(value: &str) -> Result<T, String> {
+    serde_json::from_value(value.into()).map_err(|error| error.to_string())
 }
 
 /// `dialtone topics`

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod evaluate;
+pub mod incidents;
 pub mod judge;
 pub mod localize;
 pub mod replay;
@@ -72,6 +73,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Replay(args) => replay::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
         Command::Evaluate(args) => evaluate::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
         Command::Localize(args) => localize::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Incidents { action } => asynchronously(cli, async |config| incidents::run(action, config).await),
         Command::Validate => validate::run(&load(cli)?),
         Command::Topics { action } => asynchronously(cli, async |config| topics::run(*action, &config).await),
         Command::Schema { action } => match action {
@@ -98,8 +100,8 @@ fn load(cli: &Cli) -> Result<Config> {
 /// Runs on the async runtime, with logs.
 fn asynchronously<F: Future<Output = Result<ExitCode>>>(cli: &Cli, what: impl FnOnce(Config) -> F) -> Result<ExitCode> {
     let mut config = load(cli)?;
-    if matches!(cli.command, Command::Demo(_)) && config.log.level == "info" {
-        // A demo tells its story itself.
+    if matches!(cli.command, Command::Demo(_) | Command::Incidents { .. }) && config.log.level == "info" {
+        // These say themselves what a person wants to know.
         config.log.level = "warn".to_owned();
     }
     telemetry::install(&config.log)?;

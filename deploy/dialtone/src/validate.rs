@@ -3,14 +3,22 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use dialtone_processor::watch::owner::doubts;
 use dialtone_wire::is_secret;
 
 use crate::{config::Config, say};
 
-/// Prints the effective configuration. That it could be loaded means that it holds; files it names are read as well.
+/// Prints the effective configuration. That it could be loaded means that it holds; files it names are read as well. What is
+/// doubtful about the owners' rules (gaps, overlaps, dissolved teams) is said beside it: it is obeyed all the same.
 pub fn run(config: &Config) -> Result<ExitCode> {
     config.sites()?;
-    config.owners()?;
+    let owners = config.owners()?;
+    if !config.processor.owners.as_os_str().is_empty() {
+        let place = config.processor.owners.display();
+        doubts(&owners)
+            .iter()
+            .for_each(|doubt| say::note(format!("{place}: {doubt}")));
+    }
     let mut table = config.to_table()?;
     mask(&mut table);
     say::line(toml::to_string_pretty(&table)?.trim_end());

@@ -154,3 +154,28 @@ async fn a_lake_that_breaks_ends_the_process_with_its_reason() {
     );
     cluster.shutdown().await;
 }
+
+/// The rules are obeyed all the same: what is doubtful about them is said beside the configuration.
+#[test]
+fn gaps_overlaps_and_dissolved_teams_are_told_by_validate() {
+    let dir = tempfile::tempdir().unwrap();
+    let owners = dir.path().join("owners.toml");
+    fs::write(
+        &owners,
+        "default = \"desk\"\ndissolved = [\"lan\"]\n[[owner]]\nteam = \"lan\"\nlayer = \"site\"\nsuccessor = \"campus\"\n\
+         [[owner]]\nteam = \"berlin\"\nscope = { site = \"berlin\" }\n",
+    )
+    .unwrap();
+    let config = dir.path().join("dialtone.toml");
+    fs::write(&config, format!("processor.owners = \"{}\"\n", owners.display())).unwrap();
+    let output = run(&["validate", "--config", &config.display().to_string()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for doubt in [
+        "owner[0]: lan is dissolved, what is its own goes to campus",
+        "owner[0] (lan) and owner[1] (berlin) have the same number of conditions and can fit one cause",
+        "no rule names the layers device, peripheral, access_network, wan, carrier, relay, service: the default, desk, has them",
+    ] {
+        assert!(said.contains(doubt), "{doubt}: {said}");
+    }
+}

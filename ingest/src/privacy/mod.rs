@@ -15,7 +15,7 @@ pub(crate) use scrub::is_hex12;
 
 use std::fmt;
 
-use dialtone_schemas::{Change, Complaint, Endpoint, Event, Leaf, Text, event::Failure};
+use dialtone_schemas::{Change, Complaint, Control, Endpoint, Event, Leaf, Text, event::Failure};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of addresses.
@@ -145,6 +145,13 @@ impl Privacy {
         }
         for text in [&mut change.from_version, &mut change.to_version, &mut change.url] {
             *text = text.as_ref().and_then(scrub::name);
+        }
+    }
+
+    /// Teams and reasons are free text: without what names a person.
+    pub fn seal_control(&self, control: &mut Control) {
+        for text in [&mut control.team, &mut control.to, &mut control.reason] {
+            free(text);
         }
     }
 

@@ -125,7 +125,7 @@ impl Offline {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::control::ControlKind;
+    use dialtone_schemas::{Window, control::ControlKind, time};
 
     use super::*;
 
@@ -187,6 +187,8 @@ mod tests {
             until: None,
             body: Some("{\"false_alarms\": 1}".to_owned()),
             team: None,
+            to: None,
+            reason: None,
         };
         offline.clock(now).expect("absorbed");
         offline.control(&control).expect("absorbed");
@@ -201,5 +203,25 @@ mod tests {
         assert_eq!(*offline.watch().config(), WatchConfig::default());
         let counts = offline.watch_counts();
         assert_eq!(counts.received, counts.folded + counts.rejected, "{counts:?}");
+    }
+
+    /// F-1: it is folded, and says nothing: neither of an incident that is not there, nor of a tenant that is not.
+    #[test]
+    fn what_is_said_about_an_unknown_incident_is_counted_and_ignored() {
+        let mut offline = offline();
+        let now = at("2026-03-02T08:00:00Z");
+        offline.clock(now).expect("absorbed");
+        for (id, tenant) in [("c-1", "acme"), ("c-2", "nobody")] {
+            let json = format!(
+                r#"{{"control_id": "{id}", "tenant": "{tenant}", "kind": "acknowledge", "at": "{now}", "incident_id": "i-1"}}"#
+            );
+            let control: Control = serde_json::from_str(&json).expect("control");
+            offline.control(&control).expect("absorbed");
+        }
+        offline.event(&event(1, now)).expect("absorbed");
+        offline.finish().expect("closed");
+        let counts = offline.watch_counts();
+        assert_eq!((counts.ignored, counts.rejected), (2, 0), "{counts:?}");
+        assert_eq!(counts.received, counts.folded, "{counts:?}");
     }
 }

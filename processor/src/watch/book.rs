@@ -45,6 +45,10 @@ pub struct Case {
     pub recovering_since: Option<EventTime>,
     /// The last revision that was sent.
     pub sent: Option<Incident>,
+    /// When its owner was first called since it opened, or since it is the owner's; and who that was.
+    pub called: Option<(EventTime, Text)>,
+    /// Whose it was when somebody acknowledged it: another owner has not.
+    pub answered: Option<Text>,
 }
 
 impl Case {
@@ -62,6 +66,8 @@ impl Case {
             back: 0.0,
             recovering_since: None,
             sent: None,
+            called: None,
+            answered: None,
         }
     }
 
@@ -111,7 +117,31 @@ impl Case {
     pub fn reopen(&mut self) {
         self.incident.state = State::Localised;
         self.incident.closed = None;
+        (self.incident.escalated, self.incident.escalated_to) = (None, None);
+        (self.called, self.answered) = (None, None);
         (self.back, self.recovering_since) = (0.0, None);
+    }
+
+    /// Its owner was called. Being called again, for worse, gives an owner no more time.
+    pub fn called(&mut self, now: EventTime) {
+        let owner = &self.incident.owner;
+        if self.called.as_ref().is_none_or(|(_, team)| team != owner) {
+            self.called = Some((now, owner.clone()));
+        }
+    }
+
+    /// Its owner was called so long ago and nobody has acknowledged it: the next team is to be called, once. Not while it is
+    /// silenced, nor while quality is back: should it last, then afterwards.
+    pub fn escalate(&mut self, now: EventTime, after: i64, to: Text) {
+        let incident = &self.incident;
+        let Some((called, team)) = &self.called else { return };
+        let is_told = incident.escalated.is_some_and(|at| at >= *called);
+        let is_answered = is_told || self.answered.as_ref() == Some(&incident.owner);
+        let is_quiet = incident.silenced_until.is_some_and(|until| until > now)
+            || matches!(incident.state, State::Recovering | State::Closed);
+        if *team == incident.owner && !is_answered && !is_quiet && now.since(*called) >= after {
+            (self.incident.escalated, self.incident.escalated_to) = (Some(now), Some(to));
+        }
     }
 
     /// Is there a new revision to be sent, and why? Numbers alone that creep are sent every ten minutes.
@@ -125,6 +155,7 @@ impl Case {
             Some(sent) if sent.owner != self.incident.owner || self.incident.severity > sent.severity => {
                 AlertReason::Escalated
             }
+            Some(sent) if sent.escalated != self.incident.escalated => AlertReason::Escalated,
             Some(sent) if told(sent) != told(&self.incident) => AlertReason::Updated,
             Some(sent) if now.since(sent.updated) >= 10 * dialtone_schemas::time::MINUTE && self.is_open() => {
                 AlertReason::Updated
@@ -150,7 +181,13 @@ fn told(incident: &Incident) -> impl PartialEq + '_ {
             .iter()
             .map(|s| &s.change_id)
             .collect::<Vec<_>>(),
-        (incident.acknowledged, incident.silenced_until),
+        (
+            incident.acknowledged,
+            &incident.acknowledged_by,
+            incident.silenced_until,
+        ),
+        (incident.reassigned, &incident.reassigned_reason),
+        (incident.verdict, &incident.verdict_reason),
     )
 }
 

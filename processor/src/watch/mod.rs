@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod locate;
 pub mod merge;
 pub mod owner;
+pub mod past;
 pub mod suspect;
 pub mod tenant;
 pub mod volume;
@@ -70,6 +71,8 @@ pub struct Counts {
     pub repeats: u64,
     /// Numbers beyond a gap; they come again.
     pub beyond: u64,
+    /// Control records that say nothing (an unknown incident, something missing): among those folded.
+    pub ignored: u64,
 }
 
 /// The fold over all partitions of summaries, changes, complaints and control.
@@ -252,9 +255,9 @@ impl Watch {
             }
             Item::Configure(config) => self.config = *config,
             Item::Control(control) => {
-                if let Some(name) = control.tenant.clone() {
-                    self.tenant(name).control(&control);
-                }
+                let tenant = control.tenant.as_ref().and_then(|name| self.tenants.get_mut(name));
+                let is_heard = tenant.is_some_and(|tenant| tenant.control(&control));
+                self.counts.ignored += u64::from(!is_heard);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Whose it is: the layer of a cause, and the one team that owns it.
 
-use dialtone_schemas::{Dimension, Scope, Text, incident::Layer};
+use dialtone_schemas::{Dimension, Scope, Span, Text, incident::Layer};
 
-use crate::config::Owners;
+use crate::config::{OwnerRule, Owners};
 
 /// Which dimension of a scope decides its layer: of several the one named first here. A fault of an ISP at one site is the
 /// ISP's; one of a headset at one site is the headset's; one of a policy at one site is the policy's.
@@ -34,24 +34,156 @@ pub fn layer_of(scope: &Scope, is_one_device: bool) -> Layer {
     decides.map_or(Layer::Unknown, |(_, layer)| *layer)
 }
 
-/// The team of a cause: of the rules that fit the one with the most conditions (a layer is one), then the first; the
+/// An owner, and what happens if it does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The accountable team.
+    pub team: Text,
+    /// Whom to reach.
+    pub contact: Option<Text>,
+    /// What to do.
+    pub runbook: Option<Text>,
+    /// How long it may take to acknowledge, and who is called then.
+    pub escalation: Option<(Span, Text)>,
+}
+
+/// The owner of a cause: that of the rule with the most conditions among those that fit (a layer is one), then the first; the
 /// default where none fits.
-pub fn owner_of(owners: &Owners, layer: Layer, scope: &Scope) -> Text {
-    let fits = |rule: &&crate::config::OwnerRule| rule.layer.is_none_or(|of| of == layer) && scope.implies(&rule.scope);
-    let conditions = |rule: &crate::config::OwnerRule| rule.scope.depth() + usize::from(rule.layer.is_some());
-    let mut best: Option<&crate::config::OwnerRule> = None;
+pub fn owner_of(owners: &Owners, layer: Layer, scope: &Scope) -> Owner {
+    let fits = |rule: &&OwnerRule| rule.layer.is_none_or(|of| of == layer) && scope.implies(&rule.scope);
+    let mut best: Option<&OwnerRule> = None;
     for rule in owners.rules.iter().filter(fits) {
         if best.is_none_or(|best| conditions(rule) > conditions(best)) {
             best = Some(rule);
         }
     }
-    best.map_or_else(|| owners.default.clone(), |rule| rule.team.clone())
+    owner_by(owners, best)
+}
+
+/// A team that people named: as its first rule describes it. It is the owner even if no rule knows it, or if it is dissolved.
+pub fn owner_named(owners: &Owners, team: &Text) -> Owner {
+    let rule = owners.rules.iter().find(|rule| rule.team == *team);
+    let known = owner_by(owners, rule);
+    if known.team == *team {
+        return known;
+    }
+    Owner {
+        team: team.clone(),
+        contact: None,
+        runbook: None,
+        escalation: escalation(owners, None, team),
+    }
+}
+
+fn owner_by(owners: &Owners, rule: Option<&OwnerRule>) -> Owner {
+    let is_alive = |team: &&Text| !owners.dissolved.contains(*team);
+    let whose = rule.map(|rule| (rule, is_alive(&&rule.team)));
+    let (team, contact, runbook) = match whose {
+        Some((rule, true)) => (&rule.team, &rule.contact, &rule.runbook),
+        Some((rule, false)) => match rule.successor.as_ref().filter(is_alive) {
+            // Whom of the dissolved team one could reach is of no use any more.
+            Some(successor) => (successor, contact_of(owners, successor), &rule.runbook),
+            None => (&owners.default, &owners.contact, &owners.runbook),
+        },
+        None => (&owners.default, &owners.contact, &owners.runbook),
+    };
+    Owner {
+        team: team.clone(),
+        contact: contact.clone(),
+        runbook: runbook.clone(),
+        escalation: escalation(owners, rule, team),
+    }
+}
+
+/// Whom of a team to reach: as its first rule says.
+fn contact_of<'a>(owners: &'a Owners, team: &Text) -> &'a Option<Text> {
+    let rule = owners.rules.iter().find(|rule| rule.team == *team);
+    rule.map_or(&None, |rule| &rule.contact)
+}
+
+/// There is nobody to escalate to where the next team is the owner itself.
+fn escalation(owners: &Owners, rule: Option<&OwnerRule>, owner: &Text) -> Option<(Span, Text)> {
+    let after = rule.and_then(|rule| rule.escalate_after).or(owners.escalate_after)?;
+    let named = rule
+        .and_then(|rule| rule.escalate_to.as_ref())
+        .or(owners.escalate_to.as_ref());
+    let to = named
+        .filter(|team| !owners.dissolved.contains(*team))
+        .unwrap_or(&owners.default);
+    (to != owner).then(|| (after, to.clone()))
+}
+
+fn conditions(rule: &OwnerRule) -> usize {
+    rule.scope.depth() + usize::from(rule.layer.is_some())
+}
+
+/// What a person should know of the rules, in their words: gaps, overlaps, teams that are no more.
+pub fn doubts(owners: &Owners) -> Vec<String> {
+    let mut doubts = Vec::new();
+    for (i, rule) in owners.rules.iter().enumerate() {
+        let rivals = (0..i).filter(|j| is_overlap(&owners.rules[*j], rule));
+        doubts.extend(rivals.map(|j| {
+            let first = &owners.rules[j];
+            format!(
+                "owner[{j}] ({}) and owner[{i}] ({}) have the same number of conditions and can fit one cause: the first has it",
+                first.team, rule.team
+            )
+        }));
+        if owners.dissolved.contains(&rule.team) {
+            let heir = owner_by(owners, Some(rule)).team;
+            doubts.push(format!(
+                "owner[{i}]: {} is dissolved, what is its own goes to {heir}",
+                rule.team
+            ));
+        }
+        doubts.extend(dead_end(
+            owners,
+            &format!("owner[{i}].escalate_to"),
+            rule.escalate_to.as_ref(),
+        ));
+    }
+    doubts.extend(dead_end(owners, "escalate_to", owners.escalate_to.as_ref()));
+    if owners.dissolved.contains(&owners.default) {
+        doubts.push(format!(
+            "default: {} is dissolved, and has no successor",
+            owners.default
+        ));
+    }
+    let is_gap = |layer: &&Layer| {
+        let claims = |rule: &OwnerRule| rule.layer == Some(**layer) || conditions(rule) == 0;
+        **layer != Layer::Unknown && !owners.rules.iter().any(claims)
+    };
+    let gaps: Vec<&str> = Layer::ALL.iter().filter(is_gap).map(|layer| layer.name()).collect();
+    if !gaps.is_empty() {
+        doubts.push(format!(
+            "no rule names the layers {}: the default, {}, has them",
+            gaps.join(", "),
+            owners.default
+        ));
+    }
+    doubts
+}
+
+/// Is one cause possible that both fit, with neither the more exact? The order of the rules then decides.
+fn is_overlap(a: &OwnerRule, b: &OwnerRule) -> bool {
+    let one_layer = a.layer.is_none() || b.layer.is_none() || a.layer == b.layer;
+    let agrees = |(dimension, value)| b.scope.get(dimension).is_none_or(|other| other == value);
+    a.team != b.team && conditions(a) == conditions(b) && one_layer && a.scope.conditions().all(agrees)
+}
+
+fn dead_end(owners: &Owners, key: &str, team: Option<&Text>) -> Option<String> {
+    let team = team.filter(|team| owners.dissolved.contains(*team))?;
+    Some(format!(
+        "{key}: {team} is dissolved, {} is called instead",
+        owners.default
+    ))
 }
 
 #[cfg(test)]
 mod tests {
+    use dialtone_schemas::time;
+
     use super::*;
-    use crate::config::OwnerRule;
 
     fn text(value: &str) -> Text {
         Text::new(value).expect("text")
@@ -64,25 +196,34 @@ mod tests {
             scope,
             contact: None,
             runbook: None,
+            escalate_after: None,
+            escalate_to: None,
+            successor: None,
         }
+    }
+
+    fn owners(rules: Vec<OwnerRule>) -> Owners {
+        Owners {
+            default: text("desk"),
+            rules,
+            ..Owners::default()
+        }
+    }
+
+    fn site(name: &str) -> Scope {
+        Scope::new([(Dimension::Site, text(name))])
     }
 
     #[test]
     fn the_most_exact_rule_names_the_team_and_the_default_what_nobody_claims() {
-        let berlin = Scope::new([(Dimension::Site, text("berlin"))]);
-        let owners = Owners {
-            default: text("desk"),
-            rules: vec![
-                rule("network", Some(Layer::Site), Scope::default()),
-                rule("network-berlin", Some(Layer::Site), berlin.clone()),
-            ],
-        };
-        assert_eq!(owner_of(&owners, Layer::Site, &berlin), text("network-berlin"));
-        assert_eq!(
-            owner_of(&owners, Layer::Site, &Scope::new([(Dimension::Site, text("lyon"))])),
-            text("network")
-        );
-        assert_eq!(owner_of(&owners, Layer::Carrier, &berlin), text("desk"));
+        let owners = owners(vec![
+            rule("network", Some(Layer::Site), Scope::default()),
+            rule("network-berlin", Some(Layer::Site), site("berlin")),
+        ]);
+        let team = |layer, scope: &Scope| owner_of(&owners, layer, scope).team;
+        assert_eq!(team(Layer::Site, &site("berlin")), text("network-berlin"));
+        assert_eq!(team(Layer::Site, &site("lyon")), text("network"));
+        assert_eq!(team(Layer::Carrier, &site("berlin")), text("desk"));
     }
 
     #[test]
@@ -91,5 +232,84 @@ mod tests {
         assert_eq!(layer_of(&scope, false), Layer::Wan);
         assert_eq!(layer_of(&Scope::default(), false), Layer::Unknown);
         assert_eq!(layer_of(&scope, true), Layer::Device);
+    }
+
+    #[test]
+    fn a_rules_own_time_and_team_go_before_those_of_all() {
+        let (half, quarter) = (
+            Span::from_micros(30 * time::MINUTE),
+            Span::from_micros(15 * time::MINUTE),
+        );
+        let owners = Owners {
+            escalate_after: Some(half),
+            escalate_to: Some(text("lead")),
+            ..owners(vec![
+                OwnerRule {
+                    escalate_after: Some(quarter),
+                    escalate_to: Some(text("network-lead")),
+                    ..rule("network", Some(Layer::Site), Scope::default())
+                },
+                rule("lead", Some(Layer::Wan), Scope::default()),
+            ])
+        };
+        let escalation = |layer| owner_of(&owners, layer, &Scope::default()).escalation;
+        assert_eq!(escalation(Layer::Site), Some((quarter, text("network-lead"))));
+        assert_eq!(escalation(Layer::Carrier), Some((half, text("lead"))), "the default's");
+        assert_eq!(escalation(Layer::Wan), None, "nobody is called over its own head");
+    }
+
+    #[test]
+    fn what_was_a_dissolved_teams_goes_to_its_successor_or_to_the_default() {
+        let owners = Owners {
+            dissolved: vec![text("lan"), text("voice")],
+            contact: Some(text("desk@example.com")),
+            ..owners(vec![
+                OwnerRule {
+                    successor: Some(text("campus")),
+                    contact: Some(text("nobody@example.com")),
+                    ..rule("lan", Some(Layer::Site), Scope::default())
+                },
+                rule("voice", Some(Layer::Carrier), Scope::default()),
+            ])
+        };
+        let owner = |layer| owner_of(&owners, layer, &Scope::default());
+        assert_eq!(
+            (owner(Layer::Site).team, owner(Layer::Site).contact),
+            (text("campus"), None)
+        );
+        let heir = owner(Layer::Carrier);
+        assert_eq!(
+            (heir.team, heir.contact),
+            (text("desk"), Some(text("desk@example.com")))
+        );
+        let said = doubts(&owners);
+        assert_eq!(
+            said[..2],
+            [
+                "owner[0]: lan is dissolved, what is its own goes to campus",
+                "owner[1]: voice is dissolved, what is its own goes to desk"
+            ]
+        );
+    }
+
+    #[test]
+    fn two_rules_that_can_fit_one_cause_alike_are_told_and_layers_that_nobody_names() {
+        let rules = vec![
+            rule("wan", Some(Layer::Wan), Scope::default()),
+            rule("berlin", None, site("berlin")),
+            rule("lyon", None, site("lyon")),
+            rule("wan-berlin", Some(Layer::Wan), site("berlin")),
+        ];
+        let overlap = |i: usize, j: usize| is_overlap(&rules[i], &rules[j]);
+        assert!(overlap(0, 1), "a provider's fault at Berlin");
+        assert!(!overlap(1, 2), "no cause is at two sites");
+        assert!(!overlap(0, 3), "two conditions are more exact than one");
+        let said = doubts(&owners(rules));
+        assert_eq!(said.len(), 3, "wan with berlin, wan with lyon, and the gaps: {said:?}");
+        assert!(
+            said[2].starts_with("no rule names the layers device, peripheral, access_network, site, carrier, relay")
+        );
+        let all = doubts(&owners(vec![rule("everything", None, Scope::default())]));
+        assert_eq!(all, [""; 0], "a rule without conditions leaves no gap");
     }
 }

@@ -14,6 +14,7 @@ pub mod registry;
 pub mod run;
 mod running;
 pub mod topics;
+pub mod whole;
 
 pub use config::{KafkaConfig, is_secret};
 pub use fold::{Fold, FoldError};

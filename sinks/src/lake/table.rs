@@ -115,15 +115,15 @@ impl Table {
             .verify_deltatable_existence()
             .await
             .map_err(failed("looked at"))?;
+        let schema: StructType = columns
+            .as_ref()
+            .try_into_kernel()
+            .map_err(|error| failed("created")(DeltaTableError::generic(format!("{error}"))))?;
         let table = if exists {
             let mut table = unopened;
             table.load().await.map_err(failed("opened"))?;
-            table
+            widened(table, &schema).await.map_err(failed("widened"))?
         } else {
-            let schema: StructType = columns
-                .as_ref()
-                .try_into_kernel()
-                .map_err(|error| failed("created")(DeltaTableError::generic(format!("{error}"))))?;
             CreateBuilder::new()
                 .with_log_store(unopened.log_store())
                 .with_table_name(name)
@@ -267,6 +267,20 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// An older version's table gets the columns it has not: rows written before have nothing in them.
+async fn widened(table: DeltaTable, wanted: &StructType) -> Result<DeltaTable, DeltaTableError> {
+    let present = table.snapshot()?.schema();
+    let missing: Vec<_> = wanted
+        .fields()
+        .filter(|field| present.field(field.name()).is_none())
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        return Ok(table);
+    }
+    table.add_columns().with_fields(missing).await
 }
 
 /// The name of a place in a table's transactions.

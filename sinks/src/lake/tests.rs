@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use dialtone_schemas::{EventTime, Tick, avro};
 
 use super::*;
@@ -67,4 +69,35 @@ async fn a_repeat_is_told_after_a_restart_as_well() {
     let mut again = open(&dir).await;
     let appended = again.append(PLACE, &markers(&[(2, 1), (3, 2)]), 4).await.expect("rows");
     assert_eq!(appended, of(2, 1, 1), "number 1 came twice");
+}
+
+/// C-1: a table that an earlier version has made has two columns less; they are added, and what is written has them.
+#[tokio::test]
+async fn a_table_of_an_earlier_version_gets_the_columns_it_has_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let place = (Topic::Control, 0);
+    let now = rows::columns_of_topic(Topic::Control);
+    let is_new = |name: &str| matches!(name, "to" | "reason");
+    let before = now.fields().iter().filter(|field| !is_new(field.name())).cloned();
+    let before = arrow_schema::Schema::new(before.collect::<Vec<_>>());
+    Table::open(dir.path(), "control", Arc::new(before))
+        .await
+        .expect("a table");
+
+    let mut lake = Lake::open(dir.path()).await.expect("a lake");
+    lake.position(place).await.expect("a position");
+    let reassign: Control = serde_json::from_str(
+        r#"{"control_id": "c", "kind": "reassign", "at": "2026-03-02T09:00:00Z", "incident_id": "i-1", "to": "wan",
+            "reason": "the provider's line"}"#,
+    )
+    .expect("control");
+    let record = LogRecord {
+        place,
+        offset: 0,
+        key: bytes::Bytes::new(),
+        payload: Payload::Value(avro::built_in_frame_from(&reassign).expect("a frame").into()),
+    };
+    assert_eq!(lake.append(place, &[record], 1).await.expect("rows"), of(1, 1, 0));
+    let again = Lake::open(dir.path()).await.expect("the same lake");
+    drop(again);
 }

@@ -61,6 +61,27 @@ mod tests {
     }
 
     #[test]
+    fn times_and_teams_of_escalation_and_dissolved_teams_are_read() {
+        let owners = read(
+            "default = \"service-desk\"\nescalate_after = \"30m\"\ndissolved = [\"lan\"]\n[[owner]]\nteam = \"lan\"\n\
+             escalate_after = \"15m\"\nescalate_to = \"network-lead\"\nsuccessor = \"campus\"\n",
+        );
+        let owners = owners.expect("owners");
+        let rule = &owners.rules[0];
+        let minutes = |span: Option<dialtone_schemas::Span>| span.map(|span| span.to_string());
+        assert_eq!(minutes(owners.escalate_after).as_deref(), Some("30m"));
+        assert_eq!(minutes(rule.escalate_after).as_deref(), Some("15m"));
+        assert_eq!(
+            rule.escalate_to.as_ref().map(|team| team.as_str()),
+            Some("network-lead")
+        );
+        assert_eq!(rule.successor.as_ref().map(|team| team.as_str()), Some("campus"));
+        assert_eq!(owners.dissolved[0].as_str(), "lan");
+        let error = read("default = \"desk\"\nescalate_after = \"soon\"\n").expect_err("no time");
+        assert!(error.to_string().contains("f:2:1: escalate_after"), "{error}");
+    }
+
+    #[test]
     fn every_wrong_rule_is_told_with_its_line() {
         let text = "default = \"service-desk\"\n\n[[owner]]\nteam = \"lan\"\nscoop = {}\n\n\
                     [[owner]]\nlayer = \"wan\"\n\n[[owner]]\nteam = \"voice\"\nlayer = \"vioce\"\n";

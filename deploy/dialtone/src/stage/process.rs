@@ -90,6 +90,8 @@ async fn configure(config: &Config, wire: &Wire) -> Result<()> {
         until: None,
         body: Some(body),
         team: None,
+        to: None,
+        reason: None,
     };
     let record = OutRecord {
         topic: Topic::Control,
@@ -184,6 +186,7 @@ fn watch(config: &Config) -> Result<Stage<Watch>> {
             ("late", counts.late),
             ("repeat", counts.repeats),
             ("beyond", counts.beyond),
+            ("ignored", counts.ignored),
         ] {
             metrics::counter!("dialtone_watch_records_total", "fate" => fate).absolute(count);
         }

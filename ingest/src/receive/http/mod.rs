@@ -1,4 +1,4 @@
-//! The HTTP door: events, changes, complaints and call records of known senders.
+//! The HTTP door: events, changes, complaints, call records and control of known senders.
 //!
 //! An answer is given only after the broker's acknowledgement, line by line.
 
@@ -20,7 +20,7 @@ use axum::{
     response::Response,
     routing::post,
 };
-use dialtone_schemas::{Change, Complaint, Event, Source, Text};
+use dialtone_schemas::{Change, Complaint, Control, Event, Source, Text};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout_at},
@@ -64,6 +64,7 @@ pub fn router(service: Arc<IngestService>, config: HttpConfig) -> Result<Router,
         .route("/v1/changes", post(changes))
         .route("/v1/complaints", post(complaints))
         .route("/v1/graph", post(call_records))
+        .route("/v1/control", post(control))
         .with_state(door))
 }
 
@@ -89,6 +90,15 @@ async fn complaints(State(door): State<Arc<HttpDoor>>, request: Request) -> Resp
     door.take(request, Sendable::Complaints, Door::Http, |body, lines, most| {
         reports(body, lines, most, |line| {
             json::read::<Complaint>(line).map(|complaint| Content::Complaint(Box::new(complaint)))
+        })
+    })
+    .await
+}
+
+async fn control(State(door): State<Arc<HttpDoor>>, request: Request) -> Response {
+    door.take(request, Sendable::Control, Door::Http, |body, lines, most| {
+        reports(body, lines, most, |line| {
+            json::read::<Control>(line).map(|control| Content::Control(Box::new(control)))
         })
     })
     .await

@@ -273,6 +273,55 @@ async fn the_tenant_comes_from_the_token() {
     assert_eq!(door.memory.events().len(), 1);
 }
 
+/// Of six lines the first four are taken; the folds' configuration and a verdict that is none are not.
+#[tokio::test]
+async fn what_people_say_about_an_incident_is_taken_and_the_folds_configuration_is_not() {
+    let door = open(|_| {}).await;
+    let line = |id: &str, rest: &str| {
+        format!(r#"{{"control_id":"{id}","at":"2026-03-02T09:00:00Z","incident_id":"i-1",{rest}}}"#)
+    };
+    let body = [
+        line("c1", r#""kind":"acknowledge","team":"lan""#),
+        line("c2", r#""kind":"silence","until":"2026-03-02T11:00:00Z""#),
+        line(
+            "c3",
+            r#""kind":"reassign","to":"wan","reason":"ask anna@example.org about the line""#,
+        ),
+        line("c4", r#""kind":"verdict","body":"wrong","tenant":"other""#),
+        line("c5", r#""kind":"configure","body":"{}""#),
+        line("c6", r#""kind":"verdict","body":"maybe""#),
+    ];
+    let lines = [("content-type", "application/x-ndjson")];
+    let (status, _, answer) = door.post("/v1/control", &lines, body.join("\n").as_bytes()).await;
+    assert_eq!(
+        (status, &answer["accepted"], &answer["rejected"]),
+        (207, &json!(4), &json!(2))
+    );
+    let detail = |line: usize| answer["results"][line]["detail"].as_str().expect("why").to_owned();
+    assert!(detail(4).starts_with("kind: configure is not taken here"), "{answer}");
+    assert_eq!(
+        detail(5),
+        "verdict is neither right nor wrong: body must be one of them"
+    );
+
+    let taken: Vec<Control> = door.memory.read(Topic::Control);
+    let ids: Vec<&str> = taken.iter().map(|control| control.control_id.as_str()).collect();
+    assert_eq!(ids, ["c1", "c2", "c3", "c4"]);
+    assert!(
+        taken.iter().all(|control| control.tenant == Some(text("acme"))),
+        "of the credential"
+    );
+    let reason = taken[2].reason.as_ref().expect("a reason").as_str();
+    assert!(reason.contains("line") && !reason.contains("anna"), "{reason}");
+}
+
+/// A phone's token must not silence an incident.
+#[tokio::test]
+async fn a_token_may_send_control_only_if_it_is_named() {
+    let token: TokenConfig = serde_json::from_value(json!({"tenant": "acme"})).expect("a token");
+    assert!(!token.may_send.contains(&Sendable::Control));
+}
+
 #[tokio::test]
 async fn what_is_too_large_or_too_dense_or_of_another_type_is_refused() {
     let door = open(|config| {

@@ -6,7 +6,7 @@ use dialtone_schemas::{
     time,
 };
 
-use super::Tenant;
+use super::{Tenant, cost::cost_of_device};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -31,16 +31,23 @@ impl Tenant {
         let mut cases = std::mem::take(&mut self.cases);
         for case in cases.iter_mut().filter(|case| case.is_open()) {
             match case.basis {
-                Basis::Rate(channel) if case.incident.device_id.is_none() => self.live_rate(case, channel, config),
+                Basis::Rate(channel) if case.incident.device_id.is_none() => {
+                    self.live_rate(case, channel, config);
+                    case.incident.poor_minutes_an_hour = Some(self.cost_of_scope(case, channel, now));
+                }
                 Basis::Rate(_) => self.live_device(case, now, config),
                 Basis::Volume => {
                     let back = case.conditions.iter().all(|c| self.volume.is_back(*c));
                     case.back = if back { f64::INFINITY } else { 0.0 };
                     let missing = if back { 0.0 } else { case.sums.0 };
+                    case.incident.poor_minutes_an_hour = Some(round(60.0 * missing, 10.0));
                     case.incident.excess_poor_minutes = round(case.incident.excess_poor_minutes + missing, 10.0);
                 }
             }
             case.live(now, config.quiet.micros());
+            if !case.is_open() {
+                self.past.close(&case.incident);
+            }
             if case.basis == Basis::Volume && !case.is_open() {
                 case.conditions.iter().for_each(|c| self.volume.release(*c));
             }
@@ -120,6 +127,7 @@ impl Tenant {
         ));
         incident.effect = round(inside.1 / inside.2.max(0.1), 100.0);
         incident.excess_poor_minutes = excess_minutes(poor_ms, inside);
+        incident.poor_call_ends = Some(whole(inside.1));
         incident.evidence = vec![line(group, inside), line("outside", outside)];
         incident.exemplar_calls = exemplars.into_iter().take(5).collect();
         incident.metric = self.metric(channel, inside.0, kinds);
@@ -193,9 +201,11 @@ impl Tenant {
         incident.severity = incident.severity.max(severe);
         incident.effect = round(k / e.max(0.1), 100.0);
         incident.excess_poor_minutes = excess_minutes(counts.poor_ms, (n, k, e));
+        incident.poor_call_ends = Some(whole(k));
         incident.evidence = vec![line("inside", (n, k, e))];
         incident.metric = self.metric(0, n, counts.kinds.map(real));
         incident.exemplar_calls = device.exemplars().to_vec();
+        incident.poor_minutes_an_hour = Some(cost_of_device(device, incident.onset.from, now));
     }
 
     fn match_complaints(&self, case: &mut Case, until: EventTime) {
@@ -281,23 +291,26 @@ impl Tenant {
 fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {
     #[allow(clippy::expect_used, reason = "a constant that is a text")]
     let group = Text::new(group).expect("a text");
-    #[allow(clippy::cast_possible_truncation, reason = "sums of integer counts")]
-    let (at_risk, poor) = (n as i64, k as i64);
     Line {
         group,
-        at_risk,
-        poor,
+        at_risk: whole(n),
+        poor: whole(k),
         expected: round(e, 10.0),
     }
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "sums of integer counts")]
+const fn whole(count: f64) -> i64 {
+    count as i64
+}
+
 /// Of the poor minutes, the share that is beyond what was expected.
-fn excess_minutes(poor_ms: i64, (_, k, e): (f64, f64, f64)) -> f64 {
+pub(super) fn excess_minutes(poor_ms: i64, (_, k, e): (f64, f64, f64)) -> f64 {
     let excess = (1.0 - e / k.max(e).max(0.1)).max(0.0);
     round(real(poor_ms) / 60_000.0 * excess, 10.0)
 }
 
 /// Figures for people need no sixteen digits.
-fn round(value: f64, steps: f64) -> f64 {
+pub(super) fn round(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }

@@ -1,14 +1,15 @@
 //! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, tell.
 
+mod cost;
 mod live;
 mod open;
+mod told;
 
 use std::collections::BTreeMap;
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
-    Alert, Change, Class, Complaint, Control, EventTime, Incident, Summary, SummaryKind, Text, Window,
-    alert::AlertReason, control::ControlKind, time,
+    Alert, Change, Class, Complaint, EventTime, Incident, Summary, SummaryKind, Text, Window, time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ use super::{
     dictionary::Dictionary,
     evidence::{Counts, Ring},
     locate::Evidence,
-    owner::owner_of,
+    past::Past,
     volume::{Silence, Volume, outermost},
 };
 use crate::config::WatchConfig;
@@ -64,6 +65,7 @@ pub struct Tenant {
     changes: BTreeMap<Text, Change>,
     complaints: BTreeMap<Text, Complaint>,
     controls: BTreeMap<Text, EventTime>,
+    past: Past,
 }
 
 impl Tenant {
@@ -89,6 +91,7 @@ impl Tenant {
             changes: BTreeMap::new(),
             complaints: BTreeMap::new(),
             controls: BTreeMap::new(),
+            past: Past::default(),
         }
     }
 
@@ -182,23 +185,6 @@ impl Tenant {
         self.complaints
             .entry(complaint.complaint_id.clone())
             .or_insert(complaint);
-    }
-
-    /// Something said from outside about an incident. Repeats by id are dropped.
-    pub fn control(&mut self, control: &Control) {
-        bound(&mut self.controls, |at| *at);
-        if self.controls.insert(control.control_id.clone(), control.at).is_some() {
-            return;
-        }
-        let about = |case: &&mut Case| control.incident_id.as_ref() == Some(&case.incident.id);
-        let Some(case) = self.cases.iter_mut().find(about) else {
-            return;
-        };
-        match control.kind {
-            ControlKind::Acknowledge => case.incident.acknowledged = Some(control.at),
-            ControlKind::Silence => case.incident.silenced_until = control.until,
-            ControlKind::Configure | ControlKind::Verdict => {}
-        }
     }
 
     /// The last revision of an incident that was sent.
@@ -377,12 +363,13 @@ impl Tenant {
         })
     }
 
-    /// Changes, complaints and control records that are too old, or of a day to come.
+    /// Changes, complaints and control records that are too old, or of a day to come; incidents of a month ago.
     fn forget(&mut self, now: EventTime) {
         let near = |at: EventTime| now.since(at).abs() < MEMORY;
         self.changes.retain(|_, change| near(change.started_at));
         self.complaints.retain(|_, complaint| near(complaint.complained_at));
         self.controls.retain(|_, at| near(*at));
+        self.past.forget(now);
     }
 
     fn fit(&mut self, now: EventTime, config: &WatchConfig) {
@@ -398,18 +385,6 @@ impl Tenant {
         let dispersion = [0, 1, 2].map(|channel: usize| self.detectors[channel].drift().fine());
         self.baseline.fit(self.dictionary.leaves(), dispersion);
     }
-
-    /// The alerts about new revisions.
-    fn tell(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
-        let mut alerts = Vec::new();
-        for case in &mut self.cases {
-            case.incident.owner = owner_of(&config.owners, case.incident.layer, &case.incident.scope);
-            if let Some(reason) = case.revision(now) {
-                alerts.push(alert(&case.incident, reason, now));
-            }
-        }
-        alerts
-    }
 }
 
 /// Makes room in a full memory: the older half goes.
@@ -421,24 +396,4 @@ fn bound<T>(memory: &mut BTreeMap<Text, T>, time: impl Fn(&T) -> EventTime) {
     let (_, middle, _) = times.select_nth_unstable(MOST / 2);
     let middle = *middle;
     memory.retain(|_, item| time(item) > middle);
-}
-
-/// The message about a revision.
-fn alert(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
-    let silenced = incident.silenced_until.is_some_and(|until| until > now);
-    let calls = matches!(reason, AlertReason::Opened | AlertReason::Escalated);
-    let what = incident
-        .device_id
-        .as_ref()
-        .map_or_else(|| incident.scope.to_string(), ToString::to_string);
-    #[allow(clippy::expect_used, reason = "an id and a number are a text")]
-    let alert_id = Text::new(format!("{}/{}", incident.id, incident.revision)).expect("a text");
-    Alert {
-        alert_id,
-        reason,
-        page: calls && !silenced,
-        at: now,
-        title: format!("{} at {what} since {}", incident.metric, incident.onset.from),
-        incident: incident.clone(),
-    }
 }

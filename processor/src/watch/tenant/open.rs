@@ -172,7 +172,7 @@ impl Tenant {
         let is_free = |id: &Text| self.cases.iter().all(|case| case.incident.id != *id);
         let id = (0..).map(id).find(is_free).unwrap_or_else(|| id(u32::MAX));
         let layer = layer_of(&scope, device_id.is_some());
-        let owner = owner_of(&config.owners, layer, &scope);
+        let owner = owner_of(&config.owners, layer, &scope).team;
         Incident {
             device_id,
             layer,
@@ -269,18 +269,17 @@ impl Tenant {
             }
             match self.look_again(i, channel, config) {
                 Some(Second::Same(found)) => self.cases[i].incident.onset = span_of(found.onset),
-                Some(Second::Other(found)) => self.follow(i, found, config),
+                Some(Second::Other(found)) => self.follow(i, found),
                 None => {}
             }
         }
     }
 
-    /// The incident is about another scope than was thought.
-    fn follow(&mut self, i: usize, found: Located, config: &WatchConfig) {
+    /// The incident is about another scope than was thought; whose it is then, is said when it is told.
+    fn follow(&mut self, i: usize, found: Located) {
         let scope = self.dictionary.scope(&found.cause.best.conditions);
         let layer = layer_of(&scope, false);
         let mut incident = self.cases[i].incident.clone();
-        incident.owner = owner_of(&config.owners, layer, &scope);
         (incident.layer, incident.scope) = (layer, scope);
         incident.onset = span_of(found.onset);
         self.describe(&mut incident, &found);

@@ -1,0 +1,171 @@
+//! The newest revision of every incident, from the compacted topic.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use dialtone_schemas::{Incident, State, Text, avro, topic::Topic};
+use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator, whole};
+
+/// The topic must be read to its end in this time.
+const WAIT: Duration = Duration::from_secs(60);
+/// Incidents held; beyond, closed ones are let go.
+const MOST: usize = 50_000;
+/// Candidates named when a beginning of an id has several.
+const MOST_NAMED: usize = 10;
+
+/// What is known of incidents.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    incidents: BTreeMap<Text, Incident>,
+    /// Records that are no incident.
+    pub(super) unreadable: u64,
+    /// Incidents that were let go.
+    pub(super) let_go: u64,
+}
+
+/// Reads the topic to its present end.
+pub(super) async fn newest(kafka: &KafkaConfig, translator: Option<Arc<Translator>>) -> Result<Known> {
+    let at = kafka.properties.get("bootstrap.servers").cloned().unwrap_or_default();
+    let kafka = kafka.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut known = Known::default();
+        whole::read(&kafka, Topic::Incidents, translator, WAIT, |record| known.take(&record)).map(|()| known)
+    });
+    reading
+        .await?
+        .with_context(|| format!("the incidents cannot be read from {at}"))
+}
+
+impl Known {
+    /// A record of the topic: of one key the highest revision counts, whatever came last; one without value takes it back.
+    pub(super) fn take(&mut self, record: &LogRecord) {
+        match &record.payload {
+            Payload::Value(value) => match incident(value) {
+                Some(incident) => self.keep(incident),
+                None => self.unreadable += 1,
+            },
+            Payload::Empty => self
+                .incidents
+                .retain(|id, _| id.as_str().as_bytes() != record.key.as_ref()),
+            Payload::Clock(_) | Payload::Absent(_) | Payload::Config(_) => {}
+        }
+    }
+
+    fn keep(&mut self, incident: Incident) {
+        if self
+            .incidents
+            .get(&incident.id)
+            .is_some_and(|known| known.revision > incident.revision)
+        {
+            return;
+        }
+        if self.incidents.len() >= MOST && !self.incidents.contains_key(&incident.id) {
+            let before = self.incidents.len();
+            self.incidents.retain(|_, known| known.state != State::Closed);
+            self.let_go += (before - self.incidents.len()) as u64;
+        }
+        if self.incidents.len() < MOST {
+            self.incidents.insert(incident.id.clone(), incident);
+        } else {
+            self.let_go += 1;
+        }
+    }
+
+    /// All of them, by id.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
+    }
+
+    /// The one with this id, or the only one whose id begins so.
+    pub(super) fn find(&self, id: &Text) -> Result<&Incident> {
+        if let Some(exact) = self.incidents.get(id) {
+            return Ok(exact);
+        }
+        let begins = |incident: &&Incident| incident.id.as_str().starts_with(id.as_str());
+        let candidates: Vec<&Incident> = self.all().filter(begins).collect();
+        match candidates.as_slice() {
+            [one] => Ok(one),
+            [] => bail!("no incident begins with {id}: see `dialtone incidents list --all`"),
+            several => {
+                let named = several.iter().take(MOST_NAMED);
+                let named: Vec<String> = named.map(|i| format!("{} ({})", i.id, i.scope)).collect();
+                let more = several.len().saturating_sub(MOST_NAMED);
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                bail!("{id} is not one incident: {}{more}", named.join(", "))
+            }
+        }
+    }
+}
+
+/// In the frame or as JSON: `processor.watch.alert_format` may have been another before.
+fn incident(value: &[u8]) -> Option<Incident> {
+    avro::record_from_built_in_frame(value)
+        .ok()
+        .or_else(|| serde_json::from_slice(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::list::tests::incident as example;
+    use super::*;
+
+    fn text(value: &str) -> Text {
+        Text::new(value).expect("a text")
+    }
+
+    fn record(payload: Payload) -> LogRecord {
+        LogRecord {
+            place: (Topic::Incidents, 0),
+            offset: 0,
+            key: "i-ab1".into(),
+            payload,
+        }
+    }
+
+    fn known(incidents: &[(&str, i64)]) -> Known {
+        let mut known = Known::default();
+        for (id, revision) in incidents {
+            let mut incident = example(id);
+            incident.revision = *revision;
+            let frame = avro::built_in_frame_from(&incident).expect("a frame");
+            known.take(&record(Payload::Value(frame.into())));
+        }
+        known
+    }
+
+    #[test]
+    fn the_highest_revision_counts_whatever_came_last() {
+        let mut known = known(&[("i-ab1", 1), ("i-ab1", 3), ("i-ab1", 2)]);
+        assert_eq!(known.find(&text("i-ab1")).expect("found").revision, 3);
+        known.take(&record(Payload::Empty));
+        assert_eq!(known.all().count(), 0, "taken back");
+    }
+
+    #[test]
+    fn what_travels_as_json_is_read_and_what_is_neither_is_counted() {
+        let mut known = Known::default();
+        let json = serde_json::to_vec(&example("i-ab1")).expect("json");
+        known.take(&record(Payload::Value(json.into())));
+        known.take(&record(Payload::Value("nonsense".into())));
+        assert_eq!((known.all().count(), known.unreadable), (1, 1));
+    }
+
+    #[test]
+    fn a_beginning_that_only_one_has_is_enough_and_one_that_several_have_names_them() {
+        let known = known(&[("i-ab1", 0), ("i-ab2", 0), ("i-c", 0), ("i-cd", 0)]);
+        assert_eq!(known.find(&text("i-ab2")).expect("whole").id, text("i-ab2"));
+        assert_eq!(known.find(&text("i-cd")).expect("one").id, text("i-cd"));
+        assert_eq!(known.find(&text("i-c")).expect("the whole id").id, text("i-c"));
+        let error = known.find(&text("i-a")).expect_err("two").to_string();
+        assert_eq!(
+            error,
+            "i-a is not one incident: i-ab1 (site=berlin), i-ab2 (site=berlin)"
+        );
+        let error = known.find(&text("x")).expect_err("none").to_string();
+        assert_eq!(error, "no incident begins with x: see `dialtone incidents list --all`");
+    }
+}

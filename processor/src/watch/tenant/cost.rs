@@ -1,0 +1,70 @@
+//! What waiting costs: poor minutes an hour, as in the last hour.
+
+use dialtone_schemas::{EventTime, Window, time};
+
+use super::{
+    Tenant,
+    live::{excess_minutes, round},
+};
+use crate::watch::{baseline::real, book::Case, device::Device, locate::Evidence};
+
+impl Tenant {
+    /// Of the last hour, or of the time since the onset where that is shorter: the poor minutes beyond the expected.
+    pub(super) fn cost_of_scope(&self, case: &Case, channel: usize, now: EventTime) -> f64 {
+        let baseline = Evidence {
+            cases: &[],
+            ..self.evidence(channel, 1.0)
+        };
+        let (mut minutes, mut poor_ms, mut sums) = (0.0, 0, (0.0, 0.0, 0.0));
+        for (_, slice) in self.ring.since(last_hour(case.incident.onset.from, now)) {
+            minutes += 1.0;
+            let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
+            for (leaf, counts) in slice.leaves.iter().filter(|(leaf, _)| inside(leaf)) {
+                poor_ms += counts.poor_ms;
+                sums.0 += real(counts.n[channel]);
+                sums.1 += real(counts.k[channel]);
+                sums.2 += baseline.expected(*leaf, counts.n[channel]);
+            }
+        }
+        an_hour(excess_minutes(poor_ms, sums), minutes)
+    }
+}
+
+/// The same of one device.
+pub(super) fn cost_of_device(device: &Device, onset: EventTime, now: EventTime) -> f64 {
+    let from = last_hour(onset, now);
+    let minutes = real(now.since(from.start()) / time::MINUTE);
+    an_hour(
+        excess_minutes(device.counts_since(from).poor_ms, device.since(from)),
+        minutes,
+    )
+}
+
+/// The first window of the last hour that is not before the onset.
+fn last_hour(onset: EventTime, now: EventTime) -> Window {
+    Window::of_end(onset.max(now.plus(-time::HOUR)).plus(1))
+}
+
+/// What so many minutes cost, by the hour.
+fn an_hour(excess: f64, minutes: f64) -> f64 {
+    round(60.0 * excess / minutes.max(1.0), 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 12 poor minutes in 20 are 36 an hour; 12 in a whole hour are 12.
+    #[test]
+    fn a_young_incident_costs_by_the_hour_what_its_minutes_cost() {
+        assert!((an_hour(12.0, 20.0) - 36.0).abs() < 1e-9);
+        assert!((an_hour(12.0, 60.0) - 12.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_last_hour_begins_no_earlier_than_the_trouble() {
+        let at = |minute: i64| EventTime::from_micros(minute * time::MINUTE);
+        assert_eq!(last_hour(at(100), at(120)).start(), at(100));
+        assert_eq!(last_hour(at(100), at(300)).start(), at(240));
+    }
+}

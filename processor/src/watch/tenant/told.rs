@@ -1,0 +1,384 @@
+//! What people say about incidents, and what people are told.
+
+use dialtone_schemas::{
+    Alert, Control, EventTime, Incident, Text, alert::AlertReason, control::ControlKind, incident::Verdict,
+};
+
+use super::{Tenant, bound};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        book::Case,
+        owner::{Owner, owner_named, owner_of},
+        past::Past,
+    },
+};
+
+impl Tenant {
+    /// Something said from outside about an incident. Repeats by id are dropped. False if it says nothing: its incident is
+    /// unknown, or something of it is missing.
+    pub fn control(&mut self, control: &Control) -> bool {
+        bound(&mut self.controls, |at| *at);
+        if self.controls.insert(control.control_id.clone(), control.at).is_some() {
+            return true;
+        }
+        let about = |case: &&mut Case| control.incident_id.as_ref() == Some(&case.incident.id);
+        let case = self.cases.iter_mut().find(about);
+        match case.filter(|_| control.check().is_ok()) {
+            Some(case) => hear(case, control),
+            None => return false,
+        }
+        true
+    }
+
+    /// The alerts about new revisions.
+    pub(super) fn tell(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        for case in &mut self.cases {
+            let owner = owner(case, config);
+            (case.incident.owner, case.incident.contact) = (owner.team, owner.contact);
+            case.incident.runbook = owner.runbook;
+            remember(case, &self.past);
+            if let Some((after, to)) = owner.escalation {
+                case.escalate(now, after.micros(), to);
+            }
+            if let Some(reason) = case.revision(now) {
+                let alert = alert(&case.incident, reason, now);
+                if alert.page {
+                    case.called(now);
+                }
+                alerts.push(alert);
+            }
+        }
+        alerts
+    }
+}
+
+/// What people say stays on the incident.
+fn hear(case: &mut Case, control: &Control) {
+    let incident = &mut case.incident;
+    match control.kind {
+        ControlKind::Acknowledge => {
+            incident.acknowledged = Some(control.at);
+            incident.acknowledged_by.clone_from(&control.team);
+            case.answered = Some(incident.owner.clone());
+        }
+        ControlKind::Silence => incident.silenced_until = control.until,
+        ControlKind::Verdict => {
+            incident.verdict = control.verdict();
+            incident.verdict_reason.clone_from(&control.reason);
+        }
+        ControlKind::Reassign => {
+            if let Some(to) = &control.to {
+                incident.owner = to.clone();
+            }
+            incident.reassigned = Some(control.at);
+            incident.reassigned_reason.clone_from(&control.reason);
+        }
+        ControlKind::Configure => {}
+    }
+}
+
+/// People's word goes before the rules', until they give it to another.
+fn owner(case: &Case, config: &WatchConfig) -> Owner {
+    let incident = &case.incident;
+    if incident.reassigned.is_some() {
+        owner_named(&config.owners, &incident.owner)
+    } else {
+        owner_of(&config.owners, incident.layer, &incident.scope)
+    }
+}
+
+/// How often it was the same before: looked up when it opens, and when its scope is another.
+fn remember(case: &mut Case, past: &Past) {
+    let is_known = |sent: &Incident| sent.scope == case.incident.scope && sent.device_id == case.incident.device_id;
+    if !case.sent.as_ref().is_some_and(is_known) {
+        let (count, last) = past.before(&case.incident);
+        case.incident.earlier = i64::try_from(count).ok();
+        case.incident.earlier_id = last;
+    }
+}
+
+/// The message about a revision.
+fn alert(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
+    let silenced = incident.silenced_until.is_some_and(|until| until > now);
+    let calls = matches!(reason, AlertReason::Opened | AlertReason::Escalated);
+    #[allow(clippy::expect_used, reason = "an id and a number are a text")]
+    let alert_id = Text::new(format!("{}/{}", incident.id, incident.revision)).expect("a text");
+    Alert {
+        alert_id,
+        reason,
+        page: calls && !silenced,
+        at: now,
+        title: title(incident, now),
+        incident: incident.clone(),
+    }
+}
+
+/// `mos at site=berlin since …`, how often it was so before, and who is called because nobody answered.
+fn title(incident: &Incident, now: EventTime) -> String {
+    let what = incident
+        .device_id
+        .as_ref()
+        .map_or_else(|| incident.scope.to_string(), ToString::to_string);
+    let mut title = format!("{} at {what} since {}", incident.metric, incident.onset.from);
+    if let Some(times @ 1..) = incident.earlier {
+        title.push_str(&format!(", {times} before it in 30 days"));
+    }
+    if incident.verdict == Some(Verdict::Wrong) {
+        title.push_str(", said not to be the cause");
+    }
+    match &incident.escalated_to {
+        Some(to) if incident.escalated == Some(now) => {
+            title.push_str(&format!("; {} has not acknowledged it, {to} is called", incident.owner));
+        }
+        _ => {}
+    }
+    title
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::{
+        Dimension, Scope, Span, State,
+        incident::{Layer, Onset},
+        time,
+    };
+
+    use super::*;
+    use crate::{
+        config::{OwnerRule, Owners},
+        watch::book::Basis,
+    };
+
+    fn text(text: &str) -> Text {
+        Text::new(text).expect("a text")
+    }
+
+    fn at(minute: i64) -> EventTime {
+        EventTime::parse("2026-03-02T09:00:00Z")
+            .expect("a time")
+            .plus(minute * time::MINUTE)
+    }
+
+    /// LAN owns sites, and has half an hour before its lead is called.
+    fn config() -> WatchConfig {
+        let lan = OwnerRule {
+            team: text("lan"),
+            layer: Some(Layer::Site),
+            scope: Scope::default(),
+            contact: Some(text("lan@example.com")),
+            runbook: Some(text("https://wiki.example.com/lan")),
+            escalate_after: Some(Span::from_micros(30 * time::MINUTE)),
+            escalate_to: Some(text("lan-lead")),
+            successor: None,
+        };
+        WatchConfig {
+            owners: Owners {
+                default: text("desk"),
+                rules: vec![lan],
+                ..Owners::default()
+            },
+            ..WatchConfig::default()
+        }
+    }
+
+    /// A tenant with one incident, at Berlin, that has just opened.
+    fn tenant() -> Tenant {
+        let mut tenant = Tenant::new(text("acme"));
+        tenant.cases.push(case("i-1", 0));
+        tenant
+    }
+
+    fn case(id: &str, minute: i64) -> Case {
+        let scope = Scope::new([(Dimension::Site, text("berlin"))]);
+        let onset = Onset {
+            from: at(minute),
+            to: at(minute),
+        };
+        let incident = Incident {
+            layer: Layer::Site,
+            ..Incident::opened(text(id), text("acme"), scope, text("desk"), onset, at(minute))
+        };
+        Case::new(incident, Basis::Rate(0), Vec::new())
+    }
+
+    fn control(id: &str, kind: ControlKind, minute: i64) -> Control {
+        Control {
+            control_id: text(id),
+            ..Control::about(&case("i-1", 0).incident, kind, at(minute))
+        }
+    }
+
+    /// The one alert of a minute.
+    fn told(tenant: &mut Tenant, minute: i64) -> Alert {
+        let mut alerts = tenant.tell(at(minute), &config());
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        alerts.remove(0)
+    }
+
+    /// Reasons and pages of the minutes from `from` on.
+    fn calls(tenant: &mut Tenant, from: i64, to: i64) -> Vec<(i64, Option<Text>)> {
+        let mut calls = Vec::new();
+        for minute in from..to {
+            let alerts = tenant.tell(at(minute), &config());
+            calls.extend(
+                alerts
+                    .into_iter()
+                    .filter(|a| a.page)
+                    .map(|a| (minute, a.incident.escalated_to)),
+            );
+        }
+        calls
+    }
+
+    #[test]
+    fn the_owners_contact_and_runbook_travel_with_the_call() {
+        let alert = told(&mut tenant(), 0);
+        assert_eq!((alert.reason, alert.page), (AlertReason::Opened, true));
+        assert_eq!(alert.incident.owner, text("lan"));
+        assert_eq!(alert.incident.contact, Some(text("lan@example.com")));
+        assert_eq!(alert.incident.runbook, Some(text("https://wiki.example.com/lan")));
+    }
+
+    #[test]
+    fn what_nobody_acknowledges_in_the_owners_half_hour_calls_the_next_team_once() {
+        let mut tenant = tenant();
+        assert_eq!(calls(&mut tenant, 0, 30), [(0, None)]);
+        let alert = told(&mut tenant, 30);
+        assert_eq!((alert.reason, alert.page), (AlertReason::Escalated, true));
+        assert_eq!(alert.incident.escalated_to, Some(text("lan-lead")));
+        assert_eq!(alert.incident.owner, text("lan"), "it stays the owner's");
+        assert!(
+            alert
+                .title
+                .ends_with("; lan has not acknowledged it, lan-lead is called"),
+            "{}",
+            alert.title
+        );
+        assert_eq!(calls(&mut tenant, 31, 300), [], "once");
+    }
+
+    /// The sender's clock is two hours slow: that it was acknowledged is told by the order of the log.
+    #[test]
+    fn an_acknowledgement_counts_whatever_its_senders_clock_says() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        assert!(tenant.control(&control("c-1", ControlKind::Acknowledge, -115)));
+        assert_eq!(calls(&mut tenant, 5, 300), []);
+    }
+
+    #[test]
+    fn what_is_acknowledged_calls_nobody_else() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        assert!(tenant.control(&Control {
+            team: Some(text("lan")),
+            ..control("c-1", ControlKind::Acknowledge, 29)
+        }));
+        let alert = told(&mut tenant, 29);
+        assert_eq!((alert.reason, alert.page), (AlertReason::Updated, false));
+        assert_eq!(alert.incident.acknowledged_by, Some(text("lan")));
+        assert_eq!(calls(&mut tenant, 30, 300), []);
+    }
+
+    #[test]
+    fn while_it_is_silenced_nobody_is_called_and_afterwards_at_once() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        assert!(tenant.control(&Control {
+            until: Some(at(60)),
+            ..control("c-1", ControlKind::Silence, 10)
+        }));
+        assert_eq!(calls(&mut tenant, 10, 100), [(60, Some(text("lan-lead")))]);
+    }
+
+    #[test]
+    fn what_recovers_calls_nobody_and_what_opens_again_begins_anew() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        tenant.cases[0].incident.state = State::Recovering;
+        assert_eq!(calls(&mut tenant, 1, 60), []);
+        tenant.cases[0].incident.state = State::Closed;
+        tenant.tell(at(60), &config());
+        tenant.cases[0].reopen();
+        assert_eq!(calls(&mut tenant, 61, 200), [(61, None), (91, Some(text("lan-lead")))]);
+    }
+
+    #[test]
+    fn people_give_it_to_another_team_for_good_and_that_team_is_called_with_its_own_time() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        let reassign = |id, to: &str, minute| Control {
+            to: Some(text(to)),
+            reason: Some(text("the provider's line")),
+            ..control(id, ControlKind::Reassign, minute)
+        };
+        assert!(tenant.control(&reassign("c-1", "wan", 5)));
+        let alert = told(&mut tenant, 5);
+        assert_eq!((alert.reason, alert.page), (AlertReason::Escalated, true));
+        assert_eq!((alert.incident.owner, alert.incident.contact), (text("wan"), None));
+        assert_eq!(alert.incident.id, text("i-1"));
+        assert_eq!(alert.incident.reassigned_reason, Some(text("the provider's line")));
+        // WAN has no rule, and nobody says how long a team without one may take.
+        assert_eq!(calls(&mut tenant, 6, 300), []);
+        assert_eq!(tenant.cases[0].incident.owner, text("wan"), "over owners.toml");
+        assert!(tenant.control(&reassign("c-2", "lan", 300)));
+        assert_eq!(
+            calls(&mut tenant, 300, 400),
+            [(300, None), (330, Some(text("lan-lead")))]
+        );
+    }
+
+    #[test]
+    fn a_verdict_stays_on_the_incident() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        assert!(tenant.control(&Control {
+            body: Some("wrong".to_owned()),
+            reason: Some(text("it was the carrier")),
+            ..control("c-1", ControlKind::Verdict, 5)
+        }));
+        let alert = told(&mut tenant, 5);
+        assert_eq!((alert.reason, alert.page), (AlertReason::Updated, false));
+        assert_eq!(alert.incident.verdict, Some(Verdict::Wrong));
+        assert_eq!(alert.incident.verdict_reason, Some(text("it was the carrier")));
+    }
+
+    #[test]
+    fn what_says_nothing_changes_nothing() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        let unknown = Control {
+            incident_id: Some(text("i-2")),
+            ..control("c-1", ControlKind::Acknowledge, 5)
+        };
+        let maybe = Control {
+            body: Some("maybe".to_owned()),
+            ..control("c-2", ControlKind::Verdict, 5)
+        };
+        let to_nobody = control("c-3", ControlKind::Reassign, 5);
+        for control in [unknown, maybe, to_nobody] {
+            assert!(!tenant.control(&control), "{control:?}");
+            assert!(tenant.control(&control), "a repeat is dropped before it is looked at");
+        }
+        assert_eq!(tenant.tell(at(5), &config()), []);
+    }
+
+    #[test]
+    fn the_third_time_says_so() {
+        let mut tenant = Tenant::new(text("acme"));
+        for id in ["i-1", "i-2"] {
+            let mut past = case(id, 0).incident;
+            past.closed = Some(at(10));
+            tenant.past.close(&past);
+        }
+        tenant.cases.push(case("i-3", 60));
+        let alert = told(&mut tenant, 60);
+        assert_eq!(
+            (alert.incident.earlier, alert.incident.earlier_id),
+            (Some(2), Some(text("i-2")))
+        );
+        assert!(alert.title.ends_with(", 2 before it in 30 days"), "{}", alert.title);
+    }
+}
