@@ -44,6 +44,8 @@ pub enum Command {
         #[command(subcommand)]
         action: IncidentsAction,
     },
+    /// What would have been told of days that lie in the lake, beside what was told then.
+    Backtest(Backtest),
     /// Check the configuration, and print what is in force with secrets masked.
     Validate,
     /// Compare the topics on the broker with those wanted, or create them.
@@ -163,6 +165,35 @@ pub struct Evaluate {
     /// One JSON object for each run, and one for all.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `dialtone backtest`
+#[derive(Debug, clap::Args)]
+pub struct Backtest {
+    /// The lake's folder. The configuration to be tried is the one that --config names.
+    #[arg(long, value_name = "DIR")]
+    pub lake: PathBuf,
+    /// Incidents opened from here on: a day, or an instant such as 2026-03-02T08:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub from: EventTime,
+    /// ... until before this.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub to: EventTime,
+    /// So much before it is read to learn what is normal.
+    #[arg(long, value_name = "SPAN", default_value = "14d", value_parser = span)]
+    pub history: Span,
+    /// One JSON object for each cause, as it was told then and would be told now.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn instant(text: &str) -> Result<EventTime, String> {
+    let day = if text.contains('T') {
+        text.to_owned()
+    } else {
+        format!("{text}T00:00:00Z")
+    };
+    EventTime::parse(&day).map_err(|error| error.to_string())
 }
 
 fn seeds(text: &str) -> Result<(u64, u64), String> {

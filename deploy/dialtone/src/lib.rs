@@ -1,6 +1,7 @@
 //! The one binary: reads the configuration, starts what the command line names, says what happened.
 
 pub mod admin;
+pub mod backtest;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -74,6 +75,10 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Evaluate(args) => evaluate::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
         Command::Localize(args) => localize::run(args).map(|()| ExitCode::SUCCESS),
         Command::Incidents { action } => asynchronously(cli, async |config| incidents::run(action, config).await),
+        Command::Backtest(args) => asynchronously(cli, async |config| {
+            backtest::run(args, &config).await?;
+            Ok(ExitCode::SUCCESS)
+        }),
         Command::Validate => validate::run(&load(cli)?),
         Command::Topics { action } => asynchronously(cli, async |config| topics::run(*action, &config).await),
         Command::Schema { action } => match action {
@@ -100,7 +105,11 @@ fn load(cli: &Cli) -> Result<Config> {
 /// Runs on the async runtime, with logs.
 fn asynchronously<F: Future<Output = Result<ExitCode>>>(cli: &Cli, what: impl FnOnce(Config) -> F) -> Result<ExitCode> {
     let mut config = load(cli)?;
-    if matches!(cli.command, Command::Demo(_) | Command::Incidents { .. }) && config.log.level == "info" {
+    if matches!(
+        cli.command,
+        Command::Demo(_) | Command::Incidents { .. } | Command::Backtest(_)
+    ) && config.log.level == "info"
+    {
         // These say themselves what a person wants to know.
         config.log.level = "warn".to_owned();
     }

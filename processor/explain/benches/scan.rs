@@ -45,7 +45,7 @@ fn evidence() -> Table {
 }
 
 /// Every cell of every cuboid, summed in a map.
-fn straightforward(table: &Table, settings: &Settings) -> f64 {
+fn straightforward(table: &Table, settings: &Settings<'_>) -> f64 {
     let total = table
         .rows()
         .iter()

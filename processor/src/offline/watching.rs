@@ -23,14 +23,26 @@ impl Watching {
     /// A fold over so many partitions of summaries that has read nothing yet.
     pub fn new(config: WatchConfig, partitions: i32) -> Self {
         let logs = (0..partitions.max(1)).map(|p| (Topic::Summaries, p));
-        let logs = logs.chain([(Topic::Changes, 0), (Topic::Complaints, 0), (Topic::Control, 0)]);
+        Self::over(
+            config,
+            logs.chain([(Topic::Changes, 0), (Topic::Complaints, 0), (Topic::Control, 0)]),
+        )
+    }
+
+    /// A fold over these logs that has read nothing yet.
+    pub fn over(config: WatchConfig, logs: impl IntoIterator<Item = Place>) -> Self {
         Self {
-            watch: Watch::new(config, logs.map(|place| (place, 0))),
+            watch: Watch::new(config, logs.into_iter().map(|place| (place, 0))),
             offsets: BTreeMap::new(),
             incidents: BTreeMap::new(),
             alerts: Vec::new(),
             rejects: Vec::new(),
         }
+    }
+
+    /// Should this log be read on, or is it ahead of the others?
+    pub fn wants(&self, place: Place) -> bool {
+        self.watch.wants(place)
     }
 
     /// The next record of a log.

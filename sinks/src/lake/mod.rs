@@ -4,6 +4,7 @@
 //! version = next offset), so a file is visible exactly when its commit is, and no offset is kept twice (S-1). A repeat of
 //! a row that is there already is counted, not written.
 
+mod read;
 mod rows;
 mod seen;
 mod table;
@@ -13,6 +14,7 @@ use std::{collections::BTreeMap, path::Path};
 use dialtone_schemas::{Change, Complaint, Control, Event, Reject, Summary, topic::Topic};
 use dialtone_wire::{LogRecord, Payload, Place};
 
+pub use read::{Days, Reader};
 pub use table::LakeError;
 use table::Table;
 

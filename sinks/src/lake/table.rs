@@ -58,6 +58,15 @@ pub enum LakeError {
     /// Columns do not fit together: a defect.
     #[error("columns do not fit together")]
     Arrow(#[from] arrow_schema::ArrowError),
+    /// What is read of a record that is no record: a defect, or another program's table.
+    #[error("a row of the lake is no record")]
+    Record(#[from] dialtone_schemas::avro::AvroError),
+    /// More rows than may be held.
+    #[error("lake table {table}: more rows than can be held at once; choose fewer days")]
+    TooMuch {
+        /// Which.
+        table: String,
+    },
     /// A path that is no URL.
     #[error("lake folder {0} is no absolute path")]
     Folder(String),

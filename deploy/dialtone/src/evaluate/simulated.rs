@@ -91,6 +91,11 @@ impl Simulated {
         })
     }
 
+    /// What watch will read.
+    pub fn logs(&self) -> &[Heard] {
+        &self.logs
+    }
+
     /// The same from a folder where it was kept, or simulated and kept there for the next time. What is kept belongs to a scenario
     /// as it is written, a seed, this version and these settings of the stages before watch.
     pub fn kept(folder: &Path, config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {

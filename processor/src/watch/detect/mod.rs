@@ -181,22 +181,16 @@ mod tests {
         codes
     }
 
-    /// One poor call a minute where 0.2 were expected: about 20 minutes to ln A = 14, and the site's cell is among the first.
+    /// After ten quiet hours γ is 1.25, and φ 1.3 + τ² · 8. One poor call a minute where 0.2 were expected says (ln 3 − 2 · 0.25) / 1.5 = 0.4
+    /// a minute for λ = 3: some 35 minutes to ln A = 14, and the site's cell is among the first.
     #[test]
-    fn a_fivefold_rate_is_noticed_within_half_an_hour_and_a_quiet_site_is_not() {
+    fn a_fivefold_rate_is_noticed_within_three_quarters_of_an_hour_and_a_quiet_site_is_not() {
         let mut detector = Detector::default();
         let mut noticed = None;
-        for minute in 0..120 {
-            detector.add(
-                &codes(1, 1),
-                if minute >= 60 {
-                    1.0
-                } else {
-                    f64::from(u8::from(minute % 5 == 0))
-                },
-                0.2,
-            );
-            detector.add(&codes(2, 1), f64::from(u8::from(minute % 5 == 0)), 0.2);
+        let usual = |minute: u32| f64::from(u8::from(minute.is_multiple_of(5)));
+        for minute in 0..660 {
+            detector.add(&codes(1, 1), if minute >= 600 { 1.0 } else { usual(minute) }, 0.2);
+            detector.add(&codes(2, 1), usual(minute), 0.2);
             let alarms = detector.minute(1.25, 14.0);
             if let (None, Some(alarm)) = (noticed, alarms.first()) {
                 assert!(
@@ -211,7 +205,10 @@ mod tests {
                     .all(|a| a.conditions != [Condition { attribute: 0, code: 2 }])
             );
         }
-        assert!(noticed.is_some_and(|minute| (65..90).contains(&minute)), "{noticed:?}");
+        assert!(
+            noticed.is_some_and(|minute| (615..645).contains(&minute)),
+            "{noticed:?}"
+        );
     }
 
     #[test]

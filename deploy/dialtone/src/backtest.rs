@@ -1,0 +1,235 @@
+//! `dialtone backtest`: what watch would have told of days that lie in the lake, beside what it told then.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use dialtone_processor::offline::Watching;
+use dialtone_schemas::{Control, EventTime, Incident, avro, control::ControlKind, time, topic::Topic};
+use dialtone_sinks::lake::{Days, Reader};
+use dialtone_wire::{LogRecord, Payload, Place};
+use serde::Serialize;
+
+use crate::{cli, config::Config, say};
+
+/// Rows held at once; some hundred bytes each.
+const MOST_ROWS: usize = 20_000_000;
+/// Incidents about the same scope whose onsets lie no further apart are the same.
+const SAME_ONSET: i64 = 30 * time::MINUTE;
+/// Revisions of an incident are looked for until so long after the days asked for.
+const TAIL_DAYS: i32 = 2;
+
+/// One cause, as it was told then and as it would be told now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pair {
+    /// Then.
+    pub then: Option<Incident>,
+    /// Now.
+    pub now: Option<Incident>,
+}
+
+/// Does what the command line says.
+pub async fn run(args: &cli::Backtest, config: &Config) -> Result<()> {
+    let pairs = compare(args, config).await?;
+    for pair in &pairs {
+        say::line(if args.json {
+            serde_json::to_string(pair)?
+        } else {
+            row(pair)
+        });
+    }
+    let count = |of: fn(&Pair) -> bool| pairs.iter().filter(|pair| of(pair)).count();
+    let both = count(|pair| pair.then.is_some() && pair.now.is_some());
+    say::note(format!(
+        "{both} then and now, {} only then, {} only now",
+        count(|pair| pair.now.is_none()),
+        count(|pair| pair.then.is_none())
+    ));
+    Ok(())
+}
+
+/// The incidents opened from `from` to `to`, then and now, in the order of their opening.
+pub async fn compare(args: &cli::Backtest, config: &Config) -> Result<Vec<Pair>> {
+    let (from, to) = (args.from, args.to);
+    if from >= to {
+        bail!("--from {from} does not lie before --to {to}");
+    }
+    let lake = &args.lake;
+    let cannot = || format!("the lake {} cannot be read", lake.display());
+    let history = from.plus(-args.history.micros());
+    let days = |first: EventTime, last: EventTime, tail| Days {
+        first: first.day(),
+        last: last.day() + tail,
+    };
+    let logs = Reader::new(lake, days(history, to, 1), MOST_ROWS)
+        .logs()
+        .await
+        .with_context(cannot)?;
+    let then = Reader::new(lake, days(from, to, TAIL_DAYS), MOST_ROWS)
+        .incidents()
+        .await
+        .with_context(cannot)?;
+    let watching = watch(logs, config)?;
+    let opened = |incident: &Incident| incident.opened.is_some_and(|opened| (from..to).contains(&opened));
+    let only = |incidents: Vec<Incident>| incidents.into_iter().filter(opened).collect();
+    Ok(paired(only(then), only(watching.incidents())))
+}
+
+/// Lets the fold read its logs again, each as far as it wants it.
+fn watch(logs: BTreeMap<Place, Vec<LogRecord>>, config: &Config) -> Result<Watching> {
+    for topic in [Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control] {
+        if !logs.keys().any(|place| place.0 == topic) {
+            bail!(
+                "the lake has nothing of {} on these days, not even how far time had got",
+                topic.suffix()
+            );
+        }
+    }
+    let mut watching = Watching::over(config.watch(config.owners()?), logs.keys().copied());
+    let mut logs: Vec<_> = logs
+        .into_iter()
+        .map(|(place, log)| (place, log.into_iter().peekable()))
+        .collect();
+    let mut is_pressed = false;
+    while logs.iter_mut().any(|(_, log)| log.peek().is_some()) {
+        let mut has_moved = false;
+        for (place, log) in &mut logs {
+            // Where every log is ahead of another one, time stands still in the lake: each gives one record.
+            while is_pressed || watching.wants(*place) {
+                let Some(record) = log.next() else { break };
+                has_moved = true;
+                if !configures(&record)? {
+                    watching.hear((*place, record.payload))?;
+                }
+                if is_pressed {
+                    break;
+                }
+            }
+        }
+        is_pressed = !has_moved;
+    }
+    Ok(watching)
+}
+
+/// Is it a configuration of then? Another one is to be tried.
+fn configures(record: &LogRecord) -> Result<bool> {
+    match &record.payload {
+        Payload::Config(_) => Ok(true),
+        Payload::Value(frame) if record.place.0 == Topic::Control => {
+            let control: Control = avro::record_from_built_in_frame(frame)?;
+            Ok(control.kind == ControlKind::Configure)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Those with one id, or with one scope and nearly one onset, side by side.
+fn paired(then: Vec<Incident>, mut now: Vec<Incident>) -> Vec<Pair> {
+    let mut pairs: Vec<Pair> = Vec::new();
+    for old in then {
+        let same_id = now.iter().position(|new| new.id == old.id);
+        let same = same_id.or_else(|| now.iter().position(|new| is_same(new, &old)));
+        pairs.push(Pair {
+            now: same.map(|i| now.remove(i)),
+            then: Some(old),
+        });
+    }
+    pairs.extend(now.into_iter().map(|new| Pair {
+        then: None,
+        now: Some(new),
+    }));
+    pairs.sort_by_key(|pair| {
+        let incident = pair.then.as_ref().or(pair.now.as_ref());
+        incident.map(|incident| (incident.opened, incident.id.clone()))
+    });
+    pairs
+}
+
+fn is_same(a: &Incident, b: &Incident) -> bool {
+    let apart = a.onset.from.since(b.onset.from).abs();
+    a.tenant == b.tenant && a.scope == b.scope && a.device_id == b.device_id && apart <= SAME_ONSET
+}
+
+fn row(pair: &Pair) -> String {
+    let (mark, incident) = match (&pair.then, &pair.now) {
+        (Some(_), Some(now)) => ("=", now),
+        (Some(then), None) => ("-", then),
+        (None, Some(now)) => ("+", now),
+        (None, None) => return String::new(),
+    };
+    let opened = |incident: &Option<Incident>| {
+        let opened = incident.as_ref().and_then(|incident| incident.opened);
+        opened.map_or_else(|| "not at all".to_owned(), |opened| opened.to_string())
+    };
+    let what = incident
+        .device_id
+        .as_ref()
+        .map_or_else(|| incident.scope.to_string(), ToString::to_string);
+    format!(
+        "{mark} {what} ({}), since {}: opened then {}, now {}",
+        incident.owner,
+        incident.onset.from,
+        opened(&pair.then),
+        opened(&pair.now)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::{Dimension, Scope, Text, incident::Onset};
+
+    use super::*;
+
+    fn text(text: &str) -> Text {
+        Text::new(text).expect("a text")
+    }
+
+    fn incident(id: &str, site: &str, minute: i64) -> Incident {
+        let at = EventTime::from_micros(minute * time::MINUTE);
+        let scope = Scope::new([(Dimension::Site, text(site))]);
+        Incident::opened(
+            text(id),
+            text("acme"),
+            scope,
+            text("noc"),
+            Onset { from: at, to: at },
+            at,
+        )
+    }
+
+    #[test]
+    fn incidents_are_paired_by_id_or_by_scope_and_onset_and_the_others_stand_alone() {
+        let then = vec![
+            incident("a", "berlin", 0),
+            incident("b", "lyon", 10),
+            incident("c", "rome", 20),
+        ];
+        let now = vec![
+            incident("a", "madrid", 2),
+            incident("x", "lyon", 39),
+            incident("y", "rome", 51),
+        ];
+        let ids = |pair: &Pair| [&pair.then, &pair.now].map(|i| i.as_ref().map(|i| i.id.to_string()));
+        let found: Vec<_> = paired(then, now).iter().map(ids).collect();
+        let some = |id: &str| Some(id.to_owned());
+        assert_eq!(
+            found,
+            [
+                [some("a"), some("a")],
+                [some("b"), some("x")],
+                [some("c"), None],
+                [None, some("y")],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_says_when_it_opened_then_and_now() {
+        let pair = Pair {
+            then: None,
+            now: Some(incident("a", "berlin", 60)),
+        };
+        let expected =
+            "+ site=berlin (noc), since 1970-01-01T01:00:00Z: opened then not at all, now 1970-01-01T01:00:00Z";
+        assert_eq!(row(&pair), expected);
+    }
+}

@@ -1,0 +1,219 @@
+//! The lake read back: the logs that watch has read, and the incidents it told of then.
+
+use std::{collections::BTreeMap, path::Path};
+
+use arrow_array::{Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use bytes::Bytes;
+use deltalake_core::{
+    DeltaTable, DeltaTableError, arrow, parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder,
+    table::builder::DeltaTableBuilder,
+};
+use dialtone_schemas::{
+    Change, Complaint, Control, EventTime, Incident, Record, Summary, arrow::records_from_batch, avro, topic::Topic,
+};
+use dialtone_wire::{LogRecord, Payload, Place};
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+
+use super::{KEPT, table::LakeError};
+
+/// What watch reads.
+const HEARD: [Topic; 4] = [Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control];
+
+/// Which days are read: from the first to the last, both included, as days since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Days {
+    /// The first.
+    pub first: i32,
+    /// The last.
+    pub last: i32,
+}
+
+/// A lake that is only read.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    dir: &'a Path,
+    days: Days,
+    /// Rows that may still be read: they are all held at once.
+    left: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Of these days, and no more than so many rows of all tables together.
+    pub const fn new(dir: &'a Path, days: Days, most: usize) -> Self {
+        Self { dir, days, left: most }
+    }
+
+    /// The logs of summaries, changes, complaints and control, with what told them the time; by offset, of each row once.
+    /// Summaries are numbered anew from 0, since a fold that begins here has read none before.
+    pub async fn logs(&mut self) -> Result<BTreeMap<Place, Vec<LogRecord>>, LakeError> {
+        let mut logs: BTreeMap<Place, Vec<LogRecord>> = BTreeMap::new();
+        for topic in HEARD {
+            let Some((_, table)) = KEPT.iter().find(|(kept, _)| *kept == topic) else {
+                continue;
+            };
+            for batch in self.batches(table).await? {
+                let payloads = match topic {
+                    Topic::Summaries => values::<Summary>(&batch)?,
+                    Topic::Changes => values::<Change>(&batch)?,
+                    Topic::Complaints => values::<Complaint>(&batch)?,
+                    _ => values::<Control>(&batch)?,
+                };
+                add(&mut logs, &batch, payloads, |_| Some(topic))?;
+            }
+        }
+        for batch in self.batches("clocks").await? {
+            let topics = text(&batch, "_kafka_topic")?.clone();
+            let topic = |row: usize| HEARD.into_iter().find(|topic| topic.suffix() == topics.value(row));
+            add(&mut logs, &batch, clocks(&batch)?, topic)?;
+        }
+        for (place, log) in &mut logs {
+            log.sort_by_key(|record| record.offset);
+            if place.0 == Topic::Summaries {
+                renumber(log)?;
+            }
+        }
+        Ok(logs)
+    }
+
+    /// The last revision of each incident told of on these days, by (opened, id).
+    pub async fn incidents(&mut self) -> Result<Vec<Incident>, LakeError> {
+        let mut last: BTreeMap<dialtone_schemas::Text, Incident> = BTreeMap::new();
+        for batch in self.batches("incidents").await? {
+            for incident in records_from_batch::<Incident>(&batch)? {
+                let known = last.get(&incident.id).map(|known| known.revision);
+                if known.is_none_or(|known| known < incident.revision) {
+                    last.insert(incident.id.clone(), incident);
+                }
+            }
+        }
+        let mut incidents: Vec<Incident> = last.into_values().collect();
+        incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
+        Ok(incidents)
+    }
+
+    /// The rows of a table on the days wanted.
+    async fn batches(&mut self, name: &str) -> Result<Vec<RecordBatch>, LakeError> {
+        let failed = |source: DeltaTableError| LakeError::Delta {
+            table: name.to_owned(),
+            doing: "read",
+            source: Box::new(source),
+        };
+        let table = opened(&self.dir.join(name)).await.map_err(failed)?;
+        let snapshot = table.snapshot().map_err(failed)?;
+        let files: Vec<_> = snapshot
+            .snapshot()
+            .file_views(table.log_store().as_ref(), None)
+            .try_collect()
+            .await
+            .map_err(failed)?;
+        let mut batches = Vec::new();
+        for file in files {
+            let path = file.object_store_path();
+            if !is_of(path.as_ref(), self.days) {
+                continue;
+            }
+            let bytes = async { table.object_store().get(&path).await?.bytes().await };
+            let bytes = bytes.await.map_err(DeltaTableError::from).map_err(failed)?;
+            for batch in of_file(bytes).map_err(failed)? {
+                let rows = batch.num_rows();
+                self.left = self
+                    .left
+                    .checked_sub(rows)
+                    .ok_or_else(|| LakeError::TooMuch { table: name.to_owned() })?;
+                batches.push(batch);
+            }
+        }
+        Ok(batches)
+    }
+}
+
+async fn opened(folder: &Path) -> Result<DeltaTable, DeltaTableError> {
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| DeltaTableError::generic(format!("{}: {error}", folder.display())))?;
+    let url = deltalake_core::table::builder::parse_table_uri(folder.to_string_lossy())?;
+    let mut table = DeltaTableBuilder::from_url(url)?.build()?;
+    table.load().await?;
+    Ok(table)
+}
+
+/// Does a file lie in the folder of a day that is wanted?
+fn is_of(path: &str, days: Days) -> bool {
+    let day = path.split('/').find_map(|part| part.strip_prefix("event_date="));
+    let day = day.and_then(|day| EventTime::parse(&format!("{day}T00:00:00Z")).ok());
+    day.is_some_and(|day| (days.first..=days.last).contains(&day.day()))
+}
+
+fn of_file(bytes: Bytes) -> Result<Vec<RecordBatch>, DeltaTableError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?;
+    reader.map(|batch| batch.map_err(DeltaTableError::from)).collect()
+}
+
+fn values<R: Record>(batch: &RecordBatch) -> Result<Vec<Payload>, LakeError> {
+    let records = records_from_batch::<R>(batch)?;
+    let frame = |record: &R| Ok(Payload::Value(avro::built_in_frame_from(record)?.into()));
+    records.iter().map(frame).collect()
+}
+
+fn clocks(batch: &RecordBatch) -> Result<Vec<Payload>, LakeError> {
+    let (kinds, configs) = (text(batch, "kind")?, text(batch, "config")?);
+    let times = column::<TimestampMicrosecondArray>(batch, "time")?;
+    let payload = |row: usize| {
+        let time = EventTime::from_micros(if times.is_null(row) { 0 } else { times.value(row) });
+        match kinds.value(row) {
+            "clock" => Payload::Clock(time),
+            "absent" => Payload::Absent(time),
+            _ => Payload::Config(configs.value(row).to_owned()),
+        }
+    };
+    Ok((0..batch.num_rows()).map(payload).collect())
+}
+
+/// Rows as records of the logs they came from; those of other topics are left out.
+fn add(
+    logs: &mut BTreeMap<Place, Vec<LogRecord>>,
+    batch: &RecordBatch,
+    payloads: Vec<Payload>,
+    topic: impl Fn(usize) -> Option<Topic>,
+) -> Result<(), LakeError> {
+    let partitions = column::<Int32Array>(batch, "_kafka_partition")?;
+    let offsets = column::<Int64Array>(batch, "_kafka_offset")?;
+    for (row, payload) in payloads.into_iter().enumerate() {
+        let Some(topic) = topic(row) else { continue };
+        let place = (topic, partitions.value(row));
+        logs.entry(place).or_default().push(LogRecord {
+            place,
+            offset: offsets.value(row),
+            key: Bytes::new(),
+            payload,
+        });
+    }
+    Ok(())
+}
+
+fn renumber(log: &mut [LogRecord]) -> Result<(), LakeError> {
+    let mut first = None;
+    for record in log {
+        if let Payload::Value(frame) = &record.payload {
+            let mut summary: Summary = avro::record_from_built_in_frame(frame)?;
+            summary.number -= *first.get_or_insert(summary.number);
+            record.payload = Payload::Value(avro::built_in_frame_from(&summary)?.into());
+        }
+    }
+    Ok(())
+}
+
+fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, LakeError> {
+    column(batch, name)
+}
+
+fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A, LakeError> {
+    let missing = || {
+        LakeError::Arrow(arrow::error::ArrowError::SchemaError(format!(
+            "no column {name} as it was written"
+        )))
+    };
+    let column = batch.column_by_name(name).ok_or_else(missing)?;
+    column.as_any().downcast_ref::<A>().ok_or_else(missing)
+}

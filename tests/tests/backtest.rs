@@ -1,0 +1,74 @@
+//! A backtest is the same fold over the same logs: what lies in the lake gives the incidents that were told then.
+
+use std::{collections::BTreeMap, path::Path};
+
+use bytes::Bytes;
+use dialtone::{backtest, cli, config::Config, evaluate::Simulated};
+use dialtone_processor::offline::{Heard, Watching};
+use dialtone_schemas::{Incident, Span, avro, time, topic::Topic};
+use dialtone_simulator::Scenario;
+use dialtone_sinks::Lake;
+use dialtone_tests::{SMALL, defaults};
+use dialtone_wire::{LogRecord, Payload, Place};
+
+/// What watch read and told, as the sink would have written it.
+async fn keep(dir: &Path, logs: &[Heard], told: &[Heard]) {
+    let mut lake = Lake::open(dir).await.expect("a lake");
+    let mut by_place: BTreeMap<Place, Vec<LogRecord>> = BTreeMap::new();
+    for (place, payload) in logs.iter().chain(told) {
+        let log = by_place.entry(*place).or_default();
+        log.push(LogRecord {
+            place: *place,
+            // A log whose head is gone, as after its retention.
+            offset: 1000 + i64::try_from(log.len()).expect("few"),
+            key: Bytes::new(),
+            payload: payload.clone(),
+        });
+    }
+    for (place, log) in by_place {
+        let next = log.last().map_or(0, |record| record.offset + 1);
+        // In two commits, so that rows of one log lie in several files.
+        let (first, second) = log.split_at(log.len() / 2);
+        let middle = second.first().map_or(next, |record| record.offset);
+        lake.append(place, first, middle).await.expect("appended");
+        lake.append(place, second, next).await.expect("appended");
+    }
+}
+
+fn then(config: &Config, logs: &[Heard]) -> (Vec<Incident>, Vec<Heard>) {
+    let mut watching = Watching::new(config.watch(config.owners().expect("owners")), config.kafka.partitions);
+    for heard in logs {
+        watching.hear(heard.clone()).expect("heard");
+    }
+    let frame = |alert| Payload::Value(avro::built_in_frame_from(alert).expect("a frame").into());
+    let told = watching.alerts().iter().map(|alert| ((Topic::Alerts, 0), frame(alert)));
+    (watching.incidents(), told.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_configuration_gives_the_same_incidents_and_another_one_its_own() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let scenario = Scenario::from_toml(SMALL).expect("a scenario");
+    let mut config = defaults().expect("the defaults");
+    let run = Simulated::new(&config, &scenario, 7).expect("a run");
+    let (incidents, told) = then(&config, run.logs());
+    assert!(!incidents.is_empty(), "something is broken in it");
+    keep(dir.path(), run.logs(), &told).await;
+
+    let args = cli::Backtest {
+        lake: dir.path().to_owned(),
+        from: scenario.start,
+        to: scenario.end(),
+        history: Span::from_micros(time::DAY),
+        json: false,
+    };
+    let pairs = backtest::compare(&args, &config).await.expect("compared");
+    let both: Vec<_> = pairs.iter().map(|pair| (pair.then.clone(), pair.now.clone())).collect();
+    let expected: Vec<_> = incidents.into_iter().map(|i| (Some(i.clone()), Some(i))).collect();
+    assert_eq!(both, expected, "to the last figure");
+
+    // One that warms up for a week has seen nothing worth telling in five hours.
+    config.processor.watch.warm_up = Span::from_micros(7 * time::DAY);
+    let pairs = backtest::compare(&args, &config).await.expect("compared");
+    assert!(!pairs.is_empty() && pairs.iter().all(|pair| pair.then.is_some() && pair.now.is_none()));
+}
