@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
-use dialtone::{backtest, cli, config::Config, evaluate::Simulated};
+use dialtone::{backtest, cli, config::Config, evaluate::Simulated, refold};
 use dialtone_processor::offline::{Heard, Watching};
-use dialtone_schemas::{Incident, Span, avro, time, topic::Topic};
+use dialtone_schemas::{EventTime, Incident, Span, Text, avro, time, topic::Topic};
 use dialtone_simulator::Scenario;
-use dialtone_sinks::Lake;
+use dialtone_sinks::{Lake, lake::Reader};
 use dialtone_tests::{SMALL, defaults};
 use dialtone_wire::{LogRecord, Payload, Place};
 
@@ -71,4 +71,41 @@ async fn the_same_configuration_gives_the_same_incidents_and_another_one_its_own
     config.processor.watch.warm_up = Span::from_micros(7 * time::DAY);
     let pairs = backtest::compare(&args, &config).await.expect("compared");
     assert!(!pairs.is_empty() && pairs.iter().all(|pair| pair.then.is_some() && pair.now.is_none()));
+}
+
+/// Half an hour in nothing has been said yet for want of evidence; at the end the incident that was opened holds the scope.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lake_says_why_nothing_was_told_and_what_holds_a_scope_now() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let scenario = Scenario::from_toml(SMALL).expect("a scenario");
+    let config = defaults().expect("the defaults");
+    let run = Simulated::new(&config, &scenario, 7).expect("a run");
+    let (incidents, told) = then(&config, run.logs());
+    keep(dir.path(), run.logs(), &told).await;
+    let opened = incidents[0].opened.expect("opened");
+    let explain = async |at: EventTime| {
+        let days = refold::days(scenario.start, at, 1);
+        let logs = Reader::new(dir.path(), days, refold::MOST_ROWS)
+            .logs()
+            .await
+            .expect("logs");
+        let watching = refold::refold(logs, &config, at).expect("folded");
+        let tenant = Text::new("replay").expect("a text");
+        watching.watch().explain(&tenant, &incidents[0].scope).expect("known")
+    };
+
+    let before = explain(opened.plus(-3 * time::MINUTE)).await;
+    let look = before.channels[0].1.expect("calls were seen");
+    assert!(
+        before.incidents.is_empty() && look.evidence < look.threshold,
+        "{look:?}"
+    );
+    assert!(
+        look.minutes_missing().is_some_and(|minutes| minutes > 0.0),
+        "it gathers: {look:?}"
+    );
+
+    let after = explain(opened.plus(3 * time::MINUTE)).await;
+    let holding: Vec<&Text> = after.incidents.iter().map(|incident| &incident.id).collect();
+    assert_eq!(holding, [&incidents[0].id]);
 }

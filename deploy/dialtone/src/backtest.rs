@@ -1,18 +1,17 @@
 //! `dialtone backtest`: what watch would have told of days that lie in the lake, beside what it told then.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result, bail};
-use dialtone_processor::offline::Watching;
-use dialtone_schemas::{Control, EventTime, Incident, avro, control::ControlKind, time, topic::Topic};
-use dialtone_sinks::lake::{Days, Reader};
-use dialtone_wire::{LogRecord, Payload, Place};
+use dialtone_schemas::{EventTime, Incident, time};
+use dialtone_sinks::lake::Reader;
 use serde::Serialize;
 
-use crate::{cli, config::Config, say};
+use crate::{
+    cli,
+    config::Config,
+    refold::{MOST_ROWS, days, refold},
+    say,
+};
 
-/// Rows held at once; some hundred bytes each.
-const MOST_ROWS: usize = 20_000_000;
 /// Incidents about the same scope whose onsets lie no further apart are the same.
 const SAME_ONSET: i64 = 30 * time::MINUTE;
 /// Revisions of an incident are looked for until so long after the days asked for.
@@ -56,10 +55,6 @@ pub async fn compare(args: &cli::Backtest, config: &Config) -> Result<Vec<Pair>>
     let lake = &args.lake;
     let cannot = || format!("the lake {} cannot be read", lake.display());
     let history = from.plus(-args.history.micros());
-    let days = |first: EventTime, last: EventTime, tail| Days {
-        first: first.day(),
-        last: last.day() + tail,
-    };
     let logs = Reader::new(lake, days(history, to, 1), MOST_ROWS)
         .logs()
         .await
@@ -68,58 +63,10 @@ pub async fn compare(args: &cli::Backtest, config: &Config) -> Result<Vec<Pair>>
         .incidents()
         .await
         .with_context(cannot)?;
-    let watching = watch(logs, config)?;
+    let watching = refold(logs, config, EventTime::MAX)?;
     let opened = |incident: &Incident| incident.opened.is_some_and(|opened| (from..to).contains(&opened));
     let only = |incidents: Vec<Incident>| incidents.into_iter().filter(opened).collect();
     Ok(paired(only(then), only(watching.incidents())))
-}
-
-/// Lets the fold read its logs again, each as far as it wants it.
-fn watch(logs: BTreeMap<Place, Vec<LogRecord>>, config: &Config) -> Result<Watching> {
-    for topic in [Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control] {
-        if !logs.keys().any(|place| place.0 == topic) {
-            bail!(
-                "the lake has nothing of {} on these days, not even how far time had got",
-                topic.suffix()
-            );
-        }
-    }
-    let mut watching = Watching::over(config.watch(config.owners()?), logs.keys().copied());
-    let mut logs: Vec<_> = logs
-        .into_iter()
-        .map(|(place, log)| (place, log.into_iter().peekable()))
-        .collect();
-    let mut is_pressed = false;
-    while logs.iter_mut().any(|(_, log)| log.peek().is_some()) {
-        let mut has_moved = false;
-        for (place, log) in &mut logs {
-            // Where every log is ahead of another one, time stands still in the lake: each gives one record.
-            while is_pressed || watching.wants(*place) {
-                let Some(record) = log.next() else { break };
-                has_moved = true;
-                if !configures(&record)? {
-                    watching.hear((*place, record.payload))?;
-                }
-                if is_pressed {
-                    break;
-                }
-            }
-        }
-        is_pressed = !has_moved;
-    }
-    Ok(watching)
-}
-
-/// Is it a configuration of then? Another one is to be tried.
-fn configures(record: &LogRecord) -> Result<bool> {
-    match &record.payload {
-        Payload::Config(_) => Ok(true),
-        Payload::Value(frame) if record.place.0 == Topic::Control => {
-            let control: Control = avro::record_from_built_in_frame(frame)?;
-            Ok(control.kind == ControlKind::Configure)
-        }
-        _ => Ok(false),
-    }
 }
 
 /// Those with one id, or with one scope and nearly one onset, side by side.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use dialtone_schemas::{EventTime, Span, State, Text, incident::Verdict};
+use dialtone_schemas::{Dimension, EventTime, Span, State, Text, incident::Verdict};
 
 /// Makes enterprise call quality predictable: names what broke, where, since when, and whose it is.
 #[derive(Debug, Parser)]
@@ -231,6 +231,8 @@ pub enum IncidentsAction {
         #[arg(long)]
         json: bool,
     },
+    /// Why nothing was told of a scope: evidence, threshold, what is missing, what could be seen at all. From the lake.
+    Explain(ExplainScope),
     /// Say that somebody works on it: nobody else is called.
     Ack {
         /// Which, and who says so.
@@ -263,6 +265,37 @@ pub enum IncidentsAction {
         #[arg(long, value_name = "TEXT", value_parser = text)]
         reason: Option<Text>,
     },
+}
+
+/// `dialtone incidents explain`
+#[derive(Debug, clap::Args)]
+pub struct ExplainScope {
+    /// The lake's folder; sink.lake_dir without it.
+    #[arg(long, value_name = "DIR")]
+    pub lake: Option<PathBuf>,
+    /// One to three conditions.
+    #[arg(long, value_name = "DIMENSION=VALUE", required = true, num_args = 1..=3, value_parser = condition)]
+    pub scope: Vec<(Dimension, Text)>,
+    /// When, as RFC 3339 writes it.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub at: EventTime,
+    /// Whose, where the lake knows several.
+    #[arg(long, value_name = "TENANT", value_parser = text)]
+    pub tenant: Option<Text>,
+    /// So much before it is read to learn what is normal.
+    #[arg(long, value_name = "SPAN", default_value = "14d", value_parser = span)]
+    pub history: Span,
+    /// As a JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn condition(text: &str) -> Result<(Dimension, Text), String> {
+    let (dimension, value) = text
+        .split_once('=')
+        .ok_or("expected DIMENSION=VALUE, such as site=berlin")?;
+    let dimension: Dimension = dimension.trim().parse().map_err(|error| format!("{error}"))?;
+    Ok((dimension, Text::new(value.trim()).map_err(|error| error.to_string())?))
 }
 
 /// `dialtone incidents list`

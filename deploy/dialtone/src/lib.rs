@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod incidents;
 pub mod judge;
 pub mod localize;
+pub mod refold;
 pub mod replay;
 pub mod say;
 pub mod schema;

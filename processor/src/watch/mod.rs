@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, EventTime, Incident, Record, Summary, SummaryKind, Text, Tick, avro,
+    Alert, Change, Complaint, Control, EventTime, Incident, Record, Scope, Summary, SummaryKind, Text, Tick, avro,
     control::ControlKind, time, topic::Topic,
 };
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
@@ -29,6 +29,7 @@ use crate::{
     summarise::{reject_record, unreadable},
 };
 use merge::{Merge, Numbered, Rank};
+pub use tenant::Explained;
 use tenant::Tenant;
 
 /// Items held before a place that is ahead is paused, whatever its clock says.
@@ -133,6 +134,17 @@ impl Watch {
         let until =
             |(name, tenant): (&Text, &Tenant)| Some((name.clone(), tenant.warming_up_until(now, &self.config)?));
         self.tenants.iter().filter_map(until).collect()
+    }
+
+    /// How a scope of a tenant stands; none if nothing is known of the tenant.
+    pub fn explain(&self, tenant: &Text, scope: &Scope) -> Option<Explained> {
+        let now = self.next_tick()?.time();
+        Some(self.tenants.get(tenant)?.explain(scope, now, &self.config))
+    }
+
+    /// The tenants known.
+    pub fn tenants(&self) -> impl Iterator<Item = &Text> {
+        self.tenants.keys()
     }
 
     fn value(&mut self, record: &LogRecord, frame: &Bytes) -> Result<(), FoldError> {

@@ -1,5 +1,6 @@
-//! `dialtone incidents list|show|ack|silence|reassign|verdict`: what is known of incidents, and what people say about them.
+//! `dialtone incidents list|show|explain|ack|silence|reassign|verdict`: what is known of incidents, and what people say about them.
 
+mod explain;
 mod list;
 mod read;
 mod show;
@@ -15,6 +16,10 @@ use read::newest;
 
 /// Reads the incidents, and does with them what the command line says.
 pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
+    if let IncidentsAction::Explain(args) = action {
+        explain::say(args, &config).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let kafka = cluster(&config);
     let translator = translator_of(&kafka).await.context("schema registry")?;
     let known = newest(&kafka, translator.clone()).await?;

@@ -21,7 +21,7 @@ const CLOSE: Duration = Duration::from_secs(5);
 /// Which incident it is about; none where nothing is said.
 pub(super) const fn about(action: &IncidentsAction) -> Option<&About> {
     match action {
-        IncidentsAction::List(_) | IncidentsAction::Show { .. } => None,
+        IncidentsAction::List(_) | IncidentsAction::Explain(_) | IncidentsAction::Show { .. } => None,
         IncidentsAction::Silence(SilenceIncident { about, .. })
         | IncidentsAction::Ack { about }
         | IncidentsAction::Reassign { about, .. }
@@ -52,7 +52,9 @@ pub(super) fn control(incident: &Incident, action: &IncidentsAction, now: EventT
             ..says(ControlKind::Verdict)
         },
         IncidentsAction::Ack { .. } => says(ControlKind::Acknowledge),
-        IncidentsAction::List(_) | IncidentsAction::Show { .. } => bail!("nothing is said"),
+        IncidentsAction::List(_) | IncidentsAction::Explain(_) | IncidentsAction::Show { .. } => {
+            bail!("nothing is said")
+        }
     };
     control.check()?;
     Ok(control)

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{BLOCK_MINUTES, look::Look};
+
 /// Rates that are looked for, as multiples of the indifferent one.
-const ALTERNATIVES: [f64; 5] = [1.5, 2.0, 3.0, 5.0, 8.0];
+pub(super) const ALTERNATIVES: [f64; 5] = [1.5, 2.0, 3.0, 5.0, 8.0];
 /// Expected poor call-ends that pull a cell's own history towards its model.
 const HISTORY_PRIOR: f64 = 8.0;
 /// Today is pulled towards the history by 1/τ² expected poor call-ends, of the cuboid's drift τ², and by no less than this.
@@ -88,6 +90,25 @@ impl Cell {
             *log_m = step(*log_m, evidence);
         }
         self.blocks[0].add(Sum { k, e });
+    }
+
+    /// How it stands.
+    pub(super) fn look(&self, drift: f64, fine: f64, least: f64, threshold: f64) -> Look {
+        let own = self.own(drift);
+        let sum = self.blocks.iter().fold(Sum::default(), |mut sum, block| {
+            sum.add(*block);
+            sum
+        });
+        Look {
+            evidence: self.log_mixture(),
+            threshold,
+            poor: sum.k,
+            expected: sum.e * own,
+            expected_per_minute: self.lately() * own / f64::from(2 * BLOCK_MINUTES),
+            own,
+            indifference: self.indifference(drift, least),
+            dispersion: fine + drift * self.lately() * own,
+        }
     }
 
     /// ln of the mean of M over the alternatives.

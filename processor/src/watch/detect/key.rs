@@ -52,7 +52,7 @@ impl Cuboid {
     pub(super) fn of(a: usize, b: Option<usize>) -> Self {
         let (first, second) = b.map_or((a, None), |b| (a.min(b), Some(a.max(b))));
         let second = second.map_or(0, |second| second + 1);
-        Self(u16::try_from(first + 1 << 5 | second).unwrap_or(0))
+        Self(u16::try_from(((first + 1) << 5) | second).unwrap_or(0))
     }
 
     /// The cuboids of each of its two attributes alone.

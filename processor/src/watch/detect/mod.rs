@@ -7,6 +7,7 @@
 mod cell;
 mod drift;
 mod key;
+mod look;
 
 use std::collections::hash_map::Entry;
 
@@ -19,6 +20,7 @@ pub(super) use cell::step;
 use cell::{Cell, Sum};
 pub use drift::Drift;
 pub use key::CellKey;
+pub use look::Look;
 
 /// Minutes of a block: over its sums the drift is learnt (slow noise shows in sums, not in minutes), and it becomes history as a
 /// whole.
@@ -163,6 +165,19 @@ impl Detector {
     /// How many cells are watched.
     pub fn cells(&self) -> usize {
         self.cells.len()
+    }
+
+    /// How the cell of one or two conditions stands; none if no call of it was seen.
+    pub fn look(&self, conditions: &[Condition], indifference: f64, threshold: f64) -> Option<Look> {
+        let of = |condition: &Condition| (condition.attribute, condition.code);
+        let key = match conditions {
+            [one] => CellKey::of(of(one), None),
+            [one, other] => CellKey::of(of(one.min(other)), Some(of(one.max(other)))),
+            _ => return None,
+        };
+        let fine = self.drift.fine();
+        let drift = self.drift.of_cuboid(key.cuboid(), fine);
+        Some(self.cells.get(&key)?.look(drift, fine, indifference, threshold))
     }
 
     /// How far rates wander by themselves.

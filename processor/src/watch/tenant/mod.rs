@@ -1,9 +1,12 @@
 //! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, tell.
 
 mod cost;
+mod explain;
 mod live;
 mod open;
 mod told;
+
+pub use explain::Explained;
 
 use std::collections::BTreeMap;
 

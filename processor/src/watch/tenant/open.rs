@@ -316,7 +316,7 @@ impl Tenant {
     }
 
     /// How two scopes share their calls.
-    fn overlap(&self, a: &[Condition], b: &[Condition]) -> Shared {
+    pub(super) fn overlap(&self, a: &[Condition], b: &[Condition]) -> Shared {
         let (mut both, mut of_a, mut of_b) = (0.0, 0.0, 0.0);
         for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
             let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
@@ -329,6 +329,7 @@ impl Tenant {
         Shared {
             jaccard: share(of_a + of_b - both),
             of_smaller: share(of_a.min(of_b)),
+            of_first: share(of_a),
         }
     }
 }
@@ -368,9 +369,11 @@ fn span_of((from, _, to): (Window, Window, Window)) -> Onset {
 
 /// How two scopes share their calls.
 #[derive(Clone, Copy, Debug)]
-struct Shared {
+pub(super) struct Shared {
     /// Of the calls of either, the share that both cover.
     jaccard: f64,
     /// Of the calls of the smaller one, the share that both cover.
     of_smaller: f64,
+    /// Of the calls of the first one, the share that both cover.
+    pub(super) of_first: f64,
 }

@@ -1,0 +1,111 @@
+//! `dialtone incidents explain`: why nothing was told of a scope at a time.
+
+use anyhow::{Context, Result, bail};
+use dialtone_processor::{
+    offline::Watching,
+    watch::{Explained, detect::Look},
+};
+use dialtone_schemas::{Channel, Scope, Text};
+use dialtone_sinks::lake::Reader;
+
+use crate::{
+    cli,
+    config::Config,
+    refold::{MOST_ROWS, days, refold},
+    say,
+};
+
+/// What could be seen is told for so many minutes.
+const HOUR: f64 = 60.0;
+
+/// Folds the lake's logs until then, and asks.
+pub(super) async fn say(args: &cli::ExplainScope, config: &Config) -> Result<()> {
+    let lake = args.lake.as_ref().unwrap_or(&config.sink.lake_dir);
+    let days = days(args.at.plus(-args.history.micros()), args.at, 1);
+    let read = Reader::new(lake, days, MOST_ROWS).logs().await;
+    let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
+    let watching = refold(logs, config, args.at)?;
+    let scope = Scope::new(args.scope.iter().cloned());
+    let tenant = tenant(&watching, args.tenant.as_ref())?;
+    let explained = watching.watch().explain(&tenant, &scope);
+    let explained = explained.with_context(|| format!("nothing was known of {tenant} at {}", args.at))?;
+    if args.json {
+        say::line(serde_json::to_string(&explained)?);
+    } else {
+        lines(&scope, &explained).iter().for_each(say::line);
+    }
+    Ok(())
+}
+
+fn tenant(watching: &Watching, named: Option<&Text>) -> Result<Text> {
+    let known: Vec<&Text> = watching.watch().tenants().collect();
+    match (named, known.as_slice()) {
+        (Some(named), known) if known.contains(&named) => Ok(named.clone()),
+        (None, [one]) => Ok((*one).clone()),
+        (_, []) => bail!("nothing was seen until then: does --at lie in the lake?"),
+        (_, known) => {
+            let known: Vec<&str> = known.iter().map(|tenant| tenant.as_str()).collect();
+            bail!("--tenant: expected one of {}", known.join(", "))
+        }
+    }
+}
+
+fn lines(scope: &Scope, explained: &Explained) -> Vec<String> {
+    let mut lines = vec![scope.to_string()];
+    if let Some(until) = explained.warming_up_until {
+        lines.push(format!("  warming up until {until}: nothing is told before"));
+    }
+    for incident in &explained.incidents {
+        lines.push(format!(
+            "  incident {} of {} since {} holds it",
+            incident.id, incident.scope, incident.onset.from
+        ));
+    }
+    lines.extend(explained.channels.iter().map(|(channel, look)| match look {
+        Some(look) => line(*channel, look),
+        None => format!("  {}: no call of it was seen, so nothing can be", channel.name()),
+    }));
+    lines
+}
+
+fn line(channel: Channel, look: &Look) -> String {
+    let missing = match look.minutes_missing() {
+        _ if look.evidence >= look.threshold => "it was noticed".to_owned(),
+        Some(minutes) => format!("{minutes:.0} minutes are missing if it goes on like this"),
+        None => "like this it never would be noticed".to_owned(),
+    };
+    format!(
+        "  {}: evidence {:.1} of {:.1} nats: {missing}. Lately {:.0} poor of {:.1} expected ({:.2} a minute); up to {:.2} times is \
+         indifferent; within an hour {:.1} times could be seen",
+        channel.name(),
+        look.evidence,
+        look.threshold,
+        look.poor,
+        look.expected,
+        look.expected_per_minute,
+        look.indifference,
+        look.visible_within(HOUR)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_is_missing_and_what_could_be_seen() {
+        let look = Look {
+            evidence: 6.0,
+            threshold: 21.0,
+            poor: 40.0,
+            expected: 10.0,
+            expected_per_minute: 0.5,
+            own: 1.0,
+            indifference: 1.25,
+            dispersion: 1.5,
+        };
+        let expected = "  quality: evidence 6.0 of 21.0 nats: 24 minutes are missing if it goes on like this. Lately 40 poor of 10.0 \
+                        expected (0.50 a minute); up to 1.25 times is indifferent; within an hour 3.2 times could be seen";
+        assert_eq!(line(Channel::Quality, &look), expected);
+    }
+}

@@ -1,0 +1,71 @@
+//! Watch over what lies in the lake: the same fold over the same logs, with the configuration of now.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use dialtone_processor::offline::Watching;
+use dialtone_schemas::{Control, EventTime, avro, control::ControlKind, topic::Topic};
+use dialtone_sinks::lake::Days;
+use dialtone_wire::{LogRecord, Payload, Place};
+
+use crate::config::Config;
+
+/// Rows held at once; some hundred bytes each.
+pub const MOST_ROWS: usize = 20_000_000;
+
+/// The days from one instant to another, and so many after them.
+pub const fn days(first: EventTime, last: EventTime, tail: i32) -> Days {
+    Days {
+        first: first.day(),
+        last: last.day() + tail,
+    }
+}
+
+/// Lets the fold read its logs again, each as far as it wants it, until it has folded every tick up to an instant.
+pub fn refold(logs: BTreeMap<Place, Vec<LogRecord>>, config: &Config, until: EventTime) -> Result<Watching> {
+    for topic in [Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control] {
+        if !logs.keys().any(|place| place.0 == topic) {
+            bail!(
+                "the lake has nothing of {} on these days, not even how far time had got",
+                topic.suffix()
+            );
+        }
+    }
+    let mut watching = Watching::over(config.watch(config.owners()?), logs.keys().copied());
+    let mut logs: Vec<_> = logs
+        .into_iter()
+        .map(|(place, log)| (place, log.into_iter().peekable()))
+        .collect();
+    let mut is_pressed = false;
+    let is_there = |watching: &Watching| watching.watch().next_tick().is_some_and(|tick| tick.time() > until);
+    while logs.iter_mut().any(|(_, log)| log.peek().is_some()) && !is_there(&watching) {
+        let mut has_moved = false;
+        for (place, log) in &mut logs {
+            // Where every log is ahead of another one, time stands still in the lake: each gives one record.
+            while (is_pressed || watching.wants(*place)) && !is_there(&watching) {
+                let Some(record) = log.next() else { break };
+                has_moved = true;
+                if !configures(&record)? {
+                    watching.hear((*place, record.payload))?;
+                }
+                if is_pressed {
+                    break;
+                }
+            }
+        }
+        is_pressed = !has_moved;
+    }
+    Ok(watching)
+}
+
+/// Is it a configuration of then? Another one is to be tried.
+fn configures(record: &LogRecord) -> Result<bool> {
+    match &record.payload {
+        Payload::Config(_) => Ok(true),
+        Payload::Value(frame) if record.place.0 == Topic::Control => {
+            let control: Control = avro::record_from_built_in_frame(frame)?;
+            Ok(control.kind == ControlKind::Configure)
+        }
+        _ => Ok(false),
+    }
+}

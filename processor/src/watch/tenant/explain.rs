@@ -1,0 +1,50 @@
+//! Why nothing was told of a scope: how its cells stand, and which incident explains it.
+
+use dialtone_schemas::{Channel, EventTime, Incident, Scope};
+use serde::Serialize;
+
+use super::{FEW_CELLS, Tenant};
+use crate::{
+    config::WatchConfig,
+    watch::{detect::Look, evidence::WATCHED},
+};
+
+/// How a scope stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explained {
+    /// Until when nothing is told because too little has been seen.
+    pub warming_up_until: Option<EventTime>,
+    /// Open incidents that hold half of its calls or more.
+    pub incidents: Vec<Incident>,
+    /// On each channel how its cell stands; a scope of three conditions by the two of them with the most evidence. None where
+    /// no call of it was seen.
+    pub channels: Vec<(Channel, Option<Look>)>,
+}
+
+impl Tenant {
+    /// How a scope stands now.
+    pub fn explain(&self, scope: &Scope, now: EventTime, config: &WatchConfig) -> Explained {
+        let conditions = self.dictionary.conditions(scope).unwrap_or_default();
+        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let look = |channel: usize| {
+            let of = |conditions: &[_]| self.detectors[channel].look(conditions, config.indifference, threshold);
+            if conditions.len() <= 2 {
+                return of(&conditions);
+            }
+            let pairs = (0..conditions.len()).flat_map(|i| (i + 1..conditions.len()).map(move |j| (i, j)));
+            let looks = pairs.filter_map(|(i, j)| of(&[conditions[i], conditions[j]]));
+            looks.max_by(|a, b| a.evidence.total_cmp(&b.evidence))
+        };
+        let holds = |case: &&super::Case| case.is_open() && self.overlap(&conditions, &case.conditions).of_first >= 0.5;
+        Explained {
+            warming_up_until: self.warming_up_until(now, config),
+            incidents: self
+                .cases
+                .iter()
+                .filter(holds)
+                .map(|case| case.incident.clone())
+                .collect(),
+            channels: WATCHED.into_iter().zip((0..).map(look)).collect(),
+        }
+    }
+}
