@@ -7,10 +7,13 @@
 //! [`Volumes`] do the same for plain tables without a baseline. `processor/DESIGN.md` has the formulas with worked numbers.
 
 mod causes;
+mod columns;
 mod history;
 mod lattice;
 mod levels;
+mod limits;
 mod onset;
+mod poor;
 mod rank;
 mod scan;
 mod score;

@@ -1,10 +1,16 @@
 //! The scan over the lattice: every conjunction of a few conditions that holds enough excess.
 
 use crate::{
-    lattice::{self, Cells, Packing, sets},
+    columns::Columns,
+    lattice,
+    limits::{Limits, Share},
+    poor::{Found, Group, Poor},
     score::{inside_outside, price},
-    table::{Condition, Row, Table},
+    table::{Condition, Table},
 };
+
+/// Cells that all rows are summed into at once, at most: as many as a processor has at hand.
+const MOST_SUMS: usize = 1 << 14;
 
 /// What the scan may do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,126 +53,171 @@ pub struct Candidate {
     pub score: f64,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Cell {
-    n: f64,
-    k: f64,
-    e: f64,
-    rows: u32,
-}
-
-impl Cell {
-    fn add(&mut self, row: &Row) {
-        self.n += row.n;
-        self.k += row.k;
-        self.e += row.e;
-        self.rows += 1;
-    }
-}
-
-impl lattice::Cell for Cell {
-    fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-}
-
 /// The candidates with the highest scores, best first; equal scores in the order of their conditions.
 ///
-/// Poor calls are few: most cuboids are ruled out by the rows that have any. A cell cannot be worth more than what its poor
-/// rows would be worth alone; only cuboids with a cell that could still be among the best are summed over all rows.
+/// Poor calls are few, and a cell is worth no more than its poor rows would be worth alone ([`Limits`]). Only cells that could
+/// still be among the best by that are summed: first, where they are many, by whole numbers and all at once, then each by its
+/// own rows. What is kept does not depend on the order in which cells are looked at.
 pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
     let mut scan = Scan::new(table, settings);
-    for attributes in sets(table.attributes(), settings.max_depth) {
-        // Not with as many values as a person can name.
-        if let Some(packing) = Packing::new(table.all_codes(), &attributes) {
-            scan.cuboid(&packing, attributes.len());
-        }
+    let all = scan.poor.all();
+    // Smaller scopes first: they are often the best, and what follows must be as good.
+    for depth in 1..=settings.max_depth.min(table.attributes()) {
+        scan.deepen(&all, 0, depth);
     }
-    scan.best.sort();
     scan.best.found
 }
 
 struct Scan<'a> {
     table: &'a Table,
     settings: &'a Settings,
-    /// Rows with a poor call.
-    poor: Vec<usize>,
-    total_k: f64,
-    total_e: f64,
-    bounds: Cells<Cell>,
-    cells: Cells<Cell>,
+    limits: Limits,
+    columns: Columns,
+    /// The attributes, those with the most values first: few of their cells hold enough poor calls to go on from.
+    order: Vec<usize>,
+    poor: Poor,
+    /// What all rows hold that their cells are told of.
+    shares: Vec<Share>,
     best: Best,
 }
 
 impl<'a> Scan<'a> {
     fn new(table: &'a Table, settings: &'a Settings) -> Self {
-        let rows = table.rows();
+        let (attributes, rows) = (table.attributes(), table.rows());
+        let columns = Columns::new(table.all_codes());
+        let limits = Limits::new(attributes, rows, settings);
+        let mut order: Vec<usize> = (0..attributes).collect();
+        order.sort_by_key(|a| std::cmp::Reverse(columns.of(*a).len()));
         Self {
             table,
             settings,
-            poor: (0..rows.len()).filter(|row| rows[*row].k > 0.0).collect(),
-            total_k: rows.iter().map(|row| row.k).sum(),
-            total_e: rows.iter().map(|row| row.e).sum(),
-            bounds: Cells::default(),
-            cells: Cells::default(),
+            poor: Poor::new(&columns, attributes, rows, &limits),
+            shares: rows.iter().map(|row| limits.share(row)).collect(),
+            limits,
+            columns,
+            order,
             best: Best::new(settings.keep),
         }
     }
 
-    fn cuboid(&mut self, packing: &Packing, depth: usize) {
-        let (codes, rows) = (self.table.all_codes(), self.table.rows());
-        self.bounds
-            .fill(codes, packing, self.poor.iter().copied(), |cell, row| {
-                cell.add(&rows[row]);
-            });
-        let count = self.bounds.count();
-        let could = |cell: &Cell| {
-            cell.k - cell.e >= self.settings.min_excess && self.score(cell, depth, count).1 >= self.best.least
-        };
-        let promising: Vec<u64> = self
-            .bounds
-            .iter()
-            .filter(|(_, cell)| could(cell))
-            .map(|(key, _)| key)
-            .collect();
-        if promising.is_empty() {
-            return;
-        }
-        self.cells.fill(codes, packing, 0..rows.len(), |cell, row| {
-            cell.add(&rows[row]);
-        });
-        let count = self.cells.count();
-        for key in promising {
-            let Some(cell) = self
-                .cells
-                .get(key)
-                .filter(|cell| cell.k - cell.e >= self.settings.min_excess)
-            else {
+    /// All cuboids of so many attributes more than a group has, from one on in the order.
+    fn deepen(&mut self, group: &Group, from: usize, more: usize) {
+        for next in from..self.order.len() {
+            let attribute = self.order[next];
+            if more <= 1 {
+                self.cuboid(group, attribute);
                 continue;
-            };
-            let (llr, score) = self.score(cell, depth, count);
-            if score >= self.best.least {
-                self.best.take(Candidate {
-                    conditions: packing.conditions(key),
-                    n: cell.n,
-                    k: cell.k,
-                    e: cell.e,
-                    llr,
-                    score,
-                });
+            }
+            let depth = group.attributes.len() + more;
+            let fewest = self.fewest_poor(depth);
+            let narrowed = self.poor.narrowed(group, attribute, fewest);
+            if !narrowed.is_empty() {
+                self.deepen(&narrowed, next + 1, more - 1);
             }
         }
     }
 
-    /// The likelihood ratio of a cell, and its score among so many cells. Both fall as `e` and `n` rise.
-    fn score(&self, cell: &Cell, depth: usize, count: f64) -> (f64, f64) {
-        let llr = inside_outside(cell.k, cell.e, self.total_k, self.total_e);
-        let price = price(self.table.attributes(), depth, count, cell.n);
-        (llr, llr / self.settings.dispersion.max(1.0) - price)
+    fn fewest_poor(&self, depth: usize) -> u64 {
+        self.limits.fewest_poor(self.best.least, self.limits.price(depth, 1.0))
+    }
+
+    /// The cells of a group by one more attribute.
+    fn cuboid(&mut self, group: &Group, attribute: usize) {
+        let depth = group.attributes.len() + 1;
+        let fewest = self.fewest_poor(depth);
+        let (mut found, count) = self.poor.cells(group, attribute, fewest);
+        #[allow(clippy::cast_precision_loss, reason = "no more than there are rows")]
+        self.retain(&mut found, depth, count as f64);
+        let attributes: Vec<usize> = group.attributes.iter().copied().chain([attribute]).collect();
+        // Not with as many values as a person can name.
+        if found.is_empty() || !lattice::fits(self.table.all_codes(), &attributes) {
+            return;
+        }
+        let count = self.columns.occupied(&attributes);
+        self.retain(&mut found, depth, count);
+        if self.are_many(&found, &attributes) {
+            self.refine(&mut found, &attributes);
+        }
+        self.take(found, &attributes, count);
+    }
+
+    /// Keeps the cells that could be among the best, of a cuboid with at least so many.
+    fn retain(&self, found: &mut Vec<Found>, depth: usize, count: f64) {
+        let price = self.limits.price(depth, count);
+        found.retain(|found| self.limits.score(found.share, price) >= self.best.least);
+    }
+
+    /// Is it less work to sum all rows by all cells than the rows of each?
+    fn are_many(&self, found: &[Found], attributes: &[usize]) -> bool {
+        let few_places = self
+            .columns
+            .possible(attributes)
+            .is_some_and(|cells| cells <= MOST_SUMS);
+        let rows = found
+            .iter()
+            .map(|found| self.columns.rarest(attributes, &found.cell).len());
+        few_places && rows.sum::<usize>() > self.shares.len()
+    }
+
+    /// Gives cells the shares of all their rows, in place of those of the poor ones.
+    fn refine(&self, found: &mut [Found], attributes: &[usize]) {
+        let mut sums = vec![Share::default(); self.columns.possible(attributes).unwrap_or(0)];
+        self.columns
+            .each_place(attributes, |row, place| sums[place].add(self.shares[row]));
+        for found in found {
+            found.share = sums[self.columns.place(attributes, &found.cell)];
+        }
+    }
+
+    /// Sums the rows of each cell that could still be among the best, the most promising first.
+    fn take(&mut self, found: Vec<Found>, attributes: &[usize], count: f64) {
+        let price = self.limits.price(attributes.len(), count);
+        let mut promising: Vec<(f64, Found)> = found
+            .into_iter()
+            .map(|found| (self.limits.score(found.share, price), found))
+            .collect();
+        promising.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (most, found) in promising {
+            if most < self.best.least {
+                break;
+            }
+            if let Some(candidate) = self.candidate(attributes, &found.cell, count) {
+                self.best.take(candidate);
+            }
+        }
+    }
+
+    /// A cell with its sums, if its excess is enough.
+    fn candidate(&self, attributes: &[usize], cell: &[u32], count: f64) -> Option<Candidate> {
+        let (mut n, mut k, mut e) = (0.0, 0.0, 0.0);
+        for row in self.columns.rows_of(attributes, cell) {
+            let row = &self.table.rows()[row];
+            (n, k, e) = (n + row.n, k + row.k, e + row.e);
+        }
+        if k - e < self.settings.min_excess {
+            return None;
+        }
+        let llr = inside_outside(k, e, self.limits.total_k, self.limits.total_e);
+        let price = price(self.table.attributes(), attributes.len(), count, n);
+        let mut conditions: Vec<Condition> = (attributes.iter().zip(cell))
+            .map(|(attribute, value)| Condition {
+                attribute: *attribute,
+                code: self.columns.of(*attribute).code(*value),
+            })
+            .collect();
+        conditions.sort_unstable();
+        Some(Candidate {
+            conditions,
+            n,
+            k,
+            e,
+            llr,
+            score: llr / self.settings.dispersion.max(1.0) - price,
+        })
     }
 }
 
-/// The best candidates so far.
+/// The best candidates so far, best first.
 struct Best {
     keep: usize,
     found: Vec<Candidate>,
@@ -184,18 +235,14 @@ impl Best {
     }
 
     fn take(&mut self, candidate: Candidate) {
-        self.found.push(candidate);
-        // Sorted now and then, not each time.
-        if self.found.len() >= self.keep.saturating_mul(2).max(64) && self.found.len() > self.keep {
-            self.sort();
-        }
-    }
-
-    fn sort(&mut self) {
-        self.found.sort_by(|a, b| {
-            let by_score = b.score.total_cmp(&a.score);
-            by_score.then_with(|| a.conditions.cmp(&b.conditions))
-        });
+        let is_better = |other: &Candidate| {
+            let by_score = candidate.score.total_cmp(&other.score);
+            by_score
+                .then_with(|| other.conditions.cmp(&candidate.conditions))
+                .is_lt()
+        };
+        let at = self.found.partition_point(is_better);
+        self.found.insert(at, candidate);
         self.found.truncate(self.keep);
         if let Some(last) = self.found.last().filter(|_| self.found.len() == self.keep) {
             self.least = last.score;

@@ -1,0 +1,138 @@
+//! What a scope could be worth at most, when less is known of it than its sums.
+//!
+//! The likelihood ratio rises with `k` and falls as `e` rises, and the price rises with `n` and the number of cells. So a
+//! scope is worth no more than what `k` from above and `e`, `n` and the cells from below make of it. The bounds are a little
+//! wider than that, for what floating point rounds.
+
+use crate::{
+    Settings,
+    score::{inside_outside, price},
+    table::Row,
+};
+
+/// What rounding could add to a score, for each poor call-end.
+const ROUNDING: f64 = 1e-9;
+/// Sums are kept in units of which there are so many at most.
+const UNITS: f64 = (1_u64 << 30) as f64;
+
+/// The sums of a cell as two whole numbers in one word: `k` above, rounded up; `e` below, rounded down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Share(u64);
+
+impl Share {
+    /// Adds what another holds. Neither half ever reaches 32 bits.
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.0 = self.0.wrapping_add(other.0);
+    }
+
+    /// The poor call-ends, in units.
+    pub(crate) const fn poor(self) -> u64 {
+        self.0 >> 32
+    }
+
+    const fn expected(self) -> u64 {
+        self.0 & 0xFFFF_FFFF
+    }
+}
+
+/// What is known of the whole table, for the bounds.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    settings: Settings,
+    attributes: usize,
+    pub(crate) total_k: f64,
+    pub(crate) total_e: f64,
+    /// Units of a poor call-end and of an expected one.
+    units: (f64, f64),
+    /// The least expected for each poor one, of the rows that have any.
+    least_e: f64,
+    /// The least at risk for each expected one.
+    least_n: f64,
+}
+
+impl Limits {
+    pub(crate) fn new(attributes: usize, rows: &[Row], settings: &Settings) -> Self {
+        let total_k = rows.iter().map(|row| row.k).sum();
+        let total_e = rows.iter().map(|row| row.e).sum();
+        let least = |ratios: &mut dyn Iterator<Item = f64>| ratios.fold(f64::INFINITY, f64::min) * (1.0 - ROUNDING);
+        Self {
+            settings: *settings,
+            attributes,
+            total_k,
+            total_e,
+            units: (units(total_k), units(total_e)),
+            least_e: least(&mut rows.iter().filter(|row| row.k > 0.0).map(|row| row.e / row.k)),
+            least_n: least(&mut rows.iter().filter(|row| row.e > 0.0).map(|row| row.n / row.e)),
+        }
+    }
+
+    /// A row as what its cells are told of it.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 2^30")]
+    pub(crate) fn share(&self, row: &Row) -> Share {
+        let (k, e) = ((row.k * self.units.0).ceil(), (row.e * self.units.1).floor());
+        Share(u64::from(k as u32) << 32 | u64::from(e as u32))
+    }
+
+    /// What nothing costs less than: a scope of such a depth, among so many cells.
+    pub(crate) fn price(&self, depth: usize, cells: f64) -> f64 {
+        price(self.attributes, depth, cells, 1.0)
+    }
+
+    /// The score that no cell with such a share exceeds. Minus infinity where its excess is too small.
+    pub(crate) fn score(&self, share: Share, price: f64) -> f64 {
+        let (k, e) = (
+            number(share.poor()) / self.units.0,
+            number(share.expected()) / self.units.1,
+        );
+        let e = e * (1.0 - ROUNDING);
+        if k - e < self.settings.min_excess - ROUNDING * (1.0 + k) {
+            return f64::NEG_INFINITY;
+        }
+        let at_risk = (self.least_n * e).max(1.0);
+        self.evidence(k, e) - price - if at_risk.is_finite() { 0.5 * at_risk.ln() } else { 0.0 }
+    }
+
+    /// The fewest poor call-ends, in units, of a scope that could score so much.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rounded down, between nothing and 2^32"
+    )]
+    pub(crate) fn fewest_poor(&self, score: f64, price: f64) -> u64 {
+        let (mut few, mut enough) = (0.0, self.total_k);
+        // Where nothing is known of `e` that says more, evidence is without limit.
+        for _ in 0..24 {
+            let middle = f64::midpoint(few, enough);
+            if self.evidence(middle, middle * self.least_e) - price < score {
+                few = middle;
+            } else {
+                enough = middle;
+            }
+        }
+        let poor = few.max(self.settings.min_excess).max(0.0) * (1.0 - ROUNDING);
+        (poor * self.units.0) as u64
+    }
+
+    /// The most evidence of such a `k` and at least such an `e`.
+    fn evidence(&self, k: f64, e: f64) -> f64 {
+        if e <= 0.0 {
+            return f64::INFINITY;
+        }
+        let llr = inside_outside(k, e, self.total_k, self.total_e);
+        llr / self.settings.dispersion.max(1.0) + ROUNDING * (1.0 + self.total_k)
+    }
+}
+
+/// How many units one is, so that a total has no more than [`UNITS`]: a power of two, so that whole numbers stay whole.
+fn units(total: f64) -> f64 {
+    if total > 0.0 {
+        (UNITS / total).log2().floor().exp2()
+    } else {
+        1.0
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "less than 2^32")]
+const fn number(units: u64) -> f64 {
+    units as f64
+}
