@@ -6,11 +6,13 @@ use crate::table::Codes;
 
 /// A cuboid of up to so many cells is counted with a bit for each; a larger one with a set of those that occur.
 const MOST_BITS: usize = 1 << 24;
+/// Rows whose places are found at once.
+const AT_ONCE: usize = 2048;
 
 /// One attribute. Its values that occur are numbered from 1, in the order of their first row; 0 is "unknown".
 #[derive(Debug)]
 pub(crate) struct Column {
-    values: Vec<u32>,
+    values: usize,
     of_rows: Vec<u32>,
     /// Where the rows of each value begin in `rows`; one more at the end.
     starts: Vec<usize>,
@@ -20,14 +22,14 @@ pub(crate) struct Column {
 impl Column {
     fn new(codes: &Codes, attribute: usize) -> Self {
         let mut numbers = Numbers::new(codes.cardinality(attribute), codes.len());
-        let mut values = Vec::new();
         let of_rows: Vec<u32> = (0..codes.len())
             .map(|row| match codes.of(row)[attribute] {
                 0 => 0,
-                code => numbers.of(code, &mut values),
+                code => numbers.of(code),
             })
             .collect();
-        let mut starts = vec![0; values.len() + 2];
+        let values = numbers.count as usize;
+        let mut starts = vec![0; values + 2];
         of_rows.iter().for_each(|value| starts[*value as usize + 1] += 1);
         (1..starts.len()).for_each(|value| starts[value] += starts[value - 1]);
         let mut next = starts.clone();
@@ -47,17 +49,17 @@ impl Column {
 
     /// How many values occur.
     pub(crate) const fn len(&self) -> usize {
-        self.values.len()
+        self.values
+    }
+
+    /// How many rows have none.
+    pub(crate) fn unknown(&self) -> usize {
+        self.starts[1]
     }
 
     /// The number of each row's value.
     pub(crate) fn of_rows(&self) -> &[u32] {
         &self.of_rows
-    }
-
-    /// The code of a value.
-    pub(crate) fn code(&self, value: u32) -> u32 {
-        self.values[value as usize - 1]
     }
 
     /// The rows that have a value, in order.
@@ -68,29 +70,31 @@ impl Column {
 }
 
 /// The numbers of the codes seen so far: an array, or a map where codes are far higher than there are rows.
-enum Numbers {
-    Array(Vec<u32>),
-    Map(FxHashMap<u32, u32>),
+struct Numbers {
+    count: u32,
+    array: Vec<u32>,
+    map: FxHashMap<u32, u32>,
 }
 
 impl Numbers {
     fn new(highest: u32, rows: usize) -> Self {
         let highest = highest as usize;
-        if highest <= rows.saturating_mul(4).max(1024) {
-            Self::Array(vec![0; highest + 1])
-        } else {
-            Self::Map(FxHashMap::default())
+        let is_array = highest <= rows.saturating_mul(4).max(1024);
+        Self {
+            count: 0,
+            array: vec![0; if is_array { highest + 1 } else { 0 }],
+            map: FxHashMap::default(),
         }
     }
 
-    fn of(&mut self, code: u32, values: &mut Vec<u32>) -> u32 {
-        let number = match self {
-            Self::Array(numbers) => &mut numbers[code as usize],
-            Self::Map(numbers) => numbers.entry(code).or_default(),
+    fn of(&mut self, code: u32) -> u32 {
+        let number = match self.array.get_mut(code as usize) {
+            Some(number) => number,
+            None => self.map.entry(code).or_default(),
         };
         if *number == 0 {
-            values.push(code);
-            *number = narrow(values.len());
+            self.count += 1;
+            *number = self.count;
         }
         *number
     }
@@ -121,83 +125,103 @@ impl Columns {
         &self.all[attribute]
     }
 
-    /// The rows of a cell, in order: those of its rarest value that have the others too.
-    pub(crate) fn rows_of<'a>(&'a self, attributes: &'a [usize], cell: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
-        let rows = self.rarest(attributes, cell);
-        rows.iter().map(|row| *row as usize).filter(move |row| {
-            let mut conditions = attributes.iter().zip(cell);
-            conditions.all(|(attribute, value)| self.all[*attribute].of_rows[*row] == *value)
-        })
+    /// The rows of the cell that a row lies in, in order: those of its rarest value that have the others too.
+    pub(crate) fn rows_with(&self, attributes: &[usize], row: usize) -> impl Iterator<Item = usize> {
+        let columns = attributes.iter().map(|attribute| self.of(*attribute).of_rows());
+        let others: Vec<(&[u32], u32)> = columns.map(|values| (values, values[row])).collect();
+        let rows = self.rarest(attributes, row).iter().map(|row| *row as usize);
+        rows.filter(move |row| others.iter().all(|(values, value)| values[*row] == *value))
     }
 
-    /// The rows of the rarest value of a cell.
-    pub(crate) fn rarest(&self, attributes: &[usize], cell: &[u32]) -> &[u32] {
-        let rows = attributes.iter().zip(cell).map(|(a, value)| self.all[*a].rows(*value));
+    /// The rows of the rarest value that a row has.
+    pub(crate) fn rarest(&self, attributes: &[usize], row: usize) -> &[u32] {
+        let columns = attributes.iter().map(|attribute| self.of(*attribute));
+        let rows = columns.map(|column| column.rows(column.of_rows[row]));
         rows.min_by_key(|rows| rows.len()).unwrap_or_default()
     }
 
-    /// How many cells a cuboid could have, if that can be said in a `usize`.
-    pub(crate) fn possible(&self, attributes: &[usize]) -> Option<usize> {
-        let mut sizes = attributes.iter().map(|a| self.all[*a].len());
-        sizes.try_fold(1_usize, usize::checked_mul)
+    /// How many cells a cuboid could have, if no more than so many.
+    pub(crate) fn possible(&self, attributes: &[usize], most: usize) -> Option<usize> {
+        let mut sizes = attributes.iter().map(|attribute| self.of(*attribute).len());
+        let cells = sizes.try_fold(1_usize, usize::checked_mul);
+        cells.filter(|cells| *cells <= most)
     }
 
     /// How many cells of a cuboid hold a row. Its values must fit into 64 bits together.
-    #[allow(clippy::cast_precision_loss, reason = "far below 2^52 cells")]
-    pub(crate) fn occupied(&self, attributes: &[usize]) -> f64 {
-        match self.possible(attributes).filter(|cells| *cells <= MOST_BITS) {
-            Some(cells) => {
-                let mut bits = vec![0_u64; cells.div_ceil(64)];
-                self.each_place(attributes, |_, place| bits[place / 64] |= 1 << (place % 64));
-                bits.iter().map(|bits| f64::from(bits.count_ones())).sum()
+    pub(crate) fn occupied(&self, attributes: &[usize]) -> usize {
+        if let [attribute] = attributes {
+            return self.of(*attribute).len();
+        }
+        let Some(cells) = self.possible(attributes, MOST_BITS) else {
+            let places = (0..self.rows).filter_map(|row| self.place(attributes, row));
+            return places.collect::<FxHashSet<u64>>().len();
+        };
+        // One bit more, for rows that lie in none.
+        let mut bits = vec![0_u64; cells / 64 + 1];
+        let mut places = [0; AT_ONCE];
+        for from in (0..self.rows).step_by(AT_ONCE) {
+            for place in self.places(attributes, from, cells, &mut places) {
+                bits[*place as usize / 64] |= 1 << (place % 64);
             }
-            None => {
-                let mut seen = FxHashSet::default();
-                self.each_place(attributes, |_, place| {
-                    seen.insert(place);
-                });
-                seen.len() as f64
+            if cells < AT_ONCE && count(&bits, cells) == cells {
+                break;
             }
         }
+        count(&bits, cells)
     }
 
-    /// The place of a cell among all that its cuboid could have.
-    pub(crate) fn place(&self, attributes: &[usize], cell: &[u32]) -> usize {
-        let values = attributes.iter().zip(cell);
-        values.fold(0, |place, (a, value)| place * self.all[*a].len() + *value as usize - 1)
+    /// The place of a row's cell, for cuboids of any size.
+    fn place(&self, attributes: &[usize], row: usize) -> Option<u64> {
+        attributes.iter().try_fold(0_u64, |place, attribute| {
+            let column = self.of(*attribute);
+            let value = column.of_rows[row].checked_sub(1)?;
+            Some(place * column.len() as u64 + u64::from(value))
+        })
     }
 
-    /// Calls with each row all of whose values are known, and the place of its cell.
+    /// The places of rows from one on among all the cells there could be; the place after the last where a value is unknown.
     #[inline]
-    pub(crate) fn each_place(&self, attributes: &[usize], mut see: impl FnMut(usize, usize)) {
-        let columns: Vec<(&[u32], usize)> = attributes
-            .iter()
-            .map(|a| (&self.all[*a].of_rows[..self.rows], self.all[*a].len()))
-            .collect();
-        match columns[..] {
-            // The usual depths, without a loop for each row.
-            [(a, _)] => (0..self.rows).for_each(|row| {
-                if a[row] != 0 {
-                    see(row, a[row] as usize - 1);
-                }
-            }),
-            [(a, _), (b, of_b)] => (0..self.rows).for_each(|row| {
-                if a[row] != 0 && b[row] != 0 {
-                    see(row, (a[row] as usize - 1) * of_b + b[row] as usize - 1);
-                }
-            }),
-            [(a, _), (b, of_b), (c, of_c)] => (0..self.rows).for_each(|row| {
-                if a[row] != 0 && b[row] != 0 && c[row] != 0 {
-                    let prefix = (a[row] as usize - 1) * of_b + b[row] as usize - 1;
-                    see(row, prefix * of_c + c[row] as usize - 1);
-                }
-            }),
-            _ => (0..self.rows).for_each(|row| {
-                if columns.iter().all(|(values, _)| values[row] != 0) {
-                    let place = |place: usize, (values, of): &(&[u32], usize)| place * of + values[row] as usize - 1;
-                    see(row, columns.iter().fold(0, place));
-                }
-            }),
+    pub(crate) fn places<'a>(
+        &self,
+        attributes: &[usize],
+        from: usize,
+        cells: usize,
+        places: &'a mut [u32; AT_ONCE],
+    ) -> &'a [u32] {
+        let places = &mut places[..AT_ONCE.min(self.rows - from)];
+        let nowhere = narrow(cells);
+        places.fill(0);
+        for attribute in attributes {
+            let column = self.of(*attribute);
+            let size = narrow(column.len());
+            let values = &column.of_rows[from..from + places.len()];
+            for (place, value) in places.iter_mut().zip(values) {
+                let next = place.wrapping_mul(size).wrapping_add(value.wrapping_sub(1));
+                *place = if *value == 0 || *place == nowhere { nowhere } else { next };
+            }
+        }
+        places
+    }
+
+    /// Calls with the place of each row's cell among all the cells there could be, or the place after the last.
+    pub(crate) fn each_place(&self, attributes: &[usize], cells: usize, mut see: impl FnMut(usize, usize)) {
+        let mut places = [0; AT_ONCE];
+        for from in (0..self.rows).step_by(AT_ONCE) {
+            let places = self.places(attributes, from, cells, &mut places);
+            places.iter().enumerate().for_each(|(i, place)| see(from + i, *place as usize));
         }
     }
+
+    /// The place of the cell that a row lies in.
+    pub(crate) fn place_of(&self, attributes: &[usize], row: usize) -> usize {
+        let place = self.place(attributes, row).and_then(|place| usize::try_from(place).ok());
+        place.unwrap_or(usize::MAX)
+    }
+}
+
+/// How many of the first bits are set.
+fn count(bits: &[u64], first: usize) -> usize {
+    let (whole, rest) = (first / 64, first % 64);
+    let ones = |bits: u64| bits.count_ones() as usize;
+    bits[..whole].iter().map(|bits| ones(*bits)).sum::<usize>() + ones(bits[whole] & ((1 << rest) - 1))
 }

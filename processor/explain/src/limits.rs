@@ -12,26 +12,31 @@ use crate::{
 
 /// What rounding could add to a score, for each poor call-end.
 const ROUNDING: f64 = 1e-9;
-/// Sums are kept in units of which there are so many at most.
-const UNITS: f64 = (1_u64 << 30) as f64;
+/// Bits of a word that hold the expected ones; those above hold the poor ones.
+const EXPECTED_BITS: u32 = 36;
+/// The poor ones of a table are so many units at most, and one more for each row that is rounded up.
+const POOR_UNITS: f64 = (1_u64 << 26) as f64;
+/// And the expected ones.
+const EXPECTED_UNITS: f64 = (1_u64 << 35) as f64;
 
-/// The sums of a cell as two whole numbers in one word: `k` above, rounded up; `e` below, rounded down.
+/// The sums of a cell as two whole numbers in one word: `k` above, rounded up; `e` below, rounded down. The share of a row is
+/// never nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Share(u64);
 
 impl Share {
-    /// Adds what another holds. Neither half ever reaches 32 bits.
+    /// Adds what another holds. Neither number ever needs more bits than it has.
     pub(crate) const fn add(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);
     }
 
     /// The poor call-ends, in units.
     pub(crate) const fn poor(self) -> u64 {
-        self.0 >> 32
+        self.0 >> EXPECTED_BITS
     }
 
     const fn expected(self) -> u64 {
-        self.0 & 0xFFFF_FFFF
+        self.0 & ((1 << EXPECTED_BITS) - 1)
     }
 }
 
@@ -44,6 +49,8 @@ pub(crate) struct Limits {
     pub(crate) total_e: f64,
     /// Units of a poor call-end and of an expected one.
     units: (f64, f64),
+    /// Rows with less than one unit expected. They count as one, and what a cell has too much for them is taken off again.
+    too_small: u64,
     /// The least expected for each poor one, of the rows that have any.
     least_e: f64,
     /// The least at risk for each expected one.
@@ -54,36 +61,41 @@ impl Limits {
     pub(crate) fn new(attributes: usize, rows: &[Row], settings: &Settings) -> Self {
         let total_k = rows.iter().map(|row| row.k).sum();
         let total_e = rows.iter().map(|row| row.e).sum();
-        let least = |ratios: &mut dyn Iterator<Item = f64>| ratios.fold(f64::INFINITY, f64::min) * (1.0 - ROUNDING);
+        let units = (units(total_k, POOR_UNITS), units(total_e, EXPECTED_UNITS));
+        let (mut least_e, mut least_n) = (f64::INFINITY, f64::INFINITY);
+        for row in rows {
+            least_e = if row.k > 0.0 { least_e.min(row.e / row.k) } else { least_e };
+            least_n = if row.e > 0.0 { least_n.min(row.n / row.e) } else { least_n };
+        }
         Self {
             settings: *settings,
             attributes,
             total_k,
             total_e,
-            units: (units(total_k), units(total_e)),
-            least_e: least(&mut rows.iter().filter(|row| row.k > 0.0).map(|row| row.e / row.k)),
-            least_n: least(&mut rows.iter().filter(|row| row.e > 0.0).map(|row| row.n / row.e)),
+            units,
+            too_small: rows.iter().map(|row| u64::from(row.e * units.1 < 1.0)).sum(),
+            least_e: least_e * (1.0 - ROUNDING),
+            least_n: least_n * (1.0 - ROUNDING),
         }
     }
 
     /// A row as what its cells are told of it.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 2^30")]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 2^35")]
     pub(crate) fn share(&self, row: &Row) -> Share {
-        let (k, e) = ((row.k * self.units.0).ceil(), (row.e * self.units.1).floor());
-        Share(u64::from(k as u32) << 32 | u64::from(e as u32))
+        let (k, e) = ((row.k * self.units.0).ceil(), row.e * self.units.1);
+        Share((k as u64) << EXPECTED_BITS | (e as u64).max(1))
     }
 
     /// What nothing costs less than: a scope of such a depth, among so many cells.
-    pub(crate) fn price(&self, depth: usize, cells: f64) -> f64 {
-        price(self.attributes, depth, cells, 1.0)
+    #[allow(clippy::cast_precision_loss, reason = "no more than there are rows")]
+    pub(crate) fn price(&self, depth: usize, cells: usize) -> f64 {
+        price(self.attributes, depth, cells as f64, 1.0)
     }
 
     /// The score that no cell with such a share exceeds. Minus infinity where its excess is too small.
     pub(crate) fn score(&self, share: Share, price: f64) -> f64 {
-        let (k, e) = (
-            number(share.poor()) / self.units.0,
-            number(share.expected()) / self.units.1,
-        );
+        let expected = share.expected().saturating_sub(self.too_small);
+        let (k, e) = (number(share.poor()) / self.units.0, number(expected) / self.units.1);
         let e = e * (1.0 - ROUNDING);
         if k - e < self.settings.min_excess - ROUNDING * (1.0 + k) {
             return f64::NEG_INFINITY;
@@ -96,7 +108,7 @@ impl Limits {
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "rounded down, between nothing and 2^32"
+        reason = "rounded down, between nothing and 2^26"
     )]
     pub(crate) fn fewest_poor(&self, score: f64, price: f64) -> u64 {
         let (mut few, mut enough) = (0.0, self.total_k);
@@ -123,16 +135,12 @@ impl Limits {
     }
 }
 
-/// How many units one is, so that a total has no more than [`UNITS`]: a power of two, so that whole numbers stay whole.
-fn units(total: f64) -> f64 {
-    if total > 0.0 {
-        (UNITS / total).log2().floor().exp2()
-    } else {
-        1.0
-    }
+/// How many units one is, so that a total has no more than so many: a power of two, so that whole numbers stay whole.
+fn units(total: f64, most: f64) -> f64 {
+    if total > 0.0 { (most / total).log2().floor().exp2() } else { 1.0 }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "less than 2^32")]
+#[allow(clippy::cast_precision_loss, reason = "less than 2^36")]
 const fn number(units: u64) -> f64 {
     units as f64
 }

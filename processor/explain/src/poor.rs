@@ -16,27 +16,24 @@ const MOST_PLACES: usize = 1 << 18;
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) attributes: Vec<usize>,
-    /// The values of the cells, one cell after the other.
-    cells: Vec<u32>,
-    /// The rows, and the cell of each.
+    /// How many cells all rows fall into.
+    pub(crate) occupied: usize,
+    /// How many of them are left here.
+    cells: usize,
+    /// The rows, by their places among the poor ones, and the cell of each.
     rows: Vec<(u32, u32)>,
 }
 
 impl Group {
-    pub(crate) fn cell(&self, cell: u32) -> &[u32] {
-        let values = self.attributes.len();
-        &self.cells[cell as usize * values..][..values]
-    }
-
     pub(crate) const fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 }
 
-/// A cell by its values, with what its poor rows hold.
-#[derive(Clone, Debug)]
+/// A cell by one of its rows, with what its poor rows hold.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
-    pub(crate) cell: Vec<u32>,
+    pub(crate) row: usize,
     pub(crate) share: Share,
 }
 
@@ -53,7 +50,10 @@ pub(crate) struct Poor {
     places: Vec<u32>,
     /// All empty, but while a cuboid is looked at.
     sums: Vec<Share>,
-    numbers: FxHashMap<usize, u32>,
+    /// The numbers of the cells at these places. All 0, but while a group is narrowed.
+    numbers: Vec<u32>,
+    /// The places, where there are too many for an array.
+    sparse: FxHashMap<usize, u32>,
 }
 
 impl Poor {
@@ -71,7 +71,8 @@ impl Poor {
             shares,
             places: Vec::new(),
             sums: Vec::new(),
-            numbers: FxHashMap::default(),
+            numbers: Vec::new(),
+            sparse: FxHashMap::default(),
         }
     }
 
@@ -79,7 +80,8 @@ impl Poor {
     pub(crate) fn all(&self) -> Group {
         Group {
             attributes: Vec::new(),
-            cells: Vec::new(),
+            occupied: 1,
+            cells: 1,
             rows: (0..narrow(self.rows.len())).map(|row| (row, 0)).collect(),
         }
     }
@@ -88,46 +90,42 @@ impl Poor {
     pub(crate) fn cells(&mut self, group: &Group, attribute: usize, fewest: u64) -> (Vec<Found>, usize) {
         self.sum(group, attribute);
         let (mut found, mut count) = (Vec::new(), 0);
-        for ((row, cell), place) in group.rows.iter().zip(&self.places) {
+        for ((row, _), place) in group.rows.iter().zip(&self.places) {
             let share = std::mem::take(&mut self.sums[*place as usize]);
-            let value = self.values[attribute][*row as usize];
-            if share == Share::default() || value == 0 {
+            if share == Share::default() || self.values[attribute][*row as usize] == 0 {
                 continue;
             }
             count += 1;
             if share.poor() >= fewest {
-                let cell = group.cell(*cell).iter().copied().chain([value]).collect();
-                found.push(Found { cell, share });
+                let row = self.rows[*row as usize] as usize;
+                found.push(Found { row, share });
             }
         }
         (found, count)
     }
 
     /// A group by one more attribute, without the cells that hold fewer poor calls.
-    pub(crate) fn narrowed(&mut self, group: &Group, attribute: usize, fewest: u64) -> Group {
+    pub(crate) fn narrowed(&mut self, group: &Group, attribute: usize, fewest: u64, occupied: usize) -> Group {
         self.sum(group, attribute);
         let mut narrowed = Group {
             attributes: group.attributes.iter().copied().chain([attribute]).collect(),
-            cells: Vec::new(),
+            occupied,
+            cells: 0,
             rows: Vec::with_capacity(group.rows.len()),
         };
-        let mut cells = 0;
-        self.numbers.clear();
-        for ((row, cell), place) in group.rows.iter().zip(&self.places) {
-            let value = self.values[attribute][*row as usize];
-            if value == 0 || self.sums[*place as usize].poor() < fewest {
-                continue;
+        for ((row, _), place) in group.rows.iter().zip(&self.places) {
+            let (place, is_known) = (*place as usize, self.values[attribute][*row as usize] != 0);
+            if is_known && self.sums[place].poor() >= fewest {
+                if self.numbers[place] == 0 {
+                    narrowed.cells += 1;
+                    self.numbers[place] = narrow(narrowed.cells);
+                }
+                narrowed.rows.push((*row, self.numbers[place] - 1));
             }
-            let number = *self.numbers.entry(*place as usize).or_insert_with(|| {
-                narrowed.cells.extend_from_slice(group.cell(*cell));
-                narrowed.cells.push(value);
-                cells += 1;
-                cells - 1
-            });
-            narrowed.rows.push((*row, number));
         }
         for place in &self.places {
             self.sums[*place as usize] = Share::default();
+            self.numbers[*place as usize] = 0;
         }
         narrowed
     }
@@ -136,21 +134,21 @@ impl Poor {
     fn sum(&mut self, group: &Group, attribute: usize) {
         let (values, size) = (&self.values[attribute], self.sizes[attribute]);
         let place = |(row, cell): &(u32, u32)| *cell as usize * size + values[*row as usize] as usize;
-        let cells = group.cells.len() / group.attributes.len().max(1);
         self.places.clear();
-        let places = if cells.max(1).saturating_mul(size) <= MOST_PLACES {
+        let mut places = group.cells.saturating_mul(size);
+        if places <= MOST_PLACES {
             self.places.extend(group.rows.iter().map(|at| narrow(place(at))));
-            cells.max(1) * size
         } else {
-            self.numbers.clear();
+            self.sparse.clear();
             for at in &group.rows {
-                let next = narrow(self.numbers.len());
-                self.places.push(*self.numbers.entry(place(at)).or_insert(next));
+                let next = narrow(self.sparse.len());
+                self.places.push(*self.sparse.entry(place(at)).or_insert(next));
             }
-            self.numbers.len()
-        };
+            places = self.sparse.len();
+        }
         if self.sums.len() < places {
             self.sums.resize(places, Share::default());
+            self.numbers.resize(places, 0);
         }
         for ((row, _), place) in group.rows.iter().zip(&self.places) {
             self.sums[*place as usize].add(self.shares[*row as usize]);

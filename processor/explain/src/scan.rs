@@ -6,7 +6,7 @@ use crate::{
     limits::{Limits, Share},
     poor::{Found, Group, Poor},
     score::{inside_outside, price},
-    table::{Condition, Table},
+    table::{Condition, Row, Table},
 };
 
 /// Cells that all rows are summed into at once, at most: as many as a processor has at hand.
@@ -63,9 +63,24 @@ pub fn scan(table: &Table, settings: &Settings) -> Vec<Candidate> {
     let all = scan.poor.all();
     // Smaller scopes first: they are often the best, and what follows must be as good.
     for depth in 1..=settings.max_depth.min(table.attributes()) {
-        scan.deepen(&all, 0, depth);
+        let mut cuboids = Vec::new();
+        scan.look(&all, 0, depth, &mut cuboids);
+        cuboids.sort_by(|a: &Cuboid, b| b.most.total_cmp(&a.most));
+        for cuboid in cuboids {
+            scan.take(cuboid);
+        }
     }
     scan.best.found
+}
+
+/// The cells of one set of attributes that could be among the best.
+struct Cuboid {
+    attributes: Vec<usize>,
+    found: Vec<Found>,
+    /// The cells that hold a row, at least.
+    cells: usize,
+    /// What the best of those found could be worth.
+    most: f64,
 }
 
 struct Scan<'a> {
@@ -76,7 +91,7 @@ struct Scan<'a> {
     /// The attributes, those with the most values first: few of their cells hold enough poor calls to go on from.
     order: Vec<usize>,
     poor: Poor,
-    /// What all rows hold that their cells are told of.
+    /// What the cells of each row are told of it.
     shares: Vec<Share>,
     best: Best,
 }
@@ -100,120 +115,163 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// All cuboids of so many attributes more than a group has, from one on in the order.
-    fn deepen(&mut self, group: &Group, from: usize, more: usize) {
+    /// Looks at all cuboids of so many attributes more than a group has, from one on in the order.
+    fn look(&mut self, group: &Group, from: usize, more: usize, cuboids: &mut Vec<Cuboid>) {
         for next in from..self.order.len() {
             let attribute = self.order[next];
-            if more <= 1 {
-                self.cuboid(group, attribute);
+            let attributes: Vec<usize> = group.attributes.iter().copied().chain([attribute]).collect();
+            // Not with as many values as a person can name.
+            if !lattice::fits(self.table.all_codes(), &attributes) {
                 continue;
             }
-            let depth = group.attributes.len() + more;
-            let fewest = self.fewest_poor(depth);
-            let narrowed = self.poor.narrowed(group, attribute, fewest);
+            if more <= 1 {
+                cuboids.extend(self.cuboid(group, attribute, attributes));
+                continue;
+            }
+            let occupied = self.columns.occupied(&attributes);
+            // Each cell has a cell below it by any further attribute, unless its rows do not know that one.
+            let unknown = self.order[next + 1..].iter().map(|a| self.columns.of(*a).unknown()).max();
+            let below = occupied.saturating_sub(unknown.unwrap_or(0));
+            let fewest = self.fewest_poor(group.attributes.len() + more, below);
+            let narrowed = self.poor.narrowed(group, attribute, fewest, occupied);
             if !narrowed.is_empty() {
-                self.deepen(&narrowed, next + 1, more - 1);
+                self.look(&narrowed, next + 1, more - 1, cuboids);
             }
         }
     }
 
-    fn fewest_poor(&self, depth: usize) -> u64 {
-        self.limits.fewest_poor(self.best.least, self.limits.price(depth, 1.0))
+    /// The fewest poor calls, in units, of a scope that could be among the best.
+    fn fewest_poor(&self, depth: usize, cells: usize) -> u64 {
+        self.limits.fewest_poor(self.best.least, self.limits.price(depth, cells))
     }
 
-    /// The cells of a group by one more attribute.
-    fn cuboid(&mut self, group: &Group, attribute: usize) {
-        let depth = group.attributes.len() + 1;
-        let fewest = self.fewest_poor(depth);
-        let (mut found, count) = self.poor.cells(group, attribute, fewest);
-        #[allow(clippy::cast_precision_loss, reason = "no more than there are rows")]
-        self.retain(&mut found, depth, count as f64);
-        let attributes: Vec<usize> = group.attributes.iter().copied().chain([attribute]).collect();
-        // Not with as many values as a person can name.
-        if found.is_empty() || !lattice::fits(self.table.all_codes(), &attributes) {
+    /// What the poor rows of a group say of its cells by one more attribute.
+    fn cuboid(&mut self, group: &Group, attribute: usize, attributes: Vec<usize>) -> Option<Cuboid> {
+        let cells = group.occupied.saturating_sub(self.columns.of(attribute).unknown());
+        let fewest = self.fewest_poor(attributes.len(), cells);
+        let (found, seen) = self.poor.cells(group, attribute, fewest);
+        let cuboid = Cuboid {
+            attributes,
+            found,
+            cells: cells.max(seen),
+            most: f64::NEG_INFINITY,
+        };
+        self.retained(cuboid)
+    }
+
+    /// A cuboid without the cells that cannot be among the best, if any is left.
+    fn retained(&self, mut cuboid: Cuboid) -> Option<Cuboid> {
+        let price = self.limits.price(cuboid.attributes.len(), cuboid.cells);
+        cuboid.most = f64::NEG_INFINITY;
+        cuboid.found.retain(|found| {
+            let score = self.limits.score(found.share, price);
+            cuboid.most = cuboid.most.max(score);
+            score >= self.best.least
+        });
+        (!cuboid.found.is_empty()).then_some(cuboid)
+    }
+
+    /// Sums the cells of a cuboid that could still be among the best.
+    fn take(&mut self, cuboid: Cuboid) {
+        if cuboid.most < self.best.least {
             return;
         }
-        let count = self.columns.occupied(&attributes);
-        self.retain(&mut found, depth, count);
-        if self.are_many(&found, &attributes) {
-            self.refine(&mut found, &attributes);
+        let Some(mut cuboid) = self.retained(cuboid) else {
+            return;
+        };
+        if let Some(cells) = self.worth_refining(&cuboid) {
+            self.refine(&mut cuboid, cells);
+            let Some(refined) = self.retained(cuboid) else {
+                return;
+            };
+            cuboid = refined;
         }
-        self.take(found, &attributes, count);
+        self.take_each(&cuboid);
     }
 
-    /// Keeps the cells that could be among the best, of a cuboid with at least so many.
-    fn retain(&self, found: &mut Vec<Found>, depth: usize, count: f64) {
-        let price = self.limits.price(depth, count);
-        found.retain(|found| self.limits.score(found.share, price) >= self.best.least);
+    /// How many cells all rows would be summed into, where that is less work than to sum the rows of each cell found.
+    fn worth_refining(&self, cuboid: &Cuboid) -> Option<usize> {
+        let mut left = self.shares.len();
+        let is_more = |found: &Found| {
+            let rows = self.columns.rarest(&cuboid.attributes, found.row).len();
+            left.checked_sub(rows).map(|rest| left = rest).is_none()
+        };
+        let are_many = cuboid.found.iter().any(is_more);
+        are_many.then(|| self.columns.possible(&cuboid.attributes, MOST_SUMS)).flatten()
     }
 
-    /// Is it less work to sum all rows by all cells than the rows of each?
-    fn are_many(&self, found: &[Found], attributes: &[usize]) -> bool {
-        let few_places = self
-            .columns
-            .possible(attributes)
-            .is_some_and(|cells| cells <= MOST_SUMS);
-        let rows = found
-            .iter()
-            .map(|found| self.columns.rarest(attributes, &found.cell).len());
-        few_places && rows.sum::<usize>() > self.shares.len()
-    }
-
-    /// Gives cells the shares of all their rows, in place of those of the poor ones.
-    fn refine(&self, found: &mut [Found], attributes: &[usize]) {
-        let mut sums = vec![Share::default(); self.columns.possible(attributes).unwrap_or(0)];
+    /// Gives cells the shares of all their rows, in place of those of the poor ones, and counts them.
+    fn refine(&self, cuboid: &mut Cuboid, cells: usize) {
+        let mut sums = vec![Share::default(); cells + 1];
         self.columns
-            .each_place(attributes, |row, place| sums[place].add(self.shares[row]));
-        for found in found {
-            found.share = sums[self.columns.place(attributes, &found.cell)];
+            .each_place(&cuboid.attributes, cells, |row, place| sums[place].add(self.shares[row]));
+        for found in &mut cuboid.found {
+            found.share = sums[self.columns.place_of(&cuboid.attributes, found.row)];
         }
+        cuboid.cells = sums[..cells].iter().filter(|sum| **sum != Share::default()).count();
     }
 
     /// Sums the rows of each cell that could still be among the best, the most promising first.
-    fn take(&mut self, found: Vec<Found>, attributes: &[usize], count: f64) {
-        let price = self.limits.price(attributes.len(), count);
-        let mut promising: Vec<(f64, Found)> = found
-            .into_iter()
-            .map(|found| (self.limits.score(found.share, price), found))
-            .collect();
+    fn take_each(&mut self, cuboid: &Cuboid) {
+        let price = self.limits.price(cuboid.attributes.len(), cuboid.cells);
+        let score = |found: &Found| (self.limits.score(found.share, price), *found);
+        let mut promising: Vec<(f64, Found)> = cuboid.found.iter().map(score).collect();
         promising.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut occupied = None;
         for (most, found) in promising {
             if most < self.best.least {
                 break;
             }
-            if let Some(candidate) = self.candidate(attributes, &found.cell, count) {
+            let row = self.sum(&cuboid.attributes, found.row);
+            let is_enough = row.k - row.e >= self.settings.min_excess;
+            // With fewer cells than there are, its price is too low.
+            if is_enough && self.score(&cuboid.attributes, &row, cuboid.cells).1 >= self.best.least {
+                let cells = *occupied.get_or_insert_with(|| self.columns.occupied(&cuboid.attributes));
+                let candidate = self.candidate(&cuboid.attributes, found.row, &row, cells);
                 self.best.take(candidate);
             }
         }
     }
 
-    /// A cell with its sums, if its excess is enough.
-    fn candidate(&self, attributes: &[usize], cell: &[u32], count: f64) -> Option<Candidate> {
-        let (mut n, mut k, mut e) = (0.0, 0.0, 0.0);
-        for row in self.columns.rows_of(attributes, cell) {
+    /// The sums of the cell that a row lies in.
+    fn sum(&self, attributes: &[usize], row: usize) -> Row {
+        let rows = self.columns.rows_with(attributes, row);
+        rows.fold(Row::default(), |sum, row| {
             let row = &self.table.rows()[row];
-            (n, k, e) = (n + row.n, k + row.k, e + row.e);
-        }
-        if k - e < self.settings.min_excess {
-            return None;
-        }
-        let llr = inside_outside(k, e, self.limits.total_k, self.limits.total_e);
-        let price = price(self.table.attributes(), attributes.len(), count, n);
-        let mut conditions: Vec<Condition> = (attributes.iter().zip(cell))
-            .map(|(attribute, value)| Condition {
-                attribute: *attribute,
-                code: self.columns.of(*attribute).code(*value),
-            })
-            .collect();
-        conditions.sort_unstable();
-        Some(Candidate {
-            conditions,
-            n,
-            k,
-            e,
-            llr,
-            score: llr / self.settings.dispersion.max(1.0) - price,
+            Row {
+                n: sum.n + row.n,
+                k: sum.k + row.k,
+                e: sum.e + row.e,
+                weight: 0.0,
+            }
         })
+    }
+
+    /// The likelihood ratio of a cell, and its score among so many cells.
+    fn score(&self, attributes: &[usize], sum: &Row, cells: usize) -> (f64, f64) {
+        let llr = inside_outside(sum.k, sum.e, self.limits.total_k, self.limits.total_e);
+        #[allow(clippy::cast_precision_loss, reason = "no more than there are rows")]
+        let price = price(self.table.attributes(), attributes.len(), cells as f64, sum.n);
+        (llr, llr / self.settings.dispersion.max(1.0) - price)
+    }
+
+    /// The cell that a row lies in, with its sums.
+    fn candidate(&self, attributes: &[usize], row: usize, sum: &Row, cells: usize) -> Candidate {
+        let (llr, score) = self.score(attributes, sum, cells);
+        let condition = |attribute: &usize| Condition {
+            attribute: *attribute,
+            code: self.table.codes(row)[*attribute],
+        };
+        let mut conditions: Vec<Condition> = attributes.iter().map(condition).collect();
+        conditions.sort_unstable();
+        Candidate {
+            conditions,
+            n: sum.n,
+            k: sum.k,
+            e: sum.e,
+            llr,
+            score,
+        }
     }
 }
 
