@@ -6,7 +6,7 @@
 
 use crate::{
     Settings,
-    score::{inside_outside, price},
+    score::{OUTSIDE_PRIOR, price},
     table::Row,
 };
 
@@ -45,8 +45,12 @@ impl Share {
 pub(crate) struct Limits {
     settings: Settings,
     attributes: usize,
-    pub(crate) total_k: f64,
-    pub(crate) total_e: f64,
+    total_k: f64,
+    /// Poor calls and expected ones, with the pseudo-counts.
+    all_k: f64,
+    all_e: f64,
+    /// What rounding could add to a score.
+    rounding: f64,
     /// Units of a poor call-end and of an expected one.
     units: (f64, f64),
     /// Rows with less than one unit expected. They count as one, and what a cell has too much for them is taken off again.
@@ -58,9 +62,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn new(attributes: usize, rows: &[Row], settings: &Settings) -> Self {
-        let total_k = rows.iter().map(|row| row.k).sum();
-        let total_e = rows.iter().map(|row| row.e).sum();
+    pub(crate) fn new(attributes: usize, rows: &[Row], (total_k, total_e): (f64, f64), settings: &Settings) -> Self {
         let units = (units(total_k, POOR_UNITS), units(total_e, EXPECTED_UNITS));
         let (mut least_e, mut least_n) = (f64::INFINITY, f64::INFINITY);
         for row in rows {
@@ -71,7 +73,9 @@ impl Limits {
             settings: *settings,
             attributes,
             total_k,
-            total_e,
+            all_k: total_k + OUTSIDE_PRIOR,
+            all_e: total_e + OUTSIDE_PRIOR,
+            rounding: ROUNDING * (1.0 + total_k),
             units,
             too_small: rows.iter().map(|row| u64::from(row.e * units.1 < 1.0)).sum(),
             least_e: least_e * (1.0 - ROUNDING),
@@ -125,13 +129,20 @@ impl Limits {
         (poor * self.units.0) as u64
     }
 
-    /// The most evidence of such a `k` and at least such an `e`.
+    /// The most evidence of such a `k` and at least such an `e`. With the table's rate q, the ratio is
+    /// `k ln(k / qe) + k' ln(1 − x)`, where `x = 1 − k' / qe'`, and `ln(1 − x)` is at most `−x − x²/2`.
     fn evidence(&self, k: f64, e: f64) -> f64 {
         if e <= 0.0 {
             return f64::INFINITY;
         }
-        let llr = inside_outside(k, e, self.total_k, self.total_e);
-        llr / self.settings.dispersion.max(1.0) + ROUNDING * (1.0 + self.total_k)
+        let alike = e * self.all_k / self.all_e;
+        if k <= alike {
+            return self.rounding;
+        }
+        let outside = (self.all_k - k).max(0.0);
+        let x = 1.0 - outside / (self.all_k - alike);
+        let llr = k * (k / alike).ln() - outside * x * (0.5f64.mul_add(x, 1.0));
+        llr / self.settings.dispersion.max(1.0) + self.rounding
     }
 }
 

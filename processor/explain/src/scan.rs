@@ -10,7 +10,9 @@ use crate::{
 };
 
 /// Cells that all rows are summed into at once, at most: as many as a processor has at hand.
-const MOST_SUMS: usize = 1 << 14;
+const MOST_SUMS: usize = 1 << 16;
+/// To look a row up takes so many times as long as to pass over it.
+const LOOK_UP: usize = 4;
 
 /// What the scan may do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,6 +89,8 @@ struct Scan<'a> {
     table: &'a Table,
     settings: &'a Settings,
     limits: Limits,
+    /// Poor calls and expected ones.
+    total: (f64, f64),
     columns: Columns,
     /// The attributes, those with the most values first: few of their cells hold enough poor calls to go on from.
     order: Vec<usize>,
@@ -100,7 +104,8 @@ impl<'a> Scan<'a> {
     fn new(table: &'a Table, settings: &'a Settings) -> Self {
         let (attributes, rows) = (table.attributes(), table.rows());
         let columns = Columns::new(table.all_codes());
-        let limits = Limits::new(attributes, rows, settings);
+        let total = (rows.iter().map(|row| row.k).sum(), rows.iter().map(|row| row.e).sum());
+        let limits = Limits::new(attributes, rows, total, settings);
         let mut order: Vec<usize> = (0..attributes).collect();
         order.sort_by_key(|a| std::cmp::Reverse(columns.of(*a).len()));
         Self {
@@ -109,6 +114,7 @@ impl<'a> Scan<'a> {
             poor: Poor::new(&columns, attributes, rows, &limits),
             shares: rows.iter().map(|row| limits.share(row)).collect(),
             limits,
+            total,
             columns,
             order,
             best: Best::new(settings.keep),
@@ -191,7 +197,7 @@ impl<'a> Scan<'a> {
 
     /// How many cells all rows would be summed into, where that is less work than to sum the rows of each cell found.
     fn worth_refining(&self, cuboid: &Cuboid) -> Option<usize> {
-        let mut left = self.shares.len();
+        let mut left = self.shares.len() / LOOK_UP;
         let is_more = |found: &Found| {
             let rows = self.columns.rarest(&cuboid.attributes, found.row).len();
             left.checked_sub(rows).map(|rest| left = rest).is_none()
@@ -249,7 +255,7 @@ impl<'a> Scan<'a> {
 
     /// The likelihood ratio of a cell, and its score among so many cells.
     fn score(&self, attributes: &[usize], sum: &Row, cells: usize) -> (f64, f64) {
-        let llr = inside_outside(sum.k, sum.e, self.limits.total_k, self.limits.total_e);
+        let llr = inside_outside(sum.k, sum.e, self.total.0, self.total.1);
         #[allow(clippy::cast_precision_loss, reason = "no more than there are rows")]
         let price = price(self.table.attributes(), attributes.len(), cells as f64, sum.n);
         (llr, llr / self.settings.dispersion.max(1.0) - price)
