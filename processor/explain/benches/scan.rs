@@ -7,7 +7,7 @@
 use std::{collections::HashMap, hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dialtone_explain::{Row, Settings, Table, inside_outside, price, scan};
+use dialtone_explain::{Row, Settings, Table, causes, inside_outside, price, scan};
 
 const LEAVES: u32 = 50_000;
 /// Values of each attribute: sites, buildings, segments, connections, ISPs, models, headsets, drivers, firmware, clients,
@@ -22,8 +22,8 @@ fn mixed(leaf: u32, salt: u32) -> u32 {
     (x >> 33) as u32
 }
 
-/// Twenty minutes of calls: 1 to 9 in each leaf, 3 % of them poor, and 20 % where headset 3 meets driver 2.
-fn evidence() -> Table {
+/// Twenty minutes of calls: 1 to 9 in each leaf, 3 % of them poor, and some of a thousand where headset 3 meets driver 2.
+fn evidence(poor_of_fault: u32) -> Table {
     let mut table = Table::new(VALUES.len());
     for leaf in 0..LEAVES {
         let mut codes: Vec<u32> = (0..14).map(|a| 1 + mixed(leaf, a) % VALUES[a as usize]).collect();
@@ -31,7 +31,11 @@ fn evidence() -> Table {
         codes[1] = 1 + codes[2] * 110 / 201;
         codes[0] = 1 + codes[1] * 60 / 111;
         let calls = 1 + mixed(leaf, 100) % 9;
-        let rate = if (codes[6], codes[7]) == (3, 2) { 200 } else { 30 };
+        let rate = if (codes[6], codes[7]) == (3, 2) {
+            poor_of_fault
+        } else {
+            30
+        };
         let poor = (0..calls).filter(|call| mixed(leaf, 200 + call) % 1000 < rate).count();
         let row = Row {
             n: f64::from(calls),
@@ -76,7 +80,8 @@ fn straightforward(table: &Table, settings: &Settings<'_>) -> f64 {
 }
 
 fn compare(criterion: &mut Criterion) {
-    let (table, settings) = (evidence(), Settings::default());
+    let (table, settings) = (evidence(200), Settings::default());
+    let nothing_wrong = evidence(30);
     let found = scan(&table, &settings);
     assert_eq!(
         found[0].conditions.len(),
@@ -91,6 +96,12 @@ fn compare(criterion: &mut Criterion) {
     });
     group.bench_function("scan", |bench| {
         bench.iter(|| scan(black_box(&table), &settings));
+    });
+    group.bench_function("scan where nothing is wrong", |bench| {
+        bench.iter(|| scan(black_box(&nothing_wrong), &settings));
+    });
+    group.bench_function("causes", |bench| {
+        bench.iter(|| causes(black_box(&table), &settings, |_, _| {}));
     });
     group.finish();
 }

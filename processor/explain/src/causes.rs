@@ -2,7 +2,7 @@
 
 use crate::{
     Settings, added,
-    scan::{Candidate, scan, sort},
+    scan::{Candidate, order, scan},
     score::inside_outside,
     table::{Condition, Table},
 };
@@ -83,7 +83,7 @@ fn reconsider(table: &Table, settings: &Settings<'_>, candidates: Vec<Candidate>
     };
     let worth = candidates.into_iter().filter(|c| beyond(c) >= MARGIN);
     let mut candidates: Vec<Candidate> = worth.map(suited).collect();
-    sort(&mut candidates);
+    candidates.sort_by(order);
     candidates
 }
 

@@ -25,6 +25,11 @@ pub(crate) fn sets(attributes: usize, depth: usize) -> Vec<Vec<usize>> {
     all
 }
 
+/// Do the values of some attributes fit into 64 bits, each in as many as it needs?
+pub(crate) fn fits(codes: &Codes, attributes: &[usize]) -> bool {
+    Packing::new(codes, attributes).is_some()
+}
+
 /// How the values of some attributes become one number, and back: side by side, each in as many bits as it needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Packing {
@@ -140,15 +145,6 @@ impl<C: Cell> Cells<C> {
         )]
         let sparse = self.sparse.iter().map(|(key, cell)| (*key, cell));
         dense.chain(sparse)
-    }
-
-    /// What lies under a key, if anything does.
-    pub(crate) fn get(&self, key: u64) -> Option<&C> {
-        if self.sparse.is_empty() {
-            self.dense.get(index(key)).filter(|cell| !cell.is_empty())
-        } else {
-            self.sparse.get(&key)
-        }
     }
 
     /// How many hold something.

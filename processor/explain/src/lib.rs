@@ -8,11 +8,14 @@
 
 mod added;
 mod causes;
+mod columns;
 mod history;
 mod indifference;
 mod lattice;
 mod levels;
+mod limits;
 mod onset;
+mod poor;
 mod rank;
 mod scan;
 mod score;

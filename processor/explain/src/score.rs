@@ -1,7 +1,7 @@
 //! The likelihood ratios and the price of a scope.
 
 /// Pseudo-counts that hold the rate outside a scope near the expected one where little lies outside.
-const OUTSIDE_PRIOR: f64 = 20.0;
+pub(crate) const OUTSIDE_PRIOR: f64 = 20.0;
 
 /// How much better "inside is worse than outside" explains the counts than "all alike", in nats (Kulldorff 1997, with the
 /// rate outside shrunk towards the expected one by 20 pseudo-counts). Zero where inside is not worse.
