@@ -77,13 +77,15 @@ fn check() -> Result<Vec<String>> {
     Ok(problems)
 }
 
+/// The workspace that the current folder lies in: not the one this was built in, which may be another checkout.
 fn root() -> Result<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(here
-        .parent()
-        .and_then(Path::parent)
-        .context("no workspace above")?
-        .to_owned())
+    let here = std::env::current_dir()?;
+    let is_root = |folder: &&Path| {
+        let text = fs::read_to_string(folder.join("Cargo.toml"));
+        text.is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
+    };
+    let root = here.ancestors().find(is_root);
+    Ok(root.context("no workspace above the current folder")?.to_owned())
 }
 
 fn read(path: &Path) -> Result<Table> {
