@@ -129,7 +129,7 @@ fn phones_of_the_smallest_sites_report_only_at_the_end() {
 }
 
 #[test]
-fn a_quiet_day_has_one_and_a_half_to_three_per_cent_poor_call_ends() {
+fn a_quiet_day_has_two_to_four_per_cent_poor_call_ends() {
     for seed in [1, 2] {
         let (_, ends) = audited("none", seed);
         let poor: f64 = ends.iter().map(|e| f64::from(u8::from(e.is_poor))).sum();
@@ -138,7 +138,7 @@ fn a_quiet_day_has_one_and_a_half_to_three_per_cent_poor_call_ends() {
             all: f64::from(u32::try_from(ends.len()).expect("few")),
         };
         assert!(
-            (0.015..0.03).contains(&share.rate()),
+            (0.02..0.04).contains(&share.rate()),
             "seed {seed}: {:.4} of {}",
             share.rate(),
             share.all
@@ -165,11 +165,11 @@ const EXPECTED: [(&str, (f64, f64), f64); 11] = [
     ("headset_driver", (8.0, 25.0), 0.7),
     ("firmware_rollout", (8.0, 25.0), 0.6),
     ("carrier_route", (5.0, 14.0), 0.7),
-    ("policy_qos", (4.0, 12.0), 0.8),
-    ("isp_at_site", (5.0, 16.0), 0.7),
-    ("relay_region", (3.5, 12.0), 0.8),
-    ("two_at_once", (4.0, 120.0), 0.6),
-    ("three_at_once", (4.0, 25.0), 0.6),
+    ("policy_qos", (3.0, 12.0), 0.8),
+    ("isp_at_site", (4.0, 16.0), 0.7),
+    ("relay_region", (2.5, 12.0), 0.8),
+    ("two_at_once", (3.0, 120.0), 0.6),
+    ("three_at_once", (3.0, 25.0), 0.6),
 ];
 
 #[test]
@@ -191,7 +191,7 @@ fn each_fault_is_poor_inside_and_not_outside() {
                 "{name} {seed} {}: {excess:.2} a minute",
                 cause.scope
             );
-            assert!(outside.rate() < 0.035, "{name} {seed}: {:.4} outside", outside.rate());
+            assert!(outside.rate() < 0.04, "{name} {seed}: {:.4} outside", outside.rate());
         }
     }
 }
