@@ -90,9 +90,10 @@ fn reconsider(table: &Table, settings: &Settings<'_>, candidates: Vec<Candidate>
 /// The best candidate, in the form a person would give it, with what equals it and what rivals it.
 fn choose(table: &Table, candidates: &[Candidate]) -> Option<Cause> {
     let top = simplest(candidates)?;
+    let is_in_top = table.mask(&top.conditions);
     let (same, other): (Vec<&Candidate>, Vec<&Candidate>) = candidates
         .iter()
-        .partition(|c| table.jaccard(&c.conditions, &top.conditions) >= SAME);
+        .partition(|c| table.shared(&is_in_top, &c.conditions) >= SAME);
     // Of equal scopes the one with the fewest conditions; of those the one first in the order of the attributes.
     let best = same
         .iter()

@@ -15,6 +15,7 @@ mod lattice;
 mod levels;
 mod limits;
 mod onset;
+mod places;
 mod poor;
 mod rank;
 mod scan;

@@ -18,6 +18,8 @@ const EXPECTED_BITS: u32 = 36;
 const POOR_UNITS: f64 = (1_u64 << 26) as f64;
 /// And the expected ones.
 const EXPECTED_UNITS: f64 = (1_u64 << 35) as f64;
+/// One is two to this power of units at most, so that even next to nothing is a number of them.
+const MOST_DOUBLINGS: f64 = 1000.0;
 
 /// The sums of a cell as two whole numbers in one word: `k` above, rounded up; `e` below, rounded down. The share of a row is
 /// never nothing.
@@ -25,6 +27,9 @@ const EXPECTED_UNITS: f64 = (1_u64 << 35) as f64;
 pub(crate) struct Share(u64);
 
 impl Share {
+    /// Of a row that was counted elsewhere: no more than that it is there.
+    pub(crate) const THERE: Self = Self(1);
+
     /// Adds what another holds. Neither number ever needs more bits than it has.
     pub(crate) const fn add(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);
@@ -53,8 +58,9 @@ pub(crate) struct Limits {
     rounding: f64,
     /// Units of a poor call-end and of an expected one.
     units: (f64, f64),
-    /// Rows with less than one unit expected. They count as one, and what a cell has too much for them is taken off again.
-    too_small: u64,
+    /// Rows with less than one unit expected, and poor ones, which are counted twice: one unit more than they have at most.
+    /// No cell has more too much.
+    too_much: u64,
     /// The least expected for each poor one, of the rows that have any.
     least_e: f64,
     /// The least at risk for each expected one.
@@ -93,7 +99,10 @@ impl Limits {
             all_e: total_e + OUTSIDE_PRIOR,
             rounding: ROUNDING * (1.0 + total_k),
             units,
-            too_small: rows.iter().map(|row| u64::from(row.e * units.1 < 1.0)).sum(),
+            too_much: rows
+                .iter()
+                .map(|row| u64::from(row.e * units.1 < 1.0) + u64::from(row.k > 0.0))
+                .sum(),
             least_e: least_e * (1.0 - ROUNDING),
             least_n: least_n * (1.0 - ROUNDING),
         }
@@ -112,16 +121,31 @@ impl Limits {
         price(self.attributes, depth, cells as f64, 1.0)
     }
 
-    /// The score that no cell with such a share exceeds. Minus infinity where its excess is too small.
+    /// The score that no cell with such a share exceeds.
     pub(crate) fn score(&self, share: Share, price: f64) -> f64 {
-        let expected = share.expected().saturating_sub(self.too_small);
+        let (k, e) = self.sums(share);
+        self.evidence(k, e) - price - self.rate(e)
+    }
+
+    /// Could a cell with such a share have enough excess, and such a score?
+    pub(crate) fn reaches(&self, share: Share, price: f64, score: f64) -> bool {
+        let (k, e) = self.sums(share);
+        let left = self.evidence(k, e) - price;
+        // Most do not even before their rate is paid for.
+        k - e >= self.settings.min_excess - ROUNDING * (1.0 + k) && left >= score && left - self.rate(e) >= score
+    }
+
+    /// `k` from above and `e` from below.
+    fn sums(&self, share: Share) -> (f64, f64) {
+        let expected = share.expected().saturating_sub(self.too_much);
         let (k, e) = (number(share.poor()) / self.units.0, number(expected) / self.units.1);
-        let e = e * (1.0 - ROUNDING);
-        if k - e < self.settings.min_excess - ROUNDING * (1.0 + k) {
-            return f64::NEG_INFINITY;
-        }
-        let at_risk = (self.least_n * e).max(1.0);
-        self.evidence(k, e) - price - if at_risk.is_finite() { 0.5 * at_risk.ln() } else { 0.0 }
+        (k, e * (1.0 - ROUNDING))
+    }
+
+    /// What a scope pays for its rate, at least.
+    fn rate(&self, e: f64) -> f64 {
+        let n = self.least_n * e;
+        if n > 1.0 && n.is_finite() { 0.5 * n.ln() } else { 0.0 }
     }
 
     /// The fewest poor call-ends, in units, of a scope that could score so much.
@@ -132,7 +156,7 @@ impl Limits {
     )]
     pub(crate) fn fewest_poor(&self, score: f64, price: f64) -> u64 {
         let (mut few, mut enough) = (0.0, self.total_k);
-        // Where nothing is known of `e` that says more, evidence is without limit.
+        // By halves: evidence rises with `k` where `e` rises with it. Where `e` may be nothing it has no limit, and few are enough.
         for _ in 0..24 {
             let middle = f64::midpoint(few, enough);
             if self.evidence(middle, middle * self.least_e) - price < score {
@@ -165,7 +189,7 @@ impl Limits {
 /// How many units one is, so that a total has no more than so many: a power of two, so that whole numbers stay whole.
 fn units(total: f64, most: f64) -> f64 {
     if total > 0.0 {
-        (most / total).log2().floor().exp2()
+        (most / total).log2().floor().min(MOST_DOUBLINGS).exp2()
     } else {
         1.0
     }

@@ -30,10 +30,14 @@ impl Group {
     }
 }
 
-/// A cell by one of its rows, with what its poor rows hold.
+/// A cell by one of its rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
+    /// The first of its rows that is poor.
     pub(crate) row: usize,
+    /// What its poor rows hold.
+    pub(crate) poor: Share,
+    /// What is known of it, of poor rows and others.
     pub(crate) share: Share,
 }
 
@@ -53,7 +57,7 @@ pub(crate) struct Poor {
     /// The numbers of the cells at these places. All 0, but while a group is narrowed.
     numbers: Vec<u32>,
     /// The places, where there are too many for an array.
-    sparse: FxHashMap<usize, u32>,
+    sparse: FxHashMap<usize, usize>,
 }
 
 impl Poor {
@@ -88,8 +92,13 @@ impl Poor {
 
     /// The cells of a group by one more attribute that hold so many poor calls, and how many cells there are.
     pub(crate) fn cells(&mut self, group: &Group, attribute: usize, fewest: u64) -> (Vec<Found>, usize) {
-        self.sum(group, attribute);
+        let places = self.sum(group, attribute);
         let (mut found, mut count) = (Vec::new(), 0);
+        // Those that hold enough are often few: it is sooner said that there is none.
+        if places < group.rows.len() && self.sums[..places].iter().all(|sum| sum.poor() < fewest) {
+            self.sums[..places].fill(Share::default());
+            return (found, count);
+        }
         for ((row, _), place) in group.rows.iter().zip(&self.places) {
             let share = std::mem::take(&mut self.sums[*place as usize]);
             if share == Share::default() || self.values[attribute][*row as usize] == 0 {
@@ -98,7 +107,11 @@ impl Poor {
             count += 1;
             if share.poor() >= fewest {
                 let row = self.rows[*row as usize] as usize;
-                found.push(Found { row, share });
+                found.push(Found {
+                    row,
+                    poor: share,
+                    share,
+                });
             }
         }
         (found, count)
@@ -130,28 +143,28 @@ impl Poor {
         narrowed
     }
 
-    /// Sums the rows of a group by one more attribute.
-    fn sum(&mut self, group: &Group, attribute: usize) {
-        let (values, size) = (&self.values[attribute], self.sizes[attribute]);
-        let place = |(row, cell): &(u32, u32)| *cell as usize * size + values[*row as usize] as usize;
-        self.places.clear();
-        let mut places = group.cells.saturating_mul(size);
-        if places <= MOST_PLACES {
-            self.places.extend(group.rows.iter().map(|at| narrow(place(at))));
-        } else {
-            self.sparse.clear();
-            for at in &group.rows {
-                let next = narrow(self.sparse.len());
-                self.places.push(*self.sparse.entry(place(at)).or_insert(next));
-            }
-            places = self.sparse.len();
-        }
+    /// Sums the rows of a group by one more attribute. Says how many places are used at most.
+    fn sum(&mut self, group: &Group, attribute: usize) -> usize {
+        let size = self.sizes[attribute];
+        let places = group.cells.saturating_mul(size);
+        let is_array = places <= MOST_PLACES;
+        let places = if is_array { places } else { group.rows.len() };
         if self.sums.len() < places {
             self.sums.resize(places, Share::default());
             self.numbers.resize(places, 0);
         }
-        for ((row, _), place) in group.rows.iter().zip(&self.places) {
-            self.sums[*place as usize].add(self.shares[*row as usize]);
+        self.places.resize(group.rows.len(), 0);
+        self.sparse.clear();
+        let values = &self.values[attribute];
+        for ((row, cell), to) in group.rows.iter().zip(&mut self.places) {
+            let mut place = *cell as usize * size + values[*row as usize] as usize;
+            if !is_array {
+                let next = self.sparse.len();
+                place = *self.sparse.entry(place).or_insert(next);
+            }
+            self.sums[place].add(self.shares[*row as usize]);
+            *to = narrow(place);
         }
+        places
     }
 }

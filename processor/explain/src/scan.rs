@@ -1,5 +1,7 @@
 //! The scan over the lattice: every conjunction of a few conditions that holds enough excess.
 
+use rustc_hash::FxHashMap;
+
 use crate::{
     columns::Columns,
     indifference::Indifference,
@@ -66,16 +68,10 @@ pub struct Candidate {
 /// own rows. What is kept does not depend on the order in which cells are looked at.
 pub fn scan(table: &Table, settings: &Settings<'_>) -> Vec<Candidate> {
     let mut scan = Scan::new(table, settings);
-    let all = scan.poor.all();
+    let deepest = settings.max_depth.min(table.attributes());
+    scan.climb(deepest);
     // Smaller scopes first: they are often the best, and what follows must be as good.
-    for depth in 1..=settings.max_depth.min(table.attributes()) {
-        let mut cuboids = Vec::new();
-        scan.look(&all, 0, depth, &mut cuboids);
-        cuboids.sort_by(|a: &Cuboid, b| b.most.total_cmp(&a.most));
-        for cuboid in cuboids {
-            scan.take(cuboid);
-        }
-    }
+    (1..=deepest).for_each(|depth| scan.all_of(depth));
     scan.best.found
 }
 
@@ -85,8 +81,6 @@ struct Cuboid {
     found: Vec<Found>,
     /// The cells that hold a row, at least.
     cells: usize,
-    /// What the best of those found could be worth.
-    most: f64,
 }
 
 struct Scan<'a> {
@@ -99,8 +93,12 @@ struct Scan<'a> {
     /// The attributes, those with the most values first: few of their cells hold enough poor calls to go on from.
     order: Vec<usize>,
     poor: Poor,
-    /// What the cells of each row are told of it.
-    shares: Vec<Share>,
+    /// What cells are told of each row in which no call is poor; of others, that they are there.
+    others: Vec<Share>,
+    /// The sums of a cuboid's cells, filled again and again.
+    sums: Vec<Share>,
+    /// The cells of the cuboids that were counted.
+    occupied: FxHashMap<Vec<usize>, usize>,
     best: Best,
 }
 
@@ -116,12 +114,74 @@ impl<'a> Scan<'a> {
             table,
             settings,
             poor: Poor::new(&columns, attributes, rows, &limits),
-            shares: rows.iter().map(|row| limits.share(row)).collect(),
+            others: rows
+                .iter()
+                .map(|row| if row.k > 0.0 { Share::THERE } else { limits.share(row) })
+                .collect(),
+            sums: Vec::new(),
             limits,
             total,
             columns,
             order,
+            occupied: FxHashMap::default(),
             best: Best::new(settings.keep),
+        }
+    }
+
+    /// All scopes of so many conditions.
+    fn all_of(&mut self, depth: usize) {
+        let mut cuboids = Vec::new();
+        self.look(&self.poor.all(), 0, depth, &mut cuboids);
+        self.take_best(cuboids, usize::MAX);
+    }
+
+    /// The most promising scope of one condition, the most promising below that, and so on; then all parts of the last but
+    /// one: many of the best are parts of the best. With these known others are ruled out sooner. They come up again, and are
+    /// not taken twice. Where the first is worth nothing there is nothing to climb for.
+    fn climb(&mut self, deepest: usize) {
+        for depth in 1..=deepest {
+            if self.best.found.first().is_some_and(|best| best.score <= 0.0) {
+                return;
+            }
+            let cuboids = self.below_the_best(deepest);
+            self.take_best(cuboids, if depth < deepest { 1 } else { usize::MAX });
+        }
+    }
+
+    /// The cuboids of the attributes of the best scope, and one more.
+    fn below_the_best(&mut self, deepest: usize) -> Vec<Cuboid> {
+        let best = self.best.found.first().map_or(&[][..], |best| &best.conditions);
+        let of_best: Vec<usize> = best.iter().map(|condition| condition.attribute).collect();
+        let occupied = self.occupied(&of_best);
+        let mut group = self.poor.all();
+        for attribute in &of_best {
+            group = self.poor.narrowed(&group, *attribute, 0, occupied);
+        }
+        let mut cuboids = Vec::new();
+        for attribute in (0..self.order.len()).filter(|attribute| !of_best.contains(attribute)) {
+            let attributes: Vec<usize> = of_best.iter().copied().chain([attribute]).collect();
+            if attributes.len() <= deepest {
+                cuboids.extend(self.cuboid(&group, attribute, attributes));
+            }
+        }
+        cuboids
+    }
+
+    /// Sums so many cells of some cuboids, the most promising first, and takes those that are among the best.
+    fn take_best(&mut self, cuboids: Vec<Cuboid>, most: usize) {
+        let cuboids: Vec<Cuboid> = cuboids.into_iter().filter_map(|cuboid| self.refined(cuboid)).collect();
+        let mut promising: Vec<(f64, &Cuboid, Found)> = Vec::new();
+        for cuboid in &cuboids {
+            let price = self.limits.price(cuboid.attributes.len(), cuboid.cells);
+            let found = cuboid.found.iter();
+            promising.extend(found.map(|found| (self.limits.score(found.share, price), cuboid, *found)));
+        }
+        promising.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (score, cuboid, found) in promising.into_iter().take(most) {
+            if score < self.best.least {
+                break;
+            }
+            self.take(cuboid, found);
         }
     }
 
@@ -130,15 +190,15 @@ impl<'a> Scan<'a> {
         for next in from..self.order.len() {
             let attribute = self.order[next];
             let attributes: Vec<usize> = group.attributes.iter().copied().chain([attribute]).collect();
-            // Not with as many values as a person can name.
-            if !lattice::fits(self.table.all_codes(), &attributes) {
-                continue;
-            }
             if more <= 1 {
                 cuboids.extend(self.cuboid(group, attribute, attributes));
                 continue;
             }
-            let occupied = self.columns.occupied(&attributes);
+            if !lattice::fits(self.table.all_codes(), &attributes) {
+                continue;
+            }
+            let occupied = self.occupied(&attributes);
+            self.columns.learn(&attributes, occupied);
             // Each cell has a cell below it by any further attribute, unless its rows do not know that one.
             let unknown = self.order[next + 1..]
                 .iter()
@@ -161,93 +221,92 @@ impl<'a> Scan<'a> {
 
     /// What the poor rows of a group say of its cells by one more attribute.
     fn cuboid(&mut self, group: &Group, attribute: usize, attributes: Vec<usize>) -> Option<Cuboid> {
+        // Not with as many values as no person can name.
+        if !lattice::fits(self.table.all_codes(), &attributes) {
+            return None;
+        }
         let cells = group.occupied.saturating_sub(self.columns.of(attribute).unknown());
         let fewest = self.fewest_poor(attributes.len(), cells);
         let (found, seen) = self.poor.cells(group, attribute, fewest);
-        let cuboid = Cuboid {
+        let cells = cells.max(seen);
+        self.retained(Cuboid {
             attributes,
             found,
-            cells: cells.max(seen),
-            most: f64::NEG_INFINITY,
-        };
-        self.retained(cuboid)
+            cells,
+        })
     }
 
     /// A cuboid without the cells that cannot be among the best, if any is left.
     fn retained(&self, mut cuboid: Cuboid) -> Option<Cuboid> {
         let price = self.limits.price(cuboid.attributes.len(), cuboid.cells);
-        cuboid.most = f64::NEG_INFINITY;
-        cuboid.found.retain(|found| {
-            let score = self.limits.score(found.share, price);
-            cuboid.most = cuboid.most.max(score);
-            score >= self.best.least
-        });
+        let could = |found: &Found| self.limits.reaches(found.share, price, self.best.least);
+        cuboid.found.retain(could);
         (!cuboid.found.is_empty()).then_some(cuboid)
     }
 
-    /// Sums the cells of a cuboid that could still be among the best.
-    fn take(&mut self, cuboid: Cuboid) {
-        if cuboid.most < self.best.least {
-            return;
+    /// Is it less work to sum all rows by all cells than to look up those of the cells found?
+    fn are_many(&self, cuboid: &Cuboid) -> bool {
+        let mut left = self.table.rows().len() / LOOK_UP;
+        cuboid.found.iter().any(|found| {
+            let rest = left.checked_sub(self.columns.to_look_up(&cuboid.attributes, found.row));
+            left = rest.unwrap_or(0);
+            rest.is_none()
+        })
+    }
+
+    /// A cuboid whose cells, where they are many, are told of their other rows as well.
+    fn refined(&mut self, cuboid: Cuboid) -> Option<Cuboid> {
+        if !self.are_many(&cuboid) {
+            return Some(cuboid);
         }
-        let Some(mut cuboid) = self.retained(cuboid) else {
-            return;
+        let mut sums = std::mem::take(&mut self.sums);
+        let told = self.told(cuboid, &mut sums);
+        self.sums = sums;
+        told
+    }
+
+    /// Tells cells of their other rows, and counts them. Halfway, those are given up that have no chance any more.
+    fn told(&self, mut cuboid: Cuboid, sums: &mut Vec<Share>) -> Option<Cuboid> {
+        let Some(places) = self.columns.places(&cuboid.attributes, MOST_SUMS) else {
+            return Some(cuboid);
         };
-        if let Some(cells) = self.worth_refining(&cuboid) {
-            self.refine(&mut cuboid, cells);
-            let Some(refined) = self.retained(cuboid) else {
-                return;
-            };
-            cuboid = refined;
-        }
-        self.take_each(&cuboid);
-    }
-
-    /// How many cells all rows would be summed into, where that is less work than to sum the rows of each cell found.
-    fn worth_refining(&self, cuboid: &Cuboid) -> Option<usize> {
-        let mut left = self.shares.len() / LOOK_UP;
-        let is_more = |found: &Found| {
-            let rows = self.columns.rarest(&cuboid.attributes, found.row).len();
-            left.checked_sub(rows).map(|rest| left = rest).is_none()
-        };
-        let are_many = cuboid.found.iter().any(is_more);
-        are_many
-            .then(|| self.columns.possible(&cuboid.attributes, MOST_SUMS))
-            .flatten()
-    }
-
-    /// Gives cells the shares of all their rows, in place of those of the poor ones, and counts them.
-    fn refine(&self, cuboid: &mut Cuboid, cells: usize) {
-        let mut sums = vec![Share::default(); cells + 1];
-        self.columns.each_place(&cuboid.attributes, cells, |row, place| {
-            sums[place].add(self.shares[row]);
-        });
-        for found in &mut cuboid.found {
-            found.share = sums[self.columns.place_of(&cuboid.attributes, found.row)];
-        }
-        cuboid.cells = sums[..cells].iter().filter(|sum| **sum != Share::default()).count();
-    }
-
-    /// Sums the rows of each cell that could still be among the best, the most promising first.
-    fn take_each(&mut self, cuboid: &Cuboid) {
-        let price = self.limits.price(cuboid.attributes.len(), cuboid.cells);
-        let score = |found: &Found| (self.limits.score(found.share, price), *found);
-        let mut promising: Vec<(f64, Found)> = cuboid.found.iter().map(score).collect();
-        promising.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut occupied = None;
-        for (most, found) in promising {
-            if most < self.best.least {
-                break;
+        sums.clear();
+        sums.resize(places.cells + 1, Share::default());
+        for half in 0..2 {
+            places.each(half, 2, |row, place| sums[place].add(self.others[row]));
+            for found in &mut cuboid.found {
+                found.share = found.poor;
+                found.share.add(sums[places.of(found.row)]);
             }
-            let row = self.sum(&cuboid.attributes, found.row);
-            let is_enough = row.k - row.e >= self.settings.min_excess;
-            // With fewer cells than there are, its price is too low.
-            if is_enough && self.score(&cuboid.attributes, &row, cuboid.cells).1 >= self.best.least {
-                let cells = *occupied.get_or_insert_with(|| self.columns.occupied(&cuboid.attributes));
-                let candidate = self.candidate(&cuboid.attributes, found.row, &row, cells);
-                self.best.take(candidate);
+            if half == 1 {
+                let cells = sums[..places.cells].iter();
+                cuboid.cells = cells.filter(|sum| **sum != Share::default()).count();
             }
+            cuboid = self.retained(cuboid)?;
         }
+        Some(cuboid)
+    }
+
+    /// Sums the rows of a cell, and takes it if it is among the best.
+    fn take(&mut self, cuboid: &Cuboid, found: Found) {
+        let sum = self.sum(&cuboid.attributes, found.row);
+        let is_enough = sum.k - sum.e >= self.settings.min_excess;
+        // With fewer cells than there are, its price is too low.
+        if is_enough && self.score(&cuboid.attributes, &sum, cuboid.cells).1 >= self.best.least {
+            let cells = self.occupied(&cuboid.attributes);
+            let candidate = self.candidate(&cuboid.attributes, found.row, &sum, cells);
+            self.best.take(candidate);
+        }
+    }
+
+    /// How many cells of a cuboid hold a row, counted once.
+    fn occupied(&mut self, attributes: &[usize]) -> usize {
+        if let Some(cells) = self.occupied.get(attributes) {
+            return *cells;
+        }
+        let cells = self.columns.occupied(attributes);
+        self.occupied.insert(attributes.to_vec(), cells);
+        cells
     }
 
     /// The sums of the cell that a row lies in.
@@ -318,6 +377,13 @@ impl Best {
     fn take(&mut self, candidate: Candidate) {
         let is_better = |other: &Candidate| order(other, &candidate).is_lt();
         let at = self.found.partition_point(is_better);
+        if self
+            .found
+            .get(at)
+            .is_some_and(|same| same.conditions == candidate.conditions)
+        {
+            return;
+        }
         self.found.insert(at, candidate);
         self.found.truncate(self.keep);
         if let Some(last) = self.found.last().filter(|_| self.found.len() == self.keep) {

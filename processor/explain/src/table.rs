@@ -142,11 +142,21 @@ impl Table {
 
     /// Share of the calls covered by either scope that both cover, by weight.
     pub fn jaccard(&self, a: &[Condition], b: &[Condition]) -> f64 {
+        self.shared(&self.mask(a), b)
+    }
+
+    /// Which rows fulfil every condition?
+    pub(crate) fn mask(&self, conditions: &[Condition]) -> Vec<bool> {
+        (0..self.rows.len()).map(|row| self.covers(conditions, row)).collect()
+    }
+
+    /// As [`Table::jaccard`], with the rows of the one scope known.
+    pub(crate) fn shared(&self, is_in_a: &[bool], b: &[Condition]) -> f64 {
         let (mut both, mut either) = (0.0, 0.0);
-        for (i, row) in self.rows.iter().enumerate() {
-            let (in_a, in_b) = (self.covers(a, i), self.covers(b, i));
-            both += if in_a && in_b { row.weight } else { 0.0 };
-            either += if in_a || in_b { row.weight } else { 0.0 };
+        for (i, (row, in_a)) in self.rows.iter().zip(is_in_a).enumerate() {
+            let in_b = self.covers(b, i);
+            both += if *in_a && in_b { row.weight } else { 0.0 };
+            either += if *in_a || in_b { row.weight } else { 0.0 };
         }
         if either > 0.0 { both / either } else { 0.0 }
     }

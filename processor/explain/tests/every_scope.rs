@@ -185,3 +185,11 @@ fn a_large_table_with_a_fault_or_without_is_searched_as_completely() {
         }
     }
 }
+
+#[test]
+fn next_to_nothing_expected_of_all_rows_is_searched_as_completely() {
+    let mut table = large(|_| 30);
+    table.rows_mut().iter_mut().for_each(|row| row.e *= 1e-304);
+    let settings = Settings::default();
+    assert_eq!(scan(&table, &settings), every_scope(&table, &settings));
+}
