@@ -73,6 +73,31 @@ async fn the_same_configuration_gives_the_same_incidents_and_another_one_its_own
     assert!(!pairs.is_empty() && pairs.iter().all(|pair| pair.then.is_some() && pair.now.is_none()));
 }
 
+/// Windows that closed after midnight lie in the day before: what begins at midnight lacks some of the numbers in its log.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_begins_in_the_middle_of_the_lake_is_read_to_its_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at_night = SMALL.replace("2026-03-03T05:00:00Z", "2026-03-03T21:30:00Z");
+    let scenario = Scenario::from_toml(&at_night).expect("a scenario");
+    let config = defaults().expect("the defaults");
+    let run = Simulated::new(&config, &scenario, 7).expect("a run");
+    keep(dir.path(), run.logs(), &[]).await;
+    let midnight = EventTime::parse("2026-03-04T00:00:00Z").expect("a time");
+    let days = refold::days(midnight, midnight, 0);
+    let logs = Reader::new(dir.path(), days, refold::MOST_ROWS)
+        .logs()
+        .await
+        .expect("logs");
+    let watching = refold::refold(logs, &config, EventTime::MAX).expect("folded");
+    let reached = watching.watch().next_tick().expect("a tick").time();
+    assert!(
+        scenario.end().since(reached) < 5 * time::MINUTE,
+        "until {reached} of {}",
+        scenario.end()
+    );
+    assert_eq!(watching.watch().counts().beyond, 0);
+}
+
 /// Half an hour in nothing has been said yet for want of evidence; at the end the incident that was opened holds the scope.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lake_says_why_nothing_was_told_and_what_holds_a_scope_now() {
@@ -91,7 +116,8 @@ async fn the_lake_says_why_nothing_was_told_and_what_holds_a_scope_now() {
             .expect("logs");
         let watching = refold::refold(logs, &config, at).expect("folded");
         let tenant = Text::new("replay").expect("a text");
-        watching.watch().explain(&tenant, &incidents[0].scope).expect("known")
+        let explained = watching.watch().explain(&tenant, &incidents[0].scope);
+        explained.expect("a tenant").expect("a scope")
     };
 
     let before = explain(opened.plus(-3 * time::MINUTE)).await;

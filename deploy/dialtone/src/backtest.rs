@@ -69,17 +69,15 @@ pub async fn compare(args: &cli::Backtest, config: &Config) -> Result<Vec<Pair>>
     Ok(paired(only(then), only(watching.incidents())))
 }
 
-/// Those with one id, or with one scope and nearly one onset, side by side.
+/// Those with one id side by side, then those with one scope and nearly one onset.
 fn paired(then: Vec<Incident>, mut now: Vec<Incident>) -> Vec<Pair> {
-    let mut pairs: Vec<Pair> = Vec::new();
-    for old in then {
-        let same_id = now.iter().position(|new| new.id == old.id);
-        let same = same_id.or_else(|| now.iter().position(|new| is_same(new, &old)));
-        pairs.push(Pair {
-            now: same.map(|i| now.remove(i)),
-            then: Some(old),
-        });
-    }
+    let mut take = |is_it: &dyn Fn(&Incident) -> bool| now.iter().position(is_it).map(|i| now.remove(i));
+    let by_id: Vec<_> = then.iter().map(|old| take(&|new| new.id == old.id)).collect();
+    let pair = |(old, same_id): (Incident, Option<Incident>)| Pair {
+        now: same_id.or_else(|| take(&|new| is_same(new, &old))),
+        then: Some(old),
+    };
+    let mut pairs: Vec<Pair> = then.into_iter().zip(by_id).map(pair).collect();
     pairs.extend(now.into_iter().map(|new| Pair {
         then: None,
         now: Some(new),
@@ -167,6 +165,13 @@ mod tests {
                 [None, some("y")],
             ]
         );
+    }
+
+    #[test]
+    fn an_id_goes_before_a_scope() {
+        let then = vec![incident("a", "berlin", 0), incident("b", "berlin", 20)];
+        let found = paired(then, vec![incident("b", "berlin", 10)]);
+        assert!(found[0].now.is_none() && found[1].now.is_some(), "{found:?}");
     }
 
     #[test]

@@ -159,7 +159,7 @@ pub struct Evaluate {
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
     /// Keep what was simulated in DIR, and take it from there the next time: for looking at the same runs with another
-    /// configuration. Some hundred megabytes a run.
+    /// configuration. Some hundred megabytes a run; to be thrown away when the simulator is another.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// One JSON object for each run, and one for all.

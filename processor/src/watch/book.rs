@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_explain::Condition;
-use dialtone_schemas::{EventTime, Incident, State, Text, alert::AlertReason, incident::Severity};
+use dialtone_schemas::{EventTime, Incident, State, Text, Window, alert::AlertReason, incident::Severity};
 use serde::{Deserialize, Serialize};
 
 use super::dictionary::{Codes, covers};
@@ -80,6 +80,16 @@ impl Case {
     /// Is it open, in whatever state?
     pub fn is_open(&self) -> bool {
         self.incident.state != State::Closed
+    }
+
+    /// Does it still do harm: open, and not recovering?
+    pub fn is_at_work(&self) -> bool {
+        !matches!(self.incident.state, State::Recovering | State::Closed)
+    }
+
+    /// Did it do harm in a window: since its onset, and until quality was back? One that opened again did so all the time.
+    pub fn was_at_work(&self, window: Window) -> bool {
+        self.incident.onset.from < window.end() && self.recovering_since.is_none_or(|since| window.start() < since)
     }
 
     /// Does its scope cover this leaf?

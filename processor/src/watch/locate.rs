@@ -8,7 +8,7 @@ use dialtone_schemas::{Window, time};
 use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
-    detect::Drift,
+    detect::{Drift, SAME_DRIFT, WITHIN},
     dictionary::{Codes, D, Dictionary, covers},
     evidence::{Bins, Ring, Slice},
 };
@@ -20,10 +20,7 @@ const CONTROL_PRIOR: f64 = 11.0;
 /// Expected poor call-ends that pull a scope's own control ratio towards 1.
 const SCOPE_PRIOR: f64 = 6.0;
 
-/// A drift remembers itself for so many minutes.
-const DRIFT_MINUTES: f64 = 40.0;
-/// Quantile of the normal distribution within which a rate may wander: 90 % one-sided. No indifference is wider than this.
-const WITHIN: f64 = 1.282;
+/// No indifference is wider than this.
 const WIDEST: f64 = 2.5;
 
 /// The far ends must explain so many nats more than the near ones: a fault on the path shows at both.
@@ -67,28 +64,26 @@ pub struct Located {
     pub cause: Cause,
     /// First bad window: earliest, most likely and latest.
     pub onset: (Window, Window, Window),
-    /// The likelihood ratio against the scope's own control and its kind's drift, over the dispersion of single calls.
+    /// The likelihood ratio over the dispersion: against the scope's own control beyond its kind's drift, with the dispersion of single
+    /// calls; of a cause at the far ends against the baseline, with the drift in the dispersion.
     pub evidence: f64,
 }
 
 impl Evidence<'_> {
-    /// Expected poor call-ends of a leaf with `n` at risk, with what open incidents explain: what a fault makes poor adds to what was
-    /// poor before.
+    /// Poor call-ends that are expected now of a leaf with `n` at risk, with what incidents explain: what a fault makes poor adds to
+    /// what was poor before.
     pub fn expected(&self, leaf: u32, n: i64) -> f64 {
-        self.expected_of(leaf, n, |_| true)
+        self.expected_of(leaf, n, Case::is_at_work)
     }
 
-    /// The same in a window, of incidents that had begun by then.
+    /// The same in a window of the past, with the incidents of then.
     fn expected_in(&self, window: Window, leaf: u32, n: i64) -> f64 {
-        self.expected_of(leaf, n, |case| case.incident.onset.from < window.end())
+        self.expected_of(leaf, n, |case| case.was_at_work(window))
     }
 
-    fn expected_of(&self, leaf: u32, n: i64, had_begun: impl Fn(&Case) -> bool) -> f64 {
+    fn expected_of(&self, leaf: u32, n: i64, is_at_work: impl Fn(&Case) -> bool) -> f64 {
         let codes = self.dictionary.codes(leaf);
-        let explains = |case: &&Case| {
-            let is_at_work = case.basis == Basis::Rate(self.channel) && case.is_open();
-            is_at_work && had_begun(case) && case.covers(codes)
-        };
+        let explains = |case: &&Case| case.basis == Basis::Rate(self.channel) && is_at_work(case) && case.covers(codes);
         let shares = self.cases.iter().filter(explains).map(|case| case.share);
         real(n) * (self.baseline.rate(self.channel, codes) + shares.fold(0.0, f64::max)).min(1.0)
     }
@@ -103,7 +98,7 @@ impl Evidence<'_> {
     /// The dispersion of a scope's sums of which so much is expected in a minute: of single calls, and of the drift for as long as it
     /// remembers itself.
     pub fn dispersion(&self, conditions: &[Condition], expected: f64) -> f64 {
-        self.drift.fine() + self.drift.of(&attributes_of(conditions)) * expected * DRIFT_MINUTES
+        self.drift.fine() + self.drift.of(&attributes_of(conditions)) * expected * f64::from(SAME_DRIFT)
     }
 
     fn dispersion_of_steps(&self, conditions: &[Condition], steps: &[Step]) -> f64 {
@@ -256,12 +251,12 @@ impl Evidence<'_> {
         by_near: f64,
     ) -> Option<Located> {
         let (mut near, mut far) = (Table::new(D), Table::new(D));
-        for ((near_leaf, far_leaf), (n, k)) in self.pairs(since) {
+        for ((near_leaf, far_leaf), Sum { n, k, e }) in self.pairs(since) {
             let codes = self.dictionary.codes(near_leaf);
             let row = Row {
-                n: real(n),
-                k: real(k),
-                e: self.expected(near_leaf, n) * factor_of(control, codes),
+                n,
+                k,
+                e: e * factor_of(control, codes),
                 weight: self.baseline.weight(far_leaf).max(0.5),
             };
             near.push(codes, row);
@@ -307,7 +302,7 @@ impl Evidence<'_> {
 
     /// What each window showed of the calls into a scope.
     fn far_series(&self, conditions: &[Condition]) -> Vec<(Window, Step)> {
-        let step = |slice: &Slice| {
+        let step = |window: Window, slice: &Slice| {
             let into = slice
                 .pairs
                 .iter()
@@ -315,21 +310,23 @@ impl Evidence<'_> {
             into.fold(Step::default(), |step, ((near, _), counts)| Step {
                 at_risk: step.at_risk + real(counts.n[self.channel]),
                 poor: step.poor + real(counts.k[self.channel]),
-                expected: step.expected + self.expected(*near, counts.n[self.channel]),
+                expected: step.expected + self.expected_in(window, *near, counts.n[self.channel]),
                 ..step
             })
         };
-        self.ring.all().map(|(window, slice)| (*window, step(slice))).collect()
+        let of = |(window, slice): (&Window, &Slice)| (*window, step(*window, slice));
+        self.ring.all().map(of).collect()
     }
 
-    /// Pairs since a window: near, far, at risk, poor.
-    fn pairs(&self, since: Window) -> BTreeMap<(u32, u32), (i64, i64)> {
-        let mut pairs: BTreeMap<(u32, u32), (i64, i64)> = BTreeMap::new();
-        for (_, slice) in self.ring.since(since) {
-            for (pair, counts) in &slice.pairs {
-                let sum = pairs.entry(*pair).or_default();
-                sum.0 += counts.n[self.channel];
-                sum.1 += counts.k[self.channel];
+    /// Sums since a window by near and far leaf.
+    fn pairs(&self, since: Window) -> BTreeMap<(u32, u32), Sum> {
+        let mut pairs: BTreeMap<(u32, u32), Sum> = BTreeMap::new();
+        for (window, slice) in self.ring.since(since) {
+            for ((near, far), counts) in &slice.pairs {
+                let sum = pairs.entry((*near, *far)).or_default();
+                sum.n += real(counts.n[self.channel]);
+                sum.k += real(counts.k[self.channel]);
+                sum.e += self.expected_in(*window, *near, counts.n[self.channel]);
             }
         }
         pairs
@@ -340,7 +337,7 @@ impl Evidence<'_> {
         &self,
         table: &mut Table,
         rows: &BTreeMap<u32, usize>,
-        pairs: &BTreeMap<(u32, u32), (i64, i64)>,
+        pairs: &BTreeMap<(u32, u32), Sum>,
         accepted: &Candidate,
     ) {
         let inside = |leaf: u32| covers(&accepted.conditions, self.dictionary.codes(leaf));
@@ -348,17 +345,16 @@ impl Evidence<'_> {
             .iter()
             .filter(|((near, far), _)| inside(*far) && !inside(*near))
             .collect();
-        let (k, e) = touched.iter().fold((0.0, 0.0), |(k, e), ((near, _), (at_risk, poor))| {
-            (k + real(*poor), e + self.expected(*near, *at_risk))
-        });
+        let sums = touched.iter().map(|(_, sum)| (sum.k, sum.e));
+        let (k, e) = sums.fold((0.0, 0.0), |(k, e), sum| (k + sum.0, e + sum.1));
         let factor = (k + 2.0) / (e + 2.0);
         if factor <= 1.0 {
             return;
         }
-        for ((near, _), (_, poor)) in touched {
+        for ((near, _), sum) in touched {
             if let Some(row) = rows.get(near) {
                 let row = &mut table.rows_mut()[*row];
-                row.k = (row.k - real(*poor) * (1.0 - 1.0 / factor)).max(0.0);
+                row.k = (row.k - sum.k * (1.0 - 1.0 / factor)).max(0.0);
             }
         }
     }

@@ -136,8 +136,8 @@ impl Watch {
         self.tenants.iter().filter_map(until).collect()
     }
 
-    /// How a scope of a tenant stands; none if nothing is known of the tenant.
-    pub fn explain(&self, tenant: &Text, scope: &Scope) -> Option<Explained> {
+    /// How a scope of a tenant stands, or which of its conditions are unknown; none if nothing is known of the tenant.
+    pub fn explain(&self, tenant: &Text, scope: &Scope) -> Option<Result<Explained, Scope>> {
         let now = self.next_tick()?.time();
         Some(self.tenants.get(tenant)?.explain(scope, now, &self.config))
     }

@@ -45,7 +45,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The logs of summaries, changes, complaints and control, with what told them the time; by offset, of each row once.
-    /// Summaries are numbered anew from 0, since a fold that begins here has read none before.
+    /// Summaries are numbered anew from 0, since a fold that begins here has read none before: windows that closed after midnight lie
+    /// in the day before.
     pub async fn logs(&mut self) -> Result<BTreeMap<Place, Vec<LogRecord>>, LakeError> {
         let mut logs: BTreeMap<Place, Vec<LogRecord>> = BTreeMap::new();
         for topic in HEARD {
@@ -192,16 +193,47 @@ fn add(
     Ok(())
 }
 
+/// Numbers a log of summaries from 0, without the holes that other days leave; what was folded then is folded now, so repeats and
+/// what came before its turn are emptied.
 fn renumber(log: &mut [LogRecord]) -> Result<(), LakeError> {
-    let mut first = None;
-    for record in log {
+    let mut summaries = Vec::new();
+    for (row, record) in log.iter().enumerate() {
         if let Payload::Value(frame) = &record.payload {
-            let mut summary: Summary = avro::record_from_built_in_frame(frame)?;
-            summary.number -= *first.get_or_insert(summary.number);
-            record.payload = Payload::Value(avro::built_in_frame_from(&summary)?.into());
+            let summary: Summary = avro::record_from_built_in_frame(frame)?;
+            summaries.push((row, summary.number));
         }
     }
+    let mut number = 0;
+    let mut in_turn = in_turn(&summaries).into_iter().peekable();
+    for (row, _) in summaries {
+        let record = &mut log[row];
+        let payload = match &record.payload {
+            Payload::Value(frame) if in_turn.next_if_eq(&row).is_some() => {
+                let mut summary: Summary = avro::record_from_built_in_frame(frame)?;
+                (summary.number, number) = (number, number + 1);
+                Payload::Value(avro::built_in_frame_from(&summary)?.into())
+            }
+            _ => Payload::Empty,
+        };
+        record.payload = payload;
+    }
     Ok(())
+}
+
+/// The rows that were folded in their turn: of each number the first row behind the one of the number before.
+fn in_turn(numbered: &[(usize, i64)]) -> Vec<usize> {
+    let mut by_number = numbered.to_vec();
+    by_number.sort_unstable_by_key(|(row, number)| (*number, *row));
+    let mut in_turn: Vec<(usize, i64)> = Vec::new();
+    for (row, number) in by_number {
+        if in_turn
+            .last()
+            .is_none_or(|(before, last)| *last < number && *before < row)
+        {
+            in_turn.push((row, number));
+        }
+    }
+    in_turn.into_iter().map(|(row, _)| row).collect()
 }
 
 fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, LakeError> {
@@ -216,4 +248,16 @@ fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<
     };
     let column = batch.column_by_name(name).ok_or_else(missing)?;
     column.as_any().downcast_ref::<A>().ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 3 lies in the day before. 5 came before its turn and came again; 4 was repeated.
+    #[test]
+    fn holes_are_closed_and_only_what_was_folded_then_is_folded_again() {
+        let numbered = [(0, 2), (1, 5), (2, 4), (3, 4), (4, 5), (7, 6)];
+        assert_eq!(in_turn(&numbered), [0, 2, 4, 7]);
+    }
 }

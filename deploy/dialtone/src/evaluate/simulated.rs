@@ -106,9 +106,10 @@ impl Simulated {
             config.kafka.partitions,
             config.ingest
         );
+        let letters = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
         let name = format!(
             "{}-{seed}-{}",
-            scenario.name,
+            scenario.name.as_str().chars().map(letters).collect::<String>(),
             &blake3::hash(of.as_bytes()).to_hex()[..16]
         );
         let file = folder.join(name);

@@ -1,6 +1,6 @@
 //! `dialtone incidents explain`: why nothing was told of a scope at a time.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use dialtone_processor::{
     offline::Watching,
     watch::{Explained, detect::Look},
@@ -29,6 +29,10 @@ pub(super) async fn say(args: &cli::ExplainScope, config: &Config) -> Result<()>
     let tenant = tenant(&watching, args.tenant.as_ref())?;
     let explained = watching.watch().explain(&tenant, &scope);
     let explained = explained.with_context(|| format!("nothing was known of {tenant} at {}", args.at))?;
+    let explained = explained.map_err(|unknown| anyhow!("no call of {unknown} was ever seen until {}", args.at))?;
+    if let Some(end) = watching.watch().next_tick().filter(|tick| tick.time() < args.at) {
+        say::note(format!("the lake reaches only to {}: as it was then", end.time()));
+    }
     if args.json {
         say::line(serde_json::to_string(&explained)?);
     } else {
@@ -74,17 +78,20 @@ fn line(channel: Channel, look: &Look) -> String {
         Some(minutes) => format!("{minutes:.0} minutes are missing if it goes on like this"),
         None => "like this it never would be noticed".to_owned(),
     };
+    let visible = look.visible_within(HOUR).map_or_else(
+        || "no call is expected, so nothing can be seen".to_owned(),
+        |times| format!("within an hour {times:.1} times could be seen"),
+    );
     format!(
         "  {}: evidence {:.1} of {:.1} nats: {missing}. Lately {:.0} poor of {:.1} expected ({:.2} a minute); up to {:.2} times is \
-         indifferent; within an hour {:.1} times could be seen",
+         indifferent; {visible}",
         channel.name(),
         look.evidence,
         look.threshold,
         look.poor,
         look.expected,
         look.expected_per_minute,
-        look.indifference,
-        look.visible_within(HOUR)
+        look.indifference
     )
 }
 

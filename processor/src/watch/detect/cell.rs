@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BLOCK_MINUTES, look::Look};
+use super::{SAME_DRIFT, WITHIN, look::Look};
 
 /// Rates that are looked for, as multiples of the indifferent one.
 pub(super) const ALTERNATIVES: [f64; 5] = [1.5, 2.0, 3.0, 5.0, 8.0];
@@ -17,8 +17,6 @@ const TODAY_KEEPS: f64 = 0.891;
 const HELD: usize = 4;
 /// No indifference is wider.
 const WIDEST: f64 = 3.0;
-/// Quantile of the normal distribution within which a rate may wander: 90 % one-sided.
-const WITHIN: f64 = 1.282;
 
 /// Poor and expected ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +40,8 @@ pub(super) struct Cell {
     minute: Sum,
     /// This block and those before, not yet history.
     blocks: [Sum; HELD],
+    /// What was expected in each of them, whatever was forgotten since.
+    busy: [f64; HELD],
     /// All of the past.
     history: Sum,
     /// The last hours of it, the younger the more.
@@ -75,8 +75,7 @@ impl Cell {
 
     /// What must be expected in two blocks: as long as drift is the same.
     fn lately(&self) -> f64 {
-        let of = |block: &Sum| block.e;
-        2.0 * self.blocks[1..].iter().map(of).fold(self.blocks[0].e, f64::max)
+        2.0 * self.busy.into_iter().fold(0.0, f64::max)
     }
 
     /// The minute is over: what it says for each alternative.
@@ -84,12 +83,18 @@ impl Cell {
         let Sum { k, e } = std::mem::take(&mut self.minute);
         let own = self.own(drift);
         let expected = self.indifference(drift, least) * e * own;
-        let dispersion = fine + drift * self.lately() * own;
+        let dispersion = self.dispersion(drift, fine);
         for (log_m, ratio) in self.log_m.iter_mut().zip(ALTERNATIVES) {
             let evidence = dialtone_explain::poisson(k, expected, ratio) / dispersion;
             *log_m = step(*log_m, evidence);
         }
         self.blocks[0].add(Sum { k, e });
+        self.busy[0] += e;
+    }
+
+    /// Of single calls, and of the drift for as long as it is the same.
+    fn dispersion(&self, drift: f64, fine: f64) -> f64 {
+        fine + drift * self.lately() * self.own(drift)
     }
 
     /// How it stands.
@@ -104,10 +109,10 @@ impl Cell {
             threshold,
             poor: sum.k,
             expected: sum.e * own,
-            expected_per_minute: self.lately() * own / f64::from(2 * BLOCK_MINUTES),
+            expected_per_minute: self.lately() * own / f64::from(SAME_DRIFT),
             own,
             indifference: self.indifference(drift, least),
-            dispersion: fine + drift * self.lately() * own,
+            dispersion: self.dispersion(drift, fine),
         }
     }
 
@@ -132,9 +137,11 @@ impl Cell {
             k: self.today.k * TODAY_KEEPS + oldest.k,
             e: self.today.e * TODAY_KEEPS + oldest.e,
         };
-        self.idle = if self.blocks[0].e > 0.0 { 0 } else { self.idle + 1 };
+        self.idle = if self.busy[0] > 0.0 { 0 } else { self.idle + 1 };
         self.blocks.rotate_right(1);
         self.blocks[0] = Sum::default();
+        self.busy.rotate_right(1);
+        self.busy[0] = 0.0;
         of_this_cell
     }
 
@@ -186,6 +193,17 @@ mod tests {
             (known.indifference(0.005, 1.25) - 1.25).abs() < 1e-9,
             "and never below the least"
         );
+    }
+
+    /// 30 expected in a block are 60 in two: with a drift of 0.05 that is 1.3 + 0.05 · 60 = 4.3, before and after.
+    #[test]
+    fn a_cell_that_forgets_its_evidence_is_no_surer_of_itself_afterwards() {
+        let mut cell = Cell::default();
+        cell.add(Sum { k: 30.0, e: 30.0 });
+        cell.judge(0.05, 1.3, 1.25);
+        let before = cell.dispersion(0.05, 1.3);
+        cell.forget();
+        assert!((before - 4.3).abs() < 1e-9 && (cell.dispersion(0.05, 1.3) - before).abs() < 1e-9);
     }
 
     #[test]

@@ -35,7 +35,8 @@ struct Moments {
 
 impl Moments {
     fn add(&mut self, block: Sum) {
-        let variance = FINE_START * block.e + START * block.e * block.e;
+        // One poor call where hardly any was expected is no wild block.
+        let variance = (FINE_START * block.e + START * block.e * block.e).max(1.0);
         self.squares += (block.k - block.e).powi(2).min(FAR * FAR * variance);
         self.expected += block.e;
         self.expected_squared += block.e * block.e;

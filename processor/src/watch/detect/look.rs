@@ -36,11 +36,14 @@ impl Look {
         (gain > 1e-6).then(|| (self.threshold - self.evidence).max(0.0) / gain)
     }
 
-    /// The least multiple of the expected rate that would be noticed within so many minutes.
-    pub fn visible_within(&self, minutes: f64) -> f64 {
-        let needed = self.threshold * self.dispersion / (minutes * self.expected_per_minute).max(1e-9);
+    /// The least multiple of the expected rate that would be noticed within so many minutes; none where nothing is expected.
+    pub fn visible_within(&self, minutes: f64) -> Option<f64> {
+        if self.expected_per_minute <= 0.0 {
+            return None;
+        }
+        let needed = self.threshold * self.dispersion / (minutes * self.expected_per_minute);
         let by = |tried: &f64| (needed + (tried - 1.0) * self.indifference) / tried.ln();
-        ALTERNATIVES.iter().map(by).fold(f64::INFINITY, f64::min)
+        ALTERNATIVES.iter().map(by).reduce(f64::min)
     }
 
     /// What a minute adds for one alternative while the rate is such a multiple of the expected one.
@@ -76,14 +79,20 @@ mod tests {
     /// Within an hour 21 · 1.5 / 30 = 1.05 a unit is needed; λ = 3: (1.05 + 2.5) / ln 3 = 3.23 times, and λ = 2: 3.32 times.
     #[test]
     fn what_a_cell_can_see_depends_on_its_calls() {
-        assert!((LOOK.visible_within(60.0) - 3.23).abs() < 0.01);
+        let sees = |look: Look| look.visible_within(60.0);
+        assert!(sees(LOOK).is_some_and(|times| (times - 3.23).abs() < 0.01));
         let night = Look {
             expected_per_minute: 0.01,
             ..LOOK
         };
         assert!(
-            night.visible_within(60.0) > 20.0,
+            sees(night).is_some_and(|times| times > 20.0),
             "a site at night sees hardly anything"
         );
+        let idle = Look {
+            expected_per_minute: 0.0,
+            ..LOOK
+        };
+        assert_eq!(sees(idle), None);
     }
 }

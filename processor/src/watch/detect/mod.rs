@@ -25,6 +25,10 @@ pub use look::Look;
 /// Minutes of a block: over its sums the drift is learnt (slow noise shows in sums, not in minutes), and it becomes history as a
 /// whole.
 const BLOCK_MINUTES: u16 = 20;
+/// A drift remembers itself for so many minutes: two blocks.
+pub(super) const SAME_DRIFT: u16 = 2 * BLOCK_MINUTES;
+/// Quantile of the normal distribution within which a rate may wander: 90 % one-sided.
+pub(super) const WITHIN: f64 = 1.282;
 /// A cell with this part of the evidence that would be noticed teaches nothing of the drift.
 const SUSPECT: f64 = 3.0;
 /// Most cells of two conditions; beyond, new ones are not watched. Those of one condition are, as many as there are values.
@@ -116,8 +120,9 @@ impl Detector {
             }
         }
         alarms.sort_by(|a, b| b.log_m.total_cmp(&a.log_m).then(a.key.cmp(&b.key)));
-        self.minutes = self.minutes.wrapping_add(1);
-        if self.minutes.is_multiple_of(BLOCK_MINUTES) {
+        self.minutes += 1;
+        if self.minutes == BLOCK_MINUTES {
+            self.minutes = 0;
             self.block(threshold);
         }
         alarms

@@ -22,9 +22,13 @@ pub struct Explained {
 }
 
 impl Tenant {
-    /// How a scope stands now.
-    pub fn explain(&self, scope: &Scope, now: EventTime, config: &WatchConfig) -> Explained {
-        let conditions = self.dictionary.conditions(scope).unwrap_or_default();
+    /// How a scope stands now; or those of its conditions of which no call was ever seen.
+    pub fn explain(&self, scope: &Scope, now: EventTime, config: &WatchConfig) -> Result<Explained, Scope> {
+        let Some(conditions) = self.dictionary.conditions(scope) else {
+            let is_unknown = |one: &Scope| self.dictionary.conditions(one).is_none();
+            let each = scope.conditions().map(|(dimension, value)| (dimension, value.clone()));
+            return Err(Scope::new(each.filter(|one| is_unknown(&Scope::new([one.clone()])))));
+        };
         let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
         let look = |channel: usize| {
             let of = |conditions: &[_]| self.detectors[channel].look(conditions, config.indifference, threshold);
@@ -36,7 +40,7 @@ impl Tenant {
             looks.max_by(|a, b| a.evidence.total_cmp(&b.evidence))
         };
         let holds = |case: &&super::Case| case.is_open() && self.overlap(&conditions, &case.conditions).of_first >= 0.5;
-        Explained {
+        Ok(Explained {
             warming_up_until: self.warming_up_until(now, config),
             incidents: self
                 .cases
@@ -45,6 +49,6 @@ impl Tenant {
                 .map(|case| case.incident.clone())
                 .collect(),
             channels: WATCHED.into_iter().zip((0..).map(look)).collect(),
-        }
+        })
     }
 }

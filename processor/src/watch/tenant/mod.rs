@@ -256,16 +256,15 @@ impl Tenant {
                     (*leaf, k, evidence.expected(*leaf, counts.n[channel]))
                 })
                 .collect();
-            let threshold = if warm {
-                self.threshold(cells, config)
-            } else {
-                f64::INFINITY
-            };
+            let threshold = self.threshold(cells, config);
             let detector = &mut self.detectors[channel];
             for (leaf, k, e) in rows {
                 detector.add(self.dictionary.codes(leaf), k, e);
             }
-            *alarms = detector.minute(config.indifference, threshold);
+            let found = detector.minute(config.indifference, threshold);
+            if warm {
+                *alarms = found;
+            }
         }
         alarms
     }
