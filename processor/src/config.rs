@@ -109,7 +109,8 @@ pub struct WatchConfig {
     pub warm_up: Span,
     /// What is younger does not train the baseline yet, so that a fault cannot teach itself.
     pub hold_off: Span,
-    /// A rate below so many times the expected one is indifferent: baseline error, not a fault.
+    /// A rate below so many times the expected one is indifferent: baseline error, not a fault. It is the least: of scopes that wander
+    /// further by themselves more is indifferent.
     pub indifference: f64,
     /// Half-life of the baseline's training.
     pub half_life: Span,
@@ -125,6 +126,8 @@ pub struct WatchConfig {
     pub max_ahead: Span,
     /// How incidents and alerts travel.
     pub alert_format: AlertFormat,
+    /// What share of call-ends may be poor.
+    pub slo: Slo,
     /// The accountable teams: from a file of their own, not from the configuration.
     pub owners: Owners,
 }
@@ -143,8 +146,52 @@ impl Default for WatchConfig {
             reopen: Span::from_micros(time::DAY),
             max_ahead: Span::from_micros(30 * time::MINUTE),
             alert_format: AlertFormat::default(),
+            slo: Slo::default(),
             owners: Owners::default(),
         }
+    }
+}
+
+/// The share of call-ends that may be poor, by kind of connection.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Slo {
+    /// On a cable.
+    pub wired: f64,
+    /// Over Wi-Fi.
+    pub wifi: f64,
+    /// Through a VPN.
+    pub vpn: f64,
+    /// Over a mobile network.
+    pub mobile: f64,
+    /// Of any other kind.
+    pub other: f64,
+}
+
+impl Default for Slo {
+    /// Microsoft's quality of experience review asks for 1 to 3 % poor streams, by type of network.
+    fn default() -> Self {
+        Self {
+            wired: 0.01,
+            wifi: 0.02,
+            vpn: 0.03,
+            mobile: 0.03,
+            other: 0.03,
+        }
+    }
+}
+
+impl Slo {
+    /// The target of a kind of connection, by its name.
+    pub fn target(&self, connection: &str) -> f64 {
+        let target = match connection {
+            "wired" => self.wired,
+            "wifi" => self.wifi,
+            "vpn" => self.vpn,
+            "mobile" => self.mobile,
+            _ => self.other,
+        };
+        target.max(1e-6)
     }
 }
 

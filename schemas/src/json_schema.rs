@@ -15,6 +15,7 @@ const fn required(kind: RecordKind) -> &'static [&'static str] {
         RecordKind::Summary => &["number", "tick", "kind"],
         RecordKind::Incident => &["id", "tenant", "revision", "state", "scope", "owner", "onset"],
         RecordKind::Alert => &["alert_id", "reason", "page", "at", "incident"],
+        RecordKind::ChangeVerdict => &["verdict_id", "change_id", "tenant", "revision", "at", "ruling"],
         RecordKind::Reject => &["reject_id", "door", "reason", "detail", "rejected_at", "original"],
     }
 }

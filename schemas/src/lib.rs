@@ -27,6 +27,8 @@
 //! | control | what the fold is told from outside: configuration, acknowledgement, silence, reassignment, verdict: [`Control`] |
 //! | reassignment | people give an incident to another team; it stays there, whatever the owners' rules say |
 //! | verdict | people say whether the named cause was right or wrong |
+//! | verdict of a change | harmful, harmless to within a factor, or not enough calls yet: [`ChangeVerdict`] |
+//! | repair | what a change did for the incident it was to end: confirmed, no effect, moved elsewhere |
 //! | escalation | nobody acknowledged in the owner's time: the next team is called |
 //! | reject | what could not become an event, with its reason and original bytes: [`Reject`] |
 
@@ -36,6 +38,7 @@ pub mod alert;
 pub mod arrow;
 pub mod avro;
 pub mod change;
+pub mod change_verdict;
 pub mod complaint;
 pub mod control;
 pub mod dimension;
@@ -55,6 +58,7 @@ pub mod topic;
 
 pub use alert::Alert;
 pub use change::{Change, ChangeKind};
+pub use change_verdict::{ChangeVerdict, Repair, Ruling};
 pub use complaint::Complaint;
 pub use control::Control;
 pub use dimension::{Dimension, Leaf};

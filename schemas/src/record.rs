@@ -1,6 +1,6 @@
 //! The kinds of records: one place for schema, built-in id and name.
 
-use crate::{Alert, Change, Complaint, Control, Event, Incident, Reject, Summary};
+use crate::{Alert, Change, ChangeVerdict, Complaint, Control, Event, Incident, Reject, Summary};
 
 /// A kind of record with an Avro schema of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,11 +21,13 @@ pub enum RecordKind {
     Reject,
     /// [`Control`]
     Control,
+    /// [`ChangeVerdict`]
+    ChangeVerdict,
 }
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Event,
         Self::Change,
         Self::Complaint,
@@ -34,6 +36,7 @@ impl RecordKind {
         Self::Alert,
         Self::Reject,
         Self::Control,
+        Self::ChangeVerdict,
     ];
 
     /// The name used on the command line and of the schema's file.
@@ -47,6 +50,7 @@ impl RecordKind {
             Self::Alert => "alert",
             Self::Reject => "reject",
             Self::Control => "control",
+            Self::ChangeVerdict => "change_verdict",
         }
     }
 
@@ -61,6 +65,7 @@ impl RecordKind {
             Self::Alert => include_str!("../avro/alert.avsc"),
             Self::Reject => include_str!("../avro/reject.avsc"),
             Self::Control => include_str!("../avro/control.avsc"),
+            Self::ChangeVerdict => include_str!("../avro/change_verdict.avsc"),
         }
     }
 
@@ -69,7 +74,7 @@ impl RecordKind {
     pub const fn version(self) -> u32 {
         match self {
             Self::Incident | Self::Alert | Self::Control => 2,
-            Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject => 1,
+            Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => 1,
         }
     }
 
@@ -79,28 +84,34 @@ impl RecordKind {
             Self::Incident => &[include_str!("../avro/v1/incident.avsc")],
             Self::Alert => &[include_str!("../avro/v1/alert.avsc")],
             Self::Control => &[include_str!("../avro/v1/control.avsc")],
-            Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject => &[],
+            Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => &[],
         }
     }
 
-    /// The id in the Confluent frame where no registry is configured: those of version 1 are 1 to 8, in the order of
-    /// [`RecordKind::ALL`], those of version 2 are 9 to 16, and so on. They never change.
+    /// The id in the Confluent frame where no registry is configured. Kinds come in groups of eight, in the order of
+    /// [`RecordKind::ALL`]: the first group has the ids 1 to 64, the second 65 to 128; within its group version 1 has the first eight
+    /// ids, version 2 the next eight, and so on. They never change.
     pub const fn built_in_id(self) -> u32 {
-        self as u32 + 1 + KINDS * (self.version() - 1)
+        self.first_id() + GROUP * (self.version() - 1)
     }
 
     /// The version that a built-in id stands for, if it is one of this kind; it may be later than [`RecordKind::version`].
     pub const fn version_of_id(self, id: u32) -> Option<u32> {
-        if id == 0 || id > KINDS * MAX_VERSIONS || (id - 1) % KINDS != self as u32 {
+        let first = self.first_id();
+        if id < first || id - first >= GROUP * MAX_VERSIONS || !(id - first).is_multiple_of(GROUP) {
             return None;
         }
-        Some((id - 1) / KINDS + 1)
+        Some((id - first) / GROUP + 1)
+    }
+
+    const fn first_id(self) -> u32 {
+        let kind = self as u32;
+        kind / GROUP * GROUP * MAX_VERSIONS + kind % GROUP + 1
     }
 }
 
-/// Kinds, and with it the distance between the ids of two versions.
-#[allow(clippy::cast_possible_truncation, reason = "eight")]
-const KINDS: u32 = RecordKind::ALL.len() as u32;
+/// Kinds of a group, and with it the distance between the ids of two versions.
+const GROUP: u32 = 8;
 /// Ids beyond those of so many versions are nobody's of ours.
 const MAX_VERSIONS: u32 = 8;
 
@@ -113,4 +124,31 @@ pub trait Record: serde::Serialize + serde::de::DeserializeOwned {
 macro_rules! records {
     ($($kind:ident),*) => { $(impl Record for $kind { const KIND: RecordKind = RecordKind::$kind; })* };
 }
-records!(Event, Change, Complaint, Summary, Incident, Alert, Reject, Control);
+records!(
+    Event,
+    Change,
+    Complaint,
+    Summary,
+    Incident,
+    Alert,
+    Reject,
+    Control,
+    ChangeVerdict
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_of_one_kind_and_version() {
+        let ids = [RecordKind::Event, RecordKind::Control, RecordKind::ChangeVerdict].map(RecordKind::first_id);
+        assert_eq!(ids, [1, 8, 65]);
+        for id in 0..=200 {
+            let of = |kind: &RecordKind| kind.version_of_id(id).is_some();
+            assert!(RecordKind::ALL.iter().filter(|kind| of(kind)).count() <= 1, "{id}");
+        }
+        assert_eq!(RecordKind::Control.version_of_id(16), Some(2));
+        assert_eq!(RecordKind::ChangeVerdict.version_of_id(73), Some(2));
+    }
+}

@@ -17,6 +17,8 @@ pub enum Topic {
     Incidents,
     /// Every revision of every incident, keyed by its id.
     Alerts,
+    /// Every verdict about every change, keyed `tenant|change_id`.
+    ChangeVerdicts,
     /// Events that came after their window had closed, or from the future.
     Late,
     /// What could not be taken.
@@ -25,7 +27,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Events,
         Self::Changes,
         Self::Complaints,
@@ -33,6 +35,7 @@ impl Topic {
         Self::Summaries,
         Self::Incidents,
         Self::Alerts,
+        Self::ChangeVerdicts,
         Self::Late,
         Self::Rejects,
     ];
@@ -47,6 +50,7 @@ impl Topic {
             Self::Summaries => "summaries.v1",
             Self::Incidents => "incidents.v1",
             Self::Alerts => "alerts.v1",
+            Self::ChangeVerdicts => "change-verdicts.v1",
             Self::Late => "late.v1",
             Self::Rejects => "rejects.v1",
         }

@@ -3,7 +3,8 @@
 
 use apache_avro::Schema;
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, Event, Incident, Record, RecordKind, Reject, Summary, arrow, avro,
+    Alert, Change, ChangeVerdict, Complaint, Control, Event, Incident, Record, RecordKind, Reject, Summary, arrow,
+    avro,
     summary::{ChannelSums, Sums},
 };
 
@@ -90,6 +91,17 @@ fn reject() -> Reject {
             "rejected_at": "2026-03-02T09:12:00Z", "encryption": "none", "original": [104, 105]}"#,
     )
     .expect("a reject")
+}
+
+fn change_verdict() -> ChangeVerdict {
+    serde_json::from_str(
+        r#"{"verdict_id": "CHG-1/2", "change_id": "CHG-1", "tenant": "acme", "revision": 2,
+            "at": "2026-03-02T10:20:00Z", "ruling": "not_enough_calls", "channel": "quality", "is_final": false, "kind": "firmware",
+            "started_at": "2026-03-02T08:55:00Z", "team": "voice", "summary": null, "effect": 1.1, "effect_low": 0.6,
+            "effect_high": 2.1, "harmless_within": 2.0, "at_risk": 400, "poor": 9, "expected": 8.2, "calls_missing": 120,
+            "expected_by": "2026-03-02T11:00:00Z", "incident_id": null, "repairs": "i-1", "repair": "confirmed"}"#,
+    )
+    .expect("a verdict")
 }
 
 fn control() -> Control {
@@ -224,6 +236,7 @@ fn every_record_survives_avro_and_arrow_and_has_its_frozen_bytes() {
     });
     keeps(&reject());
     keeps(&reassignment());
+    keeps(&change_verdict());
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! What the stories share: a simulated run, watched over without Kafka, its events by event time.
 
+use std::{collections::BTreeMap, path::Path};
+
 use anyhow::Result;
+use bytes::Bytes;
 use dialtone::{
     config::Config,
     evaluate::{self, Named, Pace, Watched},
     simulate,
 };
+use dialtone_processor::offline::Heard;
+use dialtone_sinks::Lake;
+use dialtone_wire::{LogRecord, Place};
 
 /// The documented defaults.
 pub fn defaults() -> Result<Config> {
@@ -40,4 +46,29 @@ pub fn watch_over_all(runs: &[(&str, u64)]) -> Result<Vec<Watched>> {
     let runs: Vec<(&Named, u64)> = runs.iter().map(|(named, seed)| (named, *seed)).collect();
     let pace = Pace { threads: 2, kept: None };
     evaluate::each(&config, &runs, pace, |watched| watched, |_, _| {})
+}
+
+/// What watch read and told, as the sink would have written it.
+pub async fn keep(dir: &Path, logs: &[Heard], told: &[Heard]) -> Result<()> {
+    let mut lake = Lake::open(dir).await?;
+    let mut by_place: BTreeMap<Place, Vec<LogRecord>> = BTreeMap::new();
+    for (place, payload) in logs.iter().chain(told) {
+        let log = by_place.entry(*place).or_default();
+        log.push(LogRecord {
+            place: *place,
+            // A log whose head is gone, as after its retention.
+            offset: 1000 + i64::try_from(log.len())?,
+            key: Bytes::new(),
+            payload: payload.clone(),
+        });
+    }
+    for (place, log) in by_place {
+        let next = log.last().map_or(0, |record| record.offset + 1);
+        // In two commits, so that rows of one log lie in several files.
+        let (first, second) = log.split_at(log.len() / 2);
+        let middle = second.first().map_or(next, |record| record.offset);
+        lake.append(place, first, middle).await?;
+        lake.append(place, second, next).await?;
+    }
+    Ok(())
 }

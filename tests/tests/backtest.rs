@@ -1,39 +1,12 @@
 //! A backtest is the same fold over the same logs: what lies in the lake gives the incidents that were told then.
 
-use std::{collections::BTreeMap, path::Path};
-
-use bytes::Bytes;
 use dialtone::{backtest, cli, config::Config, evaluate::Simulated, refold};
 use dialtone_processor::offline::{Heard, Watching};
 use dialtone_schemas::{EventTime, Incident, Span, Text, avro, time, topic::Topic};
 use dialtone_simulator::Scenario;
-use dialtone_sinks::{Lake, lake::Reader};
-use dialtone_tests::{SMALL, defaults};
-use dialtone_wire::{LogRecord, Payload, Place};
-
-/// What watch read and told, as the sink would have written it.
-async fn keep(dir: &Path, logs: &[Heard], told: &[Heard]) {
-    let mut lake = Lake::open(dir).await.expect("a lake");
-    let mut by_place: BTreeMap<Place, Vec<LogRecord>> = BTreeMap::new();
-    for (place, payload) in logs.iter().chain(told) {
-        let log = by_place.entry(*place).or_default();
-        log.push(LogRecord {
-            place: *place,
-            // A log whose head is gone, as after its retention.
-            offset: 1000 + i64::try_from(log.len()).expect("few"),
-            key: Bytes::new(),
-            payload: payload.clone(),
-        });
-    }
-    for (place, log) in by_place {
-        let next = log.last().map_or(0, |record| record.offset + 1);
-        // In two commits, so that rows of one log lie in several files.
-        let (first, second) = log.split_at(log.len() / 2);
-        let middle = second.first().map_or(next, |record| record.offset);
-        lake.append(place, first, middle).await.expect("appended");
-        lake.append(place, second, next).await.expect("appended");
-    }
-}
+use dialtone_sinks::lake::Reader;
+use dialtone_tests::{SMALL, defaults, keep};
+use dialtone_wire::Payload;
 
 fn then(config: &Config, logs: &[Heard]) -> (Vec<Incident>, Vec<Heard>) {
     let mut watching = Watching::new(config.watch(config.owners().expect("owners")), config.kafka.partitions);
@@ -53,7 +26,7 @@ async fn the_same_configuration_gives_the_same_incidents_and_another_one_its_own
     let run = Simulated::new(&config, &scenario, 7).expect("a run");
     let (incidents, told) = then(&config, run.logs());
     assert!(!incidents.is_empty(), "something is broken in it");
-    keep(dir.path(), run.logs(), &told).await;
+    keep(dir.path(), run.logs(), &told).await.expect("kept");
 
     let args = cli::Backtest {
         lake: dir.path().to_owned(),
@@ -81,7 +54,7 @@ async fn what_begins_in_the_middle_of_the_lake_is_read_to_its_end() {
     let scenario = Scenario::from_toml(&at_night).expect("a scenario");
     let config = defaults().expect("the defaults");
     let run = Simulated::new(&config, &scenario, 7).expect("a run");
-    keep(dir.path(), run.logs(), &[]).await;
+    keep(dir.path(), run.logs(), &[]).await.expect("kept");
     let midnight = EventTime::parse("2026-03-04T00:00:00Z").expect("a time");
     let days = refold::days(midnight, midnight, 0);
     let logs = Reader::new(dir.path(), days, refold::MOST_ROWS)
@@ -106,7 +79,7 @@ async fn the_lake_says_why_nothing_was_told_and_what_holds_a_scope_now() {
     let config = defaults().expect("the defaults");
     let run = Simulated::new(&config, &scenario, 7).expect("a run");
     let (incidents, told) = then(&config, run.logs());
-    keep(dir.path(), run.logs(), &told).await;
+    keep(dir.path(), run.logs(), &told).await.expect("kept");
     let opened = incidents[0].opened.expect("opened");
     let explain = async |at: EventTime| {
         let days = refold::days(scenario.start, at, 1);

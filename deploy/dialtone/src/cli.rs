@@ -46,6 +46,8 @@ pub enum Command {
     },
     /// What would have been told of days that lie in the lake, beside what was told then.
     Backtest(Backtest),
+    /// Ready for the day? What its busiest hour will cost where, what changed, what is watched, who owes what. From the lake.
+    Report(Report),
     /// Check the configuration, and print what is in force with secrets masked.
     Validate,
     /// Compare the topics on the broker with those wanted, or create them.
@@ -288,6 +290,32 @@ pub struct ExplainScope {
     /// As a JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `dialtone report`
+#[derive(Debug, clap::Args)]
+pub struct Report {
+    /// The day, such as 2026-03-02.
+    #[arg(long, value_name = "DAY", value_parser = instant)]
+    pub day: EventTime,
+    /// As of this instant; six in the morning, UTC, without it.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub at: Option<EventTime>,
+    /// The lake's folder; sink.lake_dir without it.
+    #[arg(long, value_name = "DIR")]
+    pub lake: Option<PathBuf>,
+    /// Of this tenant only.
+    #[arg(long, value_name = "TENANT", value_parser = text)]
+    pub tenant: Option<Text>,
+    /// So much before it is read to learn what is normal, and when people call.
+    #[arg(long, value_name = "SPAN", default_value = "28d", value_parser = span)]
+    pub history: Span,
+    /// As JSON, one object for each tenant.
+    #[arg(long, conflicts_with = "html")]
+    pub json: bool,
+    /// As a page.
+    #[arg(long)]
+    pub html: bool,
 }
 
 fn condition(text: &str) -> Result<(Dimension, Text), String> {

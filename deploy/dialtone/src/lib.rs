@@ -11,6 +11,7 @@ pub mod judge;
 pub mod localize;
 pub mod refold;
 pub mod replay;
+pub mod report;
 pub mod say;
 pub mod schema;
 pub mod simulate;
@@ -80,6 +81,10 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
             backtest::run(args, &config).await?;
             Ok(ExitCode::SUCCESS)
         }),
+        Command::Report(args) => asynchronously(cli, async |config| {
+            report::run(args, &config).await?;
+            Ok(ExitCode::SUCCESS)
+        }),
         Command::Validate => validate::run(&load(cli)?),
         Command::Topics { action } => asynchronously(cli, async |config| topics::run(*action, &config).await),
         Command::Schema { action } => match action {
@@ -108,7 +113,7 @@ fn asynchronously<F: Future<Output = Result<ExitCode>>>(cli: &Cli, what: impl Fn
     let mut config = load(cli)?;
     if matches!(
         cli.command,
-        Command::Demo(_) | Command::Incidents { .. } | Command::Backtest(_)
+        Command::Demo(_) | Command::Incidents { .. } | Command::Backtest(_) | Command::Report(_)
     ) && config.log.level == "info"
     {
         // These say themselves what a person wants to know.

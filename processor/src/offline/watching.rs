@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dialtone_schemas::{Alert, Incident, Record, Reject, Text, avro, topic::Topic};
+use dialtone_schemas::{Alert, ChangeVerdict, Incident, Record, Reject, Text, avro, topic::Topic};
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 
 use super::logs::Heard;
@@ -16,6 +16,7 @@ pub struct Watching {
     offsets: BTreeMap<Place, i64>,
     incidents: BTreeMap<Text, Incident>,
     alerts: Vec<Alert>,
+    verdicts: BTreeMap<Text, ChangeVerdict>,
     rejects: Vec<Reject>,
 }
 
@@ -36,6 +37,7 @@ impl Watching {
             offsets: BTreeMap::new(),
             incidents: BTreeMap::new(),
             alerts: Vec::new(),
+            verdicts: BTreeMap::new(),
             rejects: Vec::new(),
         }
     }
@@ -69,6 +71,10 @@ impl Watching {
                 let incident: Incident = told(frame)?;
                 self.incidents.insert(incident.id.clone(), incident);
             }
+            Topic::ChangeVerdicts => {
+                let verdict: ChangeVerdict = told(frame)?;
+                self.verdicts.insert(verdict.change_id.clone(), verdict);
+            }
             Topic::Alerts => self.alerts.push(told(frame)?),
             Topic::Rejects => self.rejects.push(avro::record_from_built_in_frame(frame)?),
             _ => {}
@@ -86,6 +92,11 @@ impl Watching {
     /// Every alert, in order.
     pub fn alerts(&self) -> &[Alert] {
         &self.alerts
+    }
+
+    /// The last verdict about every change, by change.
+    pub fn verdicts(&self) -> Vec<ChangeVerdict> {
+        self.verdicts.values().cloned().collect()
     }
 
     /// What watch could not read.

@@ -21,6 +21,8 @@ const FLOOR: f64 = 1e-4;
 /// Rate of a tenant of which nothing is known, with the weight of `PRIOR_CALLS` call-ends.
 const PRIOR_RATE: f64 = 0.02;
 const PRIOR_CALLS: f64 = 50.0;
+/// Minutes of a poor call-end that are believed to be poor before anything is known.
+const PRIOR_MINUTES: f64 = 2.0;
 
 /// What is normal for one channel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub struct Baseline {
     sums: BTreeMap<u32, [(f64, f64); 3]>,
     kinds: [f64; 4],
     kinds_n: f64,
+    /// Poor media in minutes, and the call-ends that were first poor.
+    poor_minutes: f64,
+    poor_ends: f64,
     models: [Model; 3],
     /// Calls a leaf had lately: how much it weighs when scopes are compared.
     weights: BTreeMap<u32, f64>,
@@ -53,6 +58,8 @@ impl Baseline {
             *sum += real(poor);
         }
         self.kinds_n += real(counts.n[0]);
+        self.poor_minutes += real(counts.poor_ms) / 60_000.0;
+        self.poor_ends += real(counts.k[0]);
     }
 
     /// Counts a leaf's calls for the comparison of scopes, whatever their quality.
@@ -78,6 +85,8 @@ impl Baseline {
         self.weights.retain(|_, weight| *weight > 0.01);
         self.kinds.iter_mut().for_each(|k| *k *= factor);
         self.kinds_n *= factor;
+        self.poor_minutes *= factor;
+        self.poor_ends *= factor;
     }
 
     /// Fits the rates to what was learnt. `dispersion` divides the counts' weight (quasi-likelihood).
@@ -108,9 +117,21 @@ impl Baseline {
         self.models[channel].rate(codes)
     }
 
+    /// The same without what the value of one dimension does.
+    pub fn rate_without(&self, channel: usize, codes: &Codes, dimension: usize) -> f64 {
+        let model = &self.models[channel];
+        let factor = model.factors[dimension].get(codes[dimension] as usize).copied();
+        (model.rate(codes) / factor.unwrap_or(1.0)).clamp(FLOOR, 0.9)
+    }
+
     /// The tenant's rate of one kind of poor.
     pub fn kind_rate(&self, kind: usize) -> f64 {
         (self.kinds[kind] + 0.5) / (self.kinds_n + 50.0)
+    }
+
+    /// How many minutes of a poor call-end are poor.
+    pub fn minutes_of_a_poor_end(&self) -> f64 {
+        (self.poor_minutes + PRIOR_MINUTES * PRIOR) / (self.poor_ends + PRIOR)
     }
 
     /// Has anything been fitted?

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod book;
+pub mod budget;
 pub mod detect;
 pub mod device;
 pub mod dictionary;
@@ -10,16 +11,21 @@ pub mod locate;
 pub mod merge;
 pub mod owner;
 pub mod past;
+pub mod season;
 pub mod suspect;
 pub mod tenant;
+pub mod trial;
 pub mod volume;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, EventTime, Incident, Record, Scope, Summary, SummaryKind, Text, Tick, avro,
-    control::ControlKind, time, topic::Topic,
+    Alert, Change, ChangeVerdict, Complaint, Control, EventTime, Incident, Record, Scope, Summary, SummaryKind, Text,
+    Tick, avro,
+    control::ControlKind,
+    time,
+    topic::{Topic, event_key},
 };
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 use serde::{Deserialize, Serialize};
@@ -29,8 +35,8 @@ use crate::{
     summarise::{reject_record, unreadable},
 };
 use merge::{Merge, Numbered, Rank};
-pub use tenant::Explained;
 use tenant::Tenant;
+pub use tenant::{Explained, readiness};
 
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
@@ -140,6 +146,15 @@ impl Watch {
     pub fn explain(&self, tenant: &Text, scope: &Scope) -> Option<Result<Explained, Scope>> {
         let now = self.next_tick()?.time();
         Some(self.tenants.get(tenant)?.explain(scope, now, &self.config))
+    }
+
+    /// How the day will be for each tenant.
+    pub fn readiness(&self) -> Vec<readiness::Readiness> {
+        let Some(now) = self.next_tick().map(Tick::time) else {
+            return Vec::new();
+        };
+        let of = |tenant: &Tenant| tenant.readiness(now, &self.config);
+        self.tenants.values().map(of).collect()
     }
 
     /// The tenants known.
@@ -279,23 +294,34 @@ impl Watch {
     }
 
     fn minute(&mut self, now: EventTime) -> Result<(), FoldError> {
-        let mut alerts = Vec::new();
+        let mut told = Vec::new();
         for tenant in self.tenants.values_mut() {
-            alerts.extend(tenant.minute(now, &self.config));
+            told.push(tenant.minute(now, &self.config));
         }
-        for alert in &alerts {
-            self.tell(alert)?;
+        let format = self.config.alert_format;
+        for told in told {
+            for alert in &told.alerts {
+                self.tell(alert)?;
+            }
+            for verdict in &told.verdicts {
+                self.outbox.push(cloud_event(
+                    Topic::ChangeVerdicts,
+                    verdict,
+                    &About::verdict(verdict),
+                    format,
+                )?);
+            }
         }
         Ok(())
     }
 
-    /// The incident's last revision to the compacted topic, the alert to the log; both as CloudEvents in binary mode.
+    /// The incident's last revision to the compacted topic, the alert to the log.
     fn tell(&mut self, alert: &Alert) -> Result<(), FoldError> {
         let format = self.config.alert_format;
-        let incident = &alert.incident;
+        let about = About::incident(&alert.incident);
         self.outbox
-            .push(cloud_event(Topic::Incidents, incident, incident, format)?);
-        self.outbox.push(cloud_event(Topic::Alerts, alert, incident, format)?);
+            .push(cloud_event(Topic::Incidents, &alert.incident, &about, format)?);
+        self.outbox.push(cloud_event(Topic::Alerts, alert, &about, format)?);
         Ok(())
     }
 
@@ -311,35 +337,65 @@ impl Watch {
         if sent.revision <= read.revision {
             return None;
         }
-        cloud_event(Topic::Incidents, sent, sent, self.config.alert_format).ok()
+        cloud_event(Topic::Incidents, sent, &About::incident(sent), self.config.alert_format).ok()
     }
 }
 
-/// A record about an incident's revision, in Avro or JSON, with the headers of a CloudEvent 1.0 in Kafka's binary mode.
+/// What a message is about, in the words of a CloudEvent.
+struct About {
+    key: Vec<u8>,
+    id: String,
+    tenant: Text,
+    subject: Text,
+    time: EventTime,
+}
+
+impl About {
+    fn incident(incident: &Incident) -> Self {
+        Self {
+            key: incident.id.as_str().into(),
+            id: format!("{}/{}", incident.id, incident.revision),
+            tenant: incident.tenant.clone(),
+            subject: incident.id.clone(),
+            time: incident.updated,
+        }
+    }
+
+    fn verdict(verdict: &ChangeVerdict) -> Self {
+        Self {
+            key: event_key(verdict.tenant.as_str(), verdict.change_id.as_str()),
+            id: verdict.verdict_id.to_string(),
+            tenant: verdict.tenant.clone(),
+            subject: verdict.change_id.clone(),
+            time: verdict.at,
+        }
+    }
+}
+
+/// A record in Avro or JSON, with the headers of a CloudEvent 1.0 in Kafka's binary mode.
 fn cloud_event<R: Record>(
     topic: Topic,
     record: &R,
-    incident: &Incident,
+    about: &About,
     format: AlertFormat,
 ) -> Result<OutRecord, FoldError> {
     let (value, content_type) = match format {
         AlertFormat::Avro => (avro::built_in_frame_from(record)?, "application/avro"),
         AlertFormat::Json => (serde_json::to_vec(record).map_err(FoldError::Json)?, "application/json"),
     };
-    let kind = if topic == Topic::Alerts { "alert" } else { "incident" };
     let headers = [
         ("ce_specversion", "1.0".to_owned()),
-        ("ce_id", format!("{}/{}", incident.id, incident.revision)),
-        ("ce_source", format!("/dialtone/{}", incident.tenant)),
-        ("ce_type", format!("io.dialtone.{kind}.v1")),
-        ("ce_time", incident.updated.to_string()),
-        ("ce_subject", incident.id.to_string()),
+        ("ce_id", about.id.clone()),
+        ("ce_source", format!("/dialtone/{}", about.tenant)),
+        ("ce_type", format!("io.dialtone.{}.v1", R::KIND.name())),
+        ("ce_time", about.time.to_string()),
+        ("ce_subject", about.subject.to_string()),
         ("content-type", content_type.to_owned()),
     ];
     Ok(OutRecord {
         topic,
         partition: None,
-        key: Bytes::copy_from_slice(incident.id.as_str().as_bytes()),
+        key: about.key.clone().into(),
         payload: Payload::Value(value.into()),
         headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
     })

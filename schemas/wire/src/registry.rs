@@ -12,7 +12,8 @@ use std::{
 use apache_avro::Schema;
 use bytes::Bytes;
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, Event, Incident, Record, RecordKind, Reject, Summary, avro, topic::Topic,
+    Alert, Change, ChangeVerdict, Complaint, Control, Event, Incident, Record, RecordKind, Reject, Summary, avro,
+    topic::Topic,
 };
 use schema_registry_converter::{
     async_impl::schema_registry::{self as api, SrSettings},
@@ -41,6 +42,7 @@ pub const fn kind_of(topic: Topic) -> RecordKind {
         Topic::Summaries => RecordKind::Summary,
         Topic::Incidents => RecordKind::Incident,
         Topic::Alerts => RecordKind::Alert,
+        Topic::ChangeVerdicts => RecordKind::ChangeVerdict,
         Topic::Rejects => RecordKind::Reject,
     }
 }
@@ -416,6 +418,7 @@ fn rewritten(kind: RecordKind, writer: &Schema, datum: &[u8]) -> Result<Vec<u8>,
         RecordKind::Alert => of::<Alert>(writer, datum),
         RecordKind::Reject => of::<Reject>(writer, datum),
         RecordKind::Control => of::<Control>(writer, datum),
+        RecordKind::ChangeVerdict => of::<ChangeVerdict>(writer, datum),
     }
 }
 

@@ -11,7 +11,7 @@ mod table;
 
 use std::{collections::BTreeMap, path::Path};
 
-use dialtone_schemas::{Change, Complaint, Control, Event, Reject, Summary, topic::Topic};
+use dialtone_schemas::{Change, ChangeVerdict, Complaint, Control, Event, Reject, Summary, topic::Topic};
 use dialtone_wire::{LogRecord, Payload, Place};
 
 pub use read::{Days, Reader};
@@ -36,13 +36,14 @@ pub struct Appended {
 }
 
 /// The topics kept, with their tables. The compacted topic of incidents is not kept: every revision is in the alerts.
-pub const KEPT: [(Topic, &str); 7] = [
+pub const KEPT: [(Topic, &str); 8] = [
     (Topic::Events, "events"),
     (Topic::Changes, "changes"),
     (Topic::Complaints, "complaints"),
     (Topic::Control, "control"),
     (Topic::Summaries, "summaries"),
     (Topic::Alerts, "incidents"),
+    (Topic::ChangeVerdicts, "change_verdicts"),
     (Topic::Rejects, "rejects"),
 ];
 
@@ -109,6 +110,7 @@ impl Lake {
             Topic::Control => batch.columns::<Control>(place)?,
             Topic::Summaries => batch.columns::<Summary>(place)?,
             Topic::Alerts => batch.incident_columns(place)?,
+            Topic::ChangeVerdicts => batch.columns::<ChangeVerdict>(place)?,
             _ => batch.columns::<Reject>(place)?,
         };
         // The side tables first: the main table's offset is the last to move, so that nothing is skipped after a crash.

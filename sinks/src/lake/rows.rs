@@ -8,8 +8,8 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use dialtone_schemas::{
-    Alert, Change, Complaint, Control, Event, EventId, EventTime, Record, RecordKind, Reject, Summary, arrow, avro,
-    topic::Topic,
+    Alert, Change, ChangeVerdict, Complaint, Control, Event, EventId, EventTime, Record, RecordKind, Reject, Summary,
+    arrow, avro, topic::Topic,
 };
 use dialtone_wire::{LogRecord, Payload, Place};
 
@@ -25,6 +25,7 @@ fn kind_of(topic: Topic) -> RecordKind {
         Topic::Summaries => RecordKind::Summary,
         // Every alert carries the incident's revision, which is what the lake keeps.
         Topic::Incidents | Topic::Alerts => RecordKind::Incident,
+        Topic::ChangeVerdicts => RecordKind::ChangeVerdict,
         Topic::Rejects => RecordKind::Reject,
     }
 }
@@ -137,6 +138,15 @@ impl Row for Alert {
     }
 }
 
+impl Row for ChangeVerdict {
+    fn time(&self) -> EventTime {
+        self.at
+    }
+    fn identity(&self) -> String {
+        tenanted(Some(&self.tenant), &self.verdict_id)
+    }
+}
+
 impl Row for Reject {
     fn time(&self) -> EventTime {
         self.rejected_at
@@ -177,6 +187,7 @@ impl Batch {
             Topic::Control => origin::<Control>(frame),
             Topic::Summaries => origin::<Summary>(frame),
             Topic::Alerts => origin::<Alert>(frame),
+            Topic::ChangeVerdicts => origin::<ChangeVerdict>(frame),
             _ => origin::<Reject>(frame),
         };
         let (time, identity) = match read {

@@ -15,7 +15,8 @@ pub(super) fn out_of_range(config: &Config) -> Vec<(String, String)> {
 
 fn numbers(config: &Config) -> Vec<(String, String)> {
     let (thresholds, watch) = (&config.processor.summarise.thresholds, &config.processor.watch);
-    let ranges: [(&str, f64, RangeInclusive<f64>); 7] = [
+    let slo = watch.slo;
+    let ranges: [(&str, f64, RangeInclusive<f64>); 12] = [
         ("summarise.thresholds.loss_ratio", thresholds.loss_ratio, 0.0..=1.0),
         ("summarise.thresholds.jitter_ms", thresholds.jitter_ms, 0.0..=60_000.0),
         ("summarise.thresholds.rtt_ms", thresholds.rtt_ms, 0.0..=60_000.0),
@@ -23,6 +24,11 @@ fn numbers(config: &Config) -> Vec<(String, String)> {
         ("watch.false_alarms_per_day", watch.false_alarms_per_day, 1e-6..=1000.0),
         ("watch.indifference", watch.indifference, 1.0..=10.0),
         ("watch.min_excess", watch.min_excess, 0.0..=1e6),
+        ("watch.slo.wired", slo.wired, 1e-6..=1.0),
+        ("watch.slo.wifi", slo.wifi, 1e-6..=1.0),
+        ("watch.slo.vpn", slo.vpn, 1e-6..=1.0),
+        ("watch.slo.mobile", slo.mobile, 1e-6..=1.0),
+        ("watch.slo.other", slo.other, 1e-6..=1.0),
     ];
     // NaN is in no range.
     let wrong = ranges.into_iter().filter(|(_, value, range)| !range.contains(value));

@@ -1,16 +1,18 @@
 //! What the demo found, beside what was planted.
 
-use dialtone_schemas::{EventTime, Incident, time};
+use dialtone_schemas::{ChangeVerdict, EventTime, Incident, Ruling, time};
 use dialtone_simulator::Cause;
 
 use super::{feed::Fed, folder::Folder};
-use crate::{judge::Judgement, say};
+use crate::{judge::Judgement, report::words, say};
 
 /// Everything that is said at the end.
 #[derive(Debug)]
 pub struct Conclusion<'a> {
     /// Planted beside found.
     pub judgement: &'a Judgement<'a>,
+    /// What is said of the changes.
+    pub verdicts: &'a [ChangeVerdict],
     /// What was fed.
     pub fed: &'a Fed,
     /// Where everything lies.
@@ -50,8 +52,24 @@ impl Conclusion<'_> {
                 other.id, other.scope, other.onset.from
             ));
         }
+        self.changes();
         self.verdict();
         self.lake();
+    }
+
+    fn changes(&self) {
+        let of = |ruling: Ruling| self.verdicts.iter().filter(move |verdict| verdict.ruling == ruling);
+        say::line("");
+        say::line(format!(
+            "{} changes judged: {} harmful, {} harmless, {} with too few calls yet",
+            self.verdicts.len(),
+            of(Ruling::Harmful).count(),
+            of(Ruling::Harmless).count(),
+            of(Ruling::NotEnoughCalls).count()
+        ));
+        for verdict in of(Ruling::Harmful) {
+            say::line(format!("  {} is {}", verdict.change_id, words::verdict(verdict)));
+        }
     }
 
     fn verdict(&self) {

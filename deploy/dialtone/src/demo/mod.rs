@@ -11,7 +11,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use dialtone_broker::{Broker, BrokerConfig};
-use dialtone_schemas::{Incident, avro, topic::Topic};
+use dialtone_schemas::{ChangeVerdict, Incident, Record, Text, avro, topic::Topic};
 use dialtone_simulator::Simulation;
 use dialtone_wire::{Payload, Place, consume::Consumer};
 
@@ -61,12 +61,19 @@ pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     ingest.service().close().await?;
     settle(&process, &sink).await?;
 
-    let incidents = incidents(&config, &wire).await?;
+    let mut incidents = last_of(&config, &wire, Topic::Incidents, |incident: &Incident| {
+        incident.id.clone()
+    })
+    .await?;
+    incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
+    let about = |verdict: &ChangeVerdict| verdict.change_id.clone();
+    let verdicts = last_of(&config, &wire, Topic::ChangeVerdicts, about).await?;
     folder.keep_incidents(&incidents)?;
     let truth = simulation.truth();
     let judgement = Judgement::of(truth, &incidents, &fed.calls);
     Conclusion {
         judgement: &judgement,
+        verdicts: &verdicts,
         fed: &fed,
         folder: &folder,
     }
@@ -105,18 +112,19 @@ async fn settle(process: &Process, sink: &Sink) -> Result<()> {
     Ok(())
 }
 
-/// The last revision of every incident, from the compacted topic, by (opened, id).
-async fn incidents(config: &Config, wire: &Wire) -> Result<Vec<Incident>> {
+/// The last record of a topic about each of what its records are about, by that.
+async fn last_of<R: Record + Send + 'static>(
+    config: &Config,
+    wire: &Wire,
+    topic: Topic,
+    about: fn(&R) -> Text,
+) -> Result<Vec<R>> {
     let kafka = config.kafka.clone();
     let translator = wire.translator.clone();
-    let read = tokio::task::spawn_blocking(move || -> Result<Vec<Incident>> {
+    let read = tokio::task::spawn_blocking(move || -> Result<Vec<R>> {
         let mut consumer = Consumer::manual(&kafka, "dialtone-demo", translator)?;
-        let count = consumer
-            .partition_counts(&[Topic::Incidents])?
-            .get(&Topic::Incidents)
-            .copied()
-            .unwrap_or(1);
-        let places: Vec<Place> = (0..count).map(|p| (Topic::Incidents, p)).collect();
+        let count = consumer.partition_counts(&[topic])?.get(&topic).copied().unwrap_or(1);
+        let places: Vec<Place> = (0..count).map(|p| (topic, p)).collect();
         consumer.assign(&consumer.first_offsets(&places)?)?;
         let mut last = std::collections::BTreeMap::new();
         while !places.iter().all(|place| consumer.at_end(*place)) {
@@ -124,16 +132,14 @@ async fn incidents(config: &Config, wire: &Wire) -> Result<Vec<Incident>> {
             for place in &places {
                 while let Some(record) = consumer.take(*place) {
                     if let Payload::Value(frame) = &record.payload {
-                        let incident: Incident = avro::record_from_built_in_frame(frame)?;
-                        last.insert(incident.id.clone(), incident);
+                        let record: R = avro::record_from_built_in_frame(frame)?;
+                        last.insert(about(&record), record);
                     }
                 }
             }
         }
         consumer.close(Duration::from_secs(5));
-        let mut incidents: Vec<Incident> = last.into_values().collect();
-        incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
-        Ok(incidents)
+        Ok(last.into_values().collect())
     });
     read.await?
 }

@@ -1,6 +1,6 @@
 //! What one run says about the design: of each planted cause what became of it, and what was raised besides.
 
-use dialtone_schemas::{EventTime, Incident, State, time};
+use dialtone_schemas::{EventTime, Incident, Ruling, State, time};
 use dialtone_simulator::Cause;
 use serde::Serialize;
 
@@ -27,10 +27,43 @@ pub struct Fate {
     pub incidents: usize,
     /// Of those, with a change blamed that caused nothing of it.
     pub innocent_blamed: usize,
+    /// What was said of changes that caused something.
+    pub guilty_changes: Rulings,
+    /// What was said of changes that caused nothing.
+    pub innocent_changes: Rulings,
     /// Days that were judged.
     pub days: f64,
     /// Cells watched at the end, each on each of its channels.
     pub cells: usize,
+}
+
+/// How many changes were ruled what in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rulings {
+    /// Harmful.
+    pub harmful: usize,
+    /// Harmless to within double the rate or less.
+    pub harmless: usize,
+    /// Not enough calls.
+    pub undecided: usize,
+}
+
+impl Rulings {
+    fn of(verdicts: impl Iterator<Item = Ruling>) -> Self {
+        verdicts.fold(Self::default(), |mut rulings, ruling| {
+            *match ruling {
+                Ruling::Harmful => &mut rulings.harmful,
+                Ruling::Harmless => &mut rulings.harmless,
+                Ruling::NotEnoughCalls => &mut rulings.undecided,
+            } += 1;
+            rulings
+        })
+    }
+
+    /// All of them.
+    pub const fn all(self) -> usize {
+        self.harmful + self.harmless + self.undecided
+    }
 }
 
 /// What became of one planted cause.
@@ -97,6 +130,15 @@ impl Fate {
                 .filter(|change| change.score >= BLAMED);
             blamed.is_some_and(|blamed| !guilty(incident).contains(&blamed.change_id))
         };
+        let causes = || run.truth.causes.iter();
+        let is_cause = |change: &dialtone_schemas::Text| causes().any(|cause| cause.change_id.as_ref() == Some(change));
+        let ruled = |guilty: bool| {
+            let of_kind = run
+                .verdicts
+                .iter()
+                .filter(move |verdict| is_cause(&verdict.change_id) == guilty);
+            Rulings::of(of_kind.map(|verdict| verdict.ruling))
+        };
         let is_duplicate = |incident: &&&Incident| {
             let named = judgement.causes.iter().filter(|named| named.incident.is_some());
             named
@@ -114,6 +156,8 @@ impl Fate {
             duplicates: judgement.others.iter().filter(is_duplicate).count(),
             incidents: incidents.len(),
             innocent_blamed: incidents.iter().filter(blames_an_innocent).count(),
+            guilty_changes: ruled(true),
+            innocent_changes: ruled(false),
             days: minutes(run.truth.end, run.truth.warm_up_until) / 1440.0,
             cells: run.cells,
         }

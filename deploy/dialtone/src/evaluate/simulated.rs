@@ -91,6 +91,11 @@ impl Simulated {
         })
     }
 
+    /// What was planted.
+    pub const fn truth(&self) -> &Truth {
+        &self.truth
+    }
+
     /// What watch will read.
     pub fn logs(&self) -> &[Heard] {
         &self.logs

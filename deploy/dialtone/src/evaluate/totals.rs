@@ -70,6 +70,12 @@ pub struct Totals {
     pub guilty_change_named_share: Option<f64>,
     /// Right causes with the right owner.
     pub owner_right_share: Option<f64>,
+    /// Changes that caused something and were ruled harmful.
+    pub guilty_change_harmful_share: Option<f64>,
+    /// Changes that caused nothing and were ruled harmful.
+    pub innocent_change_harmful_share: Option<f64>,
+    /// Changes that caused nothing and were cleared.
+    pub innocent_change_cleared_share: Option<f64>,
     /// Answers withheld for want of data: none is withheld yet.
     pub abstained_share: Option<f64>,
     /// Early warnings that came true: none is given yet.
@@ -98,6 +104,7 @@ impl Totals {
         totals.times(&causes);
         totals.alarms(runs);
         totals.hands_over(runs, &causes);
+        totals.rules(runs);
         totals
     }
 
@@ -187,6 +194,32 @@ impl Totals {
         }
     }
 
+    /// What is said of changes.
+    fn rules(&mut self, runs: &[Fate]) {
+        let sum = |of: fn(&Fate) -> usize| runs.iter().map(of).sum::<usize>();
+        let guilty = sum(|run| run.guilty_changes.all());
+        let innocent = sum(|run| run.innocent_changes.all());
+        let mut share = |name, k, n| (n > 0).then(|| self.share(name, k, n));
+        let found = share(
+            "guilty_change_harmful_share",
+            sum(|run| run.guilty_changes.harmful),
+            guilty,
+        );
+        let wronged = share(
+            "innocent_change_harmful_share",
+            sum(|run| run.innocent_changes.harmful),
+            innocent,
+        );
+        let cleared = share(
+            "innocent_change_cleared_share",
+            sum(|run| run.innocent_changes.harmless),
+            innocent,
+        );
+        self.guilty_change_harmful_share = found;
+        self.innocent_change_harmful_share = wronged;
+        self.innocent_change_cleared_share = cleared;
+    }
+
     fn put(&mut self, name: &'static str, value: f64, (low, high): Interval) -> f64 {
         self.intervals.insert(name, (finite(low), finite(high)));
         value
@@ -265,7 +298,7 @@ fn finite(value: f64) -> Option<f64> {
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "exact arithmetic on small numbers")]
 mod tests {
-    use super::*;
+    use super::{super::fate::Rulings, *};
 
     fn cause(delay_min: Option<f64>, lead: Option<f64>, size: f64) -> CauseFate {
         CauseFate {
@@ -292,6 +325,8 @@ mod tests {
             false_incidents,
             duplicates: 0,
             innocent_blamed: 0,
+            guilty_changes: Rulings::default(),
+            innocent_changes: Rulings::default(),
             days: 2.0,
             cells: 7,
         }

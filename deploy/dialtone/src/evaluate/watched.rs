@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use dialtone_processor::{offline::Watching, summarise::Counts};
-use dialtone_schemas::{EventTime, Incident};
+use dialtone_schemas::{ChangeVerdict, EventTime, Incident};
 use dialtone_simulator::{Scenario, Truth};
 
 use super::simulated::Simulated;
@@ -24,6 +24,8 @@ pub struct Watched {
     pub truth: Truth,
     /// What was found.
     pub incidents: Vec<Incident>,
+    /// The last verdict about every change.
+    pub verdicts: Vec<ChangeVerdict>,
     /// What became of the events.
     pub counts: Counts,
     /// Cells watched at the end, each on each of its channels.
@@ -48,6 +50,7 @@ impl Watched {
             seed,
             truth: run.truth,
             incidents: watching.incidents(),
+            verdicts: watching.verdicts(),
             counts: run.counts,
             cells: watching.watch().cells(),
             calls: run.calls,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{SAME_DRIFT, WITHIN, look::Look};
 
 /// Rates that are looked for, as multiples of the indifferent one.
-pub(super) const ALTERNATIVES: [f64; 5] = [1.5, 2.0, 3.0, 5.0, 8.0];
+pub(in crate::watch) const ALTERNATIVES: [f64; 5] = [1.5, 2.0, 3.0, 5.0, 8.0];
 /// Expected poor call-ends that pull a cell's own history towards its model.
 const HISTORY_PRIOR: f64 = 8.0;
 /// Today is pulled towards the history by 1/τ² expected poor call-ends, of the cuboid's drift τ², and by no less than this.

@@ -16,6 +16,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::dictionary::{Codes, D};
+pub(super) use cell::ALTERNATIVES;
 pub(super) use cell::step;
 use cell::{Cell, Sum};
 pub use drift::Drift;

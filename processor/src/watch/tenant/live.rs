@@ -13,7 +13,7 @@ use crate::{
         baseline::real,
         book::{Basis, Case, severity},
         device,
-        dictionary::{Codes, covers},
+        dictionary::covers,
         evidence::{KINDS, WATCHED},
         locate::Evidence,
         suspect::{Overlap, suspects},
@@ -252,7 +252,7 @@ impl Tenant {
             let (mut both, mut of_cause, mut of_change) = (0.0, 0.0, 0.0);
             for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
                 let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
-                let touched = self.is_touched(change, codes);
+                let touched = self.selects(&change.scope, codes);
                 let inside = covers(conditions, codes);
                 both += if inside && touched { weight } else { 0.0 };
                 of_cause += if inside { weight } else { 0.0 };
@@ -278,13 +278,6 @@ impl Tenant {
         for suspect in &mut case.incident.suspected_changes {
             suspect.score = round(suspect.score, 1000.0);
         }
-    }
-
-    fn is_touched(&self, change: &Change, codes: &Codes) -> bool {
-        change.scope.0.iter().all(|(dimension, values)| {
-            let name = self.dictionary.name(dimension.index(), codes[dimension.index()]);
-            name.is_some_and(|name| values.contains(name))
-        })
     }
 }
 

@@ -4,7 +4,9 @@ mod cost;
 mod explain;
 mod live;
 mod open;
+pub mod readiness;
 mod told;
+mod verdicts;
 
 pub use explain::Explained;
 
@@ -12,19 +14,22 @@ use std::collections::BTreeMap;
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
-    Alert, Change, Class, Complaint, EventTime, Incident, Summary, SummaryKind, Text, Window, time,
+    Alert, Change, ChangeVerdict, Class, Complaint, Dimension, EventTime, Incident, Summary, SummaryKind, Text, Window,
+    time,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
+    budget::Budgets,
     detect::{Alarm, Detector},
     device::Devices,
     dictionary::Dictionary,
     evidence::{Counts, Ring},
     locate::Evidence,
     past::Past,
+    season::Seasons,
     volume::{Silence, Volume, outermost},
 };
 use crate::config::WatchConfig;
@@ -66,9 +71,21 @@ pub struct Tenant {
     devices: Devices,
     cases: Vec<Case>,
     changes: BTreeMap<Text, Change>,
+    trials: BTreeMap<Text, verdicts::Trial>,
+    seasons: Seasons,
+    budgets: Budgets,
     complaints: BTreeMap<Text, Complaint>,
     controls: BTreeMap<Text, EventTime>,
     past: Past,
+}
+
+/// What a minute has to say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// About new revisions of incidents.
+    pub alerts: Vec<Alert>,
+    /// New verdicts about changes.
+    pub verdicts: Vec<ChangeVerdict>,
 }
 
 impl Tenant {
@@ -92,6 +109,9 @@ impl Tenant {
             devices: Devices::default(),
             cases: Vec::new(),
             changes: BTreeMap::new(),
+            trials: BTreeMap::new(),
+            seasons: Seasons::default(),
+            budgets: Budgets::default(),
             complaints: BTreeMap::new(),
             controls: BTreeMap::new(),
             past: Past::default(),
@@ -148,6 +168,11 @@ impl Tenant {
                         .extend(summary.exemplars.iter().cloned());
                 }
                 self.baseline.weigh(leaf, &counts);
+                let site = self.dictionary.codes(leaf)[Dimension::Site.index()];
+                self.seasons.add(site, window, counts.n[0]);
+                let connection = self.dictionary.codes(leaf)[Dimension::Connection.index()];
+                let day = window.start().day();
+                self.budgets.add(day, connection, counts.n[0], counts.k[0]);
                 // Behind what has been learnt already: old enough by itself.
                 if self.trained.is_some_and(|trained| window < trained) && !self.is_in_incident(leaf, window) {
                     self.baseline.learn(leaf, &counts);
@@ -208,11 +233,12 @@ impl Tenant {
         }
     }
 
-    /// A minute is over: compare, notice, locate, tell. Returns the alerts about new revisions.
-    pub fn minute(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+    /// A minute is over: compare, notice, locate, tell.
+    pub fn minute(&mut self, now: EventTime, config: &WatchConfig) -> Told {
         if self.is_dormant(now) {
-            return Vec::new();
+            return Told::default();
         }
+        self.seasons.advance(now);
         self.heard = self.heard.saturating_add(u32::from(!self.fresh.is_empty()));
         let warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
         let alarms = self.compare(warm, config);
@@ -227,7 +253,13 @@ impl Tenant {
         self.learn(now, config);
         self.fresh.clear();
         self.fresh_pairs.clear();
-        self.tell(now, config)
+        let alerts = self.tell(now, config);
+        let verdicts = if warm {
+            self.try_changes(now, config)
+        } else {
+            Vec::new()
+        };
+        Told { alerts, verdicts }
     }
 
     /// Evidence a cell needs: ln of (cells × minutes of a day / false alarms a day).
@@ -372,6 +404,7 @@ impl Tenant {
         self.complaints.retain(|_, complaint| near(complaint.complained_at));
         self.controls.retain(|_, at| near(*at));
         self.past.forget(now);
+        self.budgets.forget(now.day());
     }
 
     fn fit(&mut self, now: EventTime, config: &WatchConfig) {

@@ -1,0 +1,58 @@
+//! `dialtone report`: ready for the day? From the lake, as of an hour before anybody calls.
+
+mod page;
+pub(crate) mod words;
+
+use anyhow::{Context, Result, bail};
+use dialtone_processor::watch::readiness::Readiness;
+use dialtone_schemas::{Text, time};
+use dialtone_sinks::lake::Reader;
+
+use crate::{
+    cli,
+    config::Config,
+    refold::{MOST_ROWS, days, refold},
+    say,
+};
+
+/// The hour of the day of which the report is, in UTC.
+const HOUR: i64 = 6;
+
+/// Does what the command line says.
+pub async fn run(args: &cli::Report, config: &Config) -> Result<()> {
+    for readiness in ready(args, config).await? {
+        if args.json {
+            say::line(serde_json::to_string(&readiness)?);
+        } else if args.html {
+            say::line(page::of(&readiness));
+        } else {
+            words::of(&readiness).iter().for_each(say::line);
+        }
+    }
+    Ok(())
+}
+
+/// How the day will be, for each tenant wanted, as the fold knew it at that hour.
+pub async fn ready(args: &cli::Report, config: &Config) -> Result<Vec<Readiness>> {
+    let at = args.at.unwrap_or_else(|| args.day.plus(HOUR * time::HOUR));
+    let lake = args.lake.as_ref().unwrap_or(&config.sink.lake_dir);
+    let days = days(at.plus(-args.history.micros()), at, 1);
+    let read = Reader::new(lake, days, MOST_ROWS).logs().await;
+    let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
+    let watching = refold(logs, config, at)?;
+    let mut ready = watching.watch().readiness();
+    if let Some(named) = &args.tenant {
+        let known: Vec<&str> = ready.iter().map(|of| of.tenant.as_str()).collect();
+        if !known.contains(&named.as_str()) {
+            bail!("--tenant: expected one of {}", known.join(", "));
+        }
+    }
+    ready.retain(|of| args.tenant.as_ref().is_none_or(|named: &Text| of.tenant == *named));
+    if let Some(of) = ready.first().filter(|of| at.since(of.at) > time::MINUTE) {
+        say::note(format!("the lake reaches only to {}: as it was then", of.at));
+    }
+    if ready.is_empty() {
+        bail!("nothing was seen until {at}: does the day lie in the lake?");
+    }
+    Ok(ready)
+}

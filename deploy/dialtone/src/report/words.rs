@@ -1,0 +1,242 @@
+//! The report in words: what both the terminal and the page say.
+
+use dialtone_processor::watch::{
+    budget::Budget,
+    readiness::{Changed, Line, Owed, Readiness, Standing},
+};
+use dialtone_schemas::{ChangeVerdict, EventTime, Ruling, Text};
+
+/// Lines of the list that are shown; the rest costs less.
+const SHOWN: usize = 20;
+
+/// The whole report.
+pub(super) fn of(ready: &Readiness) -> Vec<String> {
+    let mut lines = vec![title(ready)];
+    lines.extend(watched(ready).into_iter().map(|line| format!("  {line}")));
+    section(&mut lines, "Poor minutes in the busiest hour to come", list(ready));
+    section(
+        &mut lines,
+        "What changed in the last day",
+        ready.changes.iter().map(changed).collect(),
+    );
+    section(
+        &mut lines,
+        "What is left of the error budgets (28 days)",
+        ready.budgets.iter().map(budget).collect(),
+    );
+    section(&mut lines, "Who owes what", ready.owed.iter().map(owed).collect());
+    lines
+}
+
+fn section(lines: &mut Vec<String>, title: &str, of: Vec<String>) {
+    lines.push(String::new());
+    lines.push(title.to_owned());
+    if of.is_empty() {
+        lines.push("  nothing".to_owned());
+    }
+    lines.extend(of.into_iter().map(|line| format!("  {line}")));
+}
+
+/// Whose, and when.
+pub(super) fn title(ready: &Readiness) -> String {
+    format!("{}, {}", ready.tenant, ready.at)
+}
+
+/// What is watched, and how complete its reports are.
+pub(super) fn watched(ready: &Readiness) -> Vec<String> {
+    let watching = &ready.watching;
+    let coverage = ready.coverage.map_or_else(
+        || "no day before it to compare with".to_owned(),
+        |share| {
+            format!(
+                "{:.0} % of the call-ends that the days before had promised",
+                100.0 * share
+            )
+        },
+    );
+    let mut lines = vec![format!(
+        "{} cells on {} channels; {} of {} sites reported in the last day, {coverage}",
+        watching.cells, watching.channels, watching.sites_reporting, watching.sites
+    )];
+    if let Some(until) = ready.warming_up_until {
+        lines.push(format!("warming up until {until}: nothing is told before"));
+    }
+    lines
+}
+
+/// The costliest, then who is boring, who cannot be seen well, and of whom nothing is known.
+fn list(ready: &Readiness) -> Vec<String> {
+    let mut lines: Vec<String> = ready.lines.iter().take(SHOWN).map(line).collect();
+    if ready.lines.len() > SHOWN {
+        lines.push(format!("and {} that cost less", ready.lines.len() - SHOWN));
+    }
+    for standing in [Standing::Boring, Standing::Blind, Standing::NoData] {
+        let names = named(ready, standing);
+        if !names.is_empty() {
+            lines.push(format!("{} ({}): {}", standing.name(), names.len(), names.join(", ")));
+        }
+    }
+    lines
+}
+
+/// The scopes that stand so.
+pub(super) fn named(ready: &Readiness, standing: Standing) -> Vec<String> {
+    let so = ready.lines.iter().filter(|line| line.standing == standing);
+    so.map(|line| line.scope.to_string()).collect()
+}
+
+fn line(line: &Line) -> String {
+    let [minutes, peak] = figures(line);
+    format!(
+        "{minutes:>8}  {peak:>5}  {:10}  {}{}",
+        line.standing.name(),
+        line.scope,
+        remark(line)
+    )
+}
+
+/// Poor minutes, and the hour.
+pub(super) fn figures(line: &Line) -> [String; 2] {
+    [
+        line.poor_minutes
+            .map_or_else(|| "?".to_owned(), |minutes| format!("{minutes:.1}")),
+        line.peak.map_or_else(|| "?".to_owned(), hour),
+    ]
+}
+
+/// What is to be said of a line besides.
+pub(super) fn remark(line: &Line) -> String {
+    match (&line.incident_id, line.standing) {
+        (Some(id), _) => format!(", by {id}, {}", line.owner.as_ref().map_or("nobody", Text::as_str)),
+        (None, Standing::NoData) => line.last_call.map_or_else(
+            || ", no call-end yet".to_owned(),
+            |last| format!(", no call-end since {last}"),
+        ),
+        (None, Standing::Blind) => match (line.call_ends, line.sees) {
+            (Some(calls), Some(times)) => format!(", {calls:.0} call-ends, cannot see less than {times:.1} times"),
+            (Some(calls), None) => format!(", {calls:.0} call-ends, cannot see anything"),
+            (None, _) => ", no day seen yet".to_owned(),
+        },
+        (None, _) => String::new(),
+    }
+}
+
+/// The hour and minute of an instant.
+fn hour(at: EventTime) -> String {
+    at.to_string().get(11..16).unwrap_or("?").to_owned()
+}
+
+/// A change with its verdict.
+pub(super) fn changed(changed: &Changed) -> String {
+    let change = &changed.change;
+    let summary = change
+        .summary
+        .as_ref()
+        .map_or(String::new(), |summary| format!(" ({summary})"));
+    let said = changed
+        .verdict
+        .as_ref()
+        .map_or_else(|| "not judged yet".to_owned(), verdict);
+    format!("{} {}{summary}: {said}", hour(change.started_at), change.change_id)
+}
+
+/// What is said of a change, in words.
+pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
+    let figures = format!("{} poor of {:.1} expected", verdict.poor, verdict.expected);
+    let mut said = match verdict.ruling {
+        Ruling::Harmful => {
+            let incident = verdict
+                .incident_id
+                .as_ref()
+                .map_or(String::new(), |id| format!(", see {id}"));
+            format!(
+                "harmful, {:.1} times as poor ({} {figures}{incident})",
+                verdict.effect, verdict.channel
+            )
+        }
+        Ruling::Harmless => {
+            let within = verdict.harmless_within.unwrap_or(verdict.effect_high);
+            format!("harmless to within {within} times ({figures})")
+        }
+        Ruling::NotEnoughCalls => {
+            let missing = verdict.calls_missing.map_or_else(
+                || "what it touches is not known".to_owned(),
+                |missing| format!("{missing} more call-ends would tell"),
+            );
+            let by = verdict
+                .expected_by
+                .map_or(String::new(), |by| format!(", expected by {by}"));
+            format!("not enough calls yet: {missing}{by}")
+        }
+    };
+    if let (Some(incident), Some(repair)) = (&verdict.repairs, verdict.repair) {
+        said.push_str(&format!(
+            "; as a repair of {incident}: {}",
+            repair.name().replace('_', " ")
+        ));
+    }
+    said
+}
+
+/// How a budget stands.
+pub(super) fn budget(budget: &Budget) -> String {
+    format!(
+        "{}: {:.0} % left ({:.2} % of {} call-ends were poor, {:.0} % may be)",
+        budget.connection,
+        100.0 * budget.left,
+        100.0 * budget.poor_share,
+        budget.at_risk,
+        100.0 * budget.target
+    )
+}
+
+/// What one team owes.
+pub(super) fn owed((team, owed): (&Text, &Owed)) -> String {
+    let list = |what: &str, ids: &[Text]| {
+        let ids: Vec<&str> = ids.iter().map(Text::as_str).collect();
+        (!ids.is_empty()).then(|| format!("{what} {}", ids.join(", ")))
+    };
+    let debts = [
+        list("must acknowledge", &owed.unacknowledged),
+        list("works on", &owed.acknowledged),
+        list("made harmful changes:", &owed.harmful_changes),
+    ];
+    format!("{team}: {}", debts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(rest: serde_json::Value) -> String {
+        let mut whole = serde_json::json!({
+            "verdict_id": "CHG-1/0", "change_id": "CHG-1", "tenant": "acme", "revision": 0, "at": 0, "channel": "quality",
+            "is_final": false, "kind": "route", "started_at": 0, "effect": 3.2, "effect_low": 2.0, "effect_high": 5.0,
+            "at_risk": 400, "poor": 29, "expected": 9.06
+        });
+        if let (Some(whole), serde_json::Value::Object(rest)) = (whole.as_object_mut(), rest) {
+            whole.extend(rest);
+        }
+        verdict(&serde_json::from_value(whole).expect("a verdict"))
+    }
+
+    #[test]
+    fn a_verdict_says_what_can_be_done_with_a_change() {
+        assert_eq!(
+            said(serde_json::json!({"ruling": "harmful", "incident_id": "i-1"})),
+            "harmful, 3.2 times as poor (quality 29 poor of 9.1 expected, see i-1)"
+        );
+        assert_eq!(
+            said(
+                serde_json::json!({"ruling": "harmless", "harmless_within": 1.5, "repairs": "i-2", "repair": "no_effect"})
+            ),
+            "harmless to within 1.5 times (29 poor of 9.1 expected); as a repair of i-2: no effect"
+        );
+        assert_eq!(
+            said(
+                serde_json::json!({"ruling": "not_enough_calls", "calls_missing": 120, "expected_by": "2026-03-02T10:20:00Z"})
+            ),
+            "not enough calls yet: 120 more call-ends would tell, expected by 2026-03-02T10:20:00Z"
+        );
+    }
+}

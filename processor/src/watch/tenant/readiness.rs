@@ -1,0 +1,322 @@
+//! Ready for the day? What today's busiest hour will cost where, what changed, what is watched, and who owes what.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{Change, ChangeVerdict, Dimension, EventTime, Ruling, Scope, Text, time};
+use serde::Serialize;
+
+use super::{FEW_CELLS, Tenant, live::round};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        book::{Basis, Case},
+        budget::Budget,
+        detect::{Look, SAME_DRIFT},
+        dictionary::{Codes, covers},
+        evidence::WATCHED,
+    },
+};
+
+/// The day that is judged: so long from now on for the busiest hour, and so long back for what was seen and changed.
+const DAY: i64 = time::DAY;
+/// A site where less than this multiple cannot be seen within an hour is not called boring.
+const SEES: f64 = 3.0;
+const HOUR: f64 = 60.0;
+/// A site of which so many call-ends were expected in a day, and none came, sends no data.
+const SHOULD_HAVE_COME: f64 = 10.0;
+
+/// How a place or a cause stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// An incident is open.
+    Incident,
+    /// Evidence gathers: more than half of what is needed.
+    Suspicious,
+    /// As always, and a fault would be seen.
+    Boring,
+    /// As far as can be seen; of so few calls that much would go unseen.
+    Blind,
+    /// Calls were expected and none was reported.
+    NoData,
+}
+
+impl Standing {
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Incident => "incident",
+            Self::Suspicious => "suspicious",
+            Self::Boring => "boring",
+            Self::Blind => "blind",
+            Self::NoData => "no data",
+        }
+    }
+}
+
+/// One line of the list: a site as it is usually, or what an open incident adds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// The site, or the incident's scope.
+    pub scope: Scope,
+    /// How it stands.
+    pub standing: Standing,
+    /// Poor minutes forecast for its busiest hour of the day to come: of a site the usual ones, of an incident what it adds. None
+    /// where no day has been seen.
+    pub poor_minutes: Option<f64>,
+    /// When that hour begins.
+    pub peak: Option<EventTime>,
+    /// Call-ends expected in it.
+    pub call_ends: Option<f64>,
+    /// The least multiple of the usual rate that would be noticed within that hour.
+    pub sees: Option<f64>,
+    /// The window of the last call-end that was reported.
+    pub last_call: Option<EventTime>,
+    /// The incident.
+    pub incident_id: Option<Text>,
+    /// Whose it is.
+    pub owner: Option<Text>,
+}
+
+/// A change of the last day with its verdict; none where it has not been judged yet.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Changed {
+    /// The change.
+    pub change: Change,
+    /// What is said of it.
+    pub verdict: Option<ChangeVerdict>,
+}
+
+/// What one team owes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Owed {
+    /// Open incidents of its own, those that nobody has acknowledged first.
+    pub unacknowledged: Vec<Text>,
+    /// ... and those that somebody has.
+    pub acknowledged: Vec<Text>,
+    /// Harmful changes that it made.
+    pub harmful_changes: Vec<Text>,
+}
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Watching {
+    /// Cells over all channels.
+    pub cells: usize,
+    /// Channels, the volume of calls among them.
+    pub channels: usize,
+    /// Sites of which calls were seen.
+    pub sites: usize,
+    /// Sites that have reported in the last day.
+    pub sites_reporting: usize,
+}
+
+/// The morning page of one tenant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Readiness {
+    /// Whose.
+    pub tenant: Text,
+    /// As of this instant.
+    pub at: EventTime,
+    /// Until when nothing is told because too little has been seen.
+    pub warming_up_until: Option<EventTime>,
+    /// Sites and open incidents, by what their busiest hour will cost.
+    pub lines: Vec<Line>,
+    /// Changes of the last day, the harmful ones first.
+    pub changes: Vec<Changed>,
+    /// What is watched.
+    pub watching: Watching,
+    /// Call-ends reported in the last day as a share of those that were expected; none where no day was seen before.
+    pub coverage: Option<f64>,
+    /// Error budgets by connection.
+    pub budgets: Vec<Budget>,
+    /// By team.
+    pub owed: BTreeMap<Text, Owed>,
+}
+
+impl Tenant {
+    /// How the day will be, as far as is known now.
+    pub fn readiness(&self, now: EventTime, config: &WatchConfig) -> Readiness {
+        let mut lines: Vec<Line> = self
+            .seasons
+            .sites()
+            .map(|site| self.site_line(site, now, config))
+            .collect();
+        lines.extend(self.open().map(|case| self.incident_line(case, now)));
+        let cost = |line: &Line| line.poor_minutes.unwrap_or(-1.0);
+        lines.sort_by(|a, b| {
+            let by_cost = cost(b).total_cmp(&cost(a));
+            by_cost
+                .then(a.standing.cmp(&b.standing))
+                .then_with(|| a.scope.cmp(&b.scope))
+        });
+        let reporting = self.seasons.sites().filter(|site| self.has_reported(*site, now));
+        Readiness {
+            tenant: self.name.clone(),
+            at: now,
+            warming_up_until: self.warming_up_until(now, config),
+            watching: Watching {
+                cells: self.cells(),
+                channels: WATCHED.len() + 1,
+                sites: self.seasons.sites().count(),
+                sites_reporting: reporting.count(),
+            },
+            lines,
+            changes: self.changed(now),
+            coverage: self.seasons.coverage(),
+            budgets: self.budgets.stand(&config.slo, |code| {
+                self.dictionary
+                    .name(Dimension::Connection.index(), code)
+                    .map(Text::as_str)
+            }),
+            owed: self.owed(),
+        }
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().filter(|case| case.is_open())
+    }
+
+    fn has_reported(&self, site: u32, now: EventTime) -> bool {
+        self.seasons.last_call(site).is_some_and(|last| now.since(last) <= DAY)
+    }
+
+    /// A site as it is usually.
+    fn site_line(&self, site: u32, now: EventTime, config: &WatchConfig) -> Line {
+        let index = Dimension::Site.index();
+        let conditions = [dialtone_explain::Condition {
+            attribute: index,
+            code: site,
+        }];
+        let shares = BTreeMap::from([(site, 1.0)]);
+        let busiest = self.seasons.busiest(&shares, now, now.plus(DAY));
+        let calls = busiest.as_ref().map(|(_, calls)| calls.values().sum::<f64>());
+        let rate = self.mean(|codes| codes[index] == site, |codes| self.baseline.rate(0, codes));
+        let minutes = calls.map(|calls| calls * rate * self.baseline.minutes_of_a_poor_end());
+        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let look = self.detectors[0].look(&conditions, config.indifference, threshold);
+        let sees = look
+            .zip(calls)
+            .and_then(|(look, calls)| self.sees(&look, calls * rate / HOUR));
+        let holds = |case: &Case| {
+            let is_here = case.conditions.iter().any(|c| c.attribute == index && c.code == site);
+            is_here || self.overlap(&conditions, &case.conditions).of_first >= 0.5
+        };
+        let standing = if self.open().any(holds) {
+            Standing::Incident
+        } else if !self.has_reported(site, now) && self.seasons.promised(site) >= SHOULD_HAVE_COME {
+            Standing::NoData
+        } else if look.is_some_and(|look| look.evidence >= look.threshold / 2.0) {
+            Standing::Suspicious
+        } else if sees.is_some_and(|times| times <= SEES) {
+            Standing::Boring
+        } else {
+            Standing::Blind
+        };
+        Line {
+            scope: self.dictionary.scope(&conditions),
+            standing,
+            poor_minutes: minutes.map(|minutes| round(minutes, 10.0)),
+            peak: busiest.map(|(from, _)| from),
+            call_ends: calls.map(f64::round),
+            sees: sees.map(|times| round(times, 10.0)),
+            last_call: self.seasons.last_call(site),
+            incident_id: None,
+            owner: None,
+        }
+    }
+
+    /// What a cell would see where so many poor call-ends a minute are expected.
+    fn sees(&self, look: &Look, expected_per_minute: f64) -> Option<f64> {
+        let drift = self.detectors[0].drift();
+        let of_site = drift.of(&[Dimension::Site.index()]);
+        let at_peak = Look {
+            expected_per_minute,
+            dispersion: drift.fine() + of_site * expected_per_minute * f64::from(SAME_DRIFT),
+            ..*look
+        };
+        at_peak.visible_within(HOUR)
+    }
+
+    /// What an open incident adds in the busiest hour of its scope.
+    fn incident_line(&self, case: &Case, now: EventTime) -> Line {
+        let shares = self.shares_of(|_, codes| covers(&case.conditions, codes));
+        let busiest = self.seasons.busiest(&shares, now, now.plus(DAY));
+        let calls = busiest.as_ref().map(|(_, calls)| calls.values().sum::<f64>());
+        // Of a silent scope every call is lost.
+        let share = if case.basis == Basis::Volume { 1.0 } else { case.share };
+        let is_one_device = case.incident.device_id.is_some();
+        let minutes = if is_one_device {
+            case.incident.poor_minutes_an_hour
+        } else {
+            calls.map(|calls| calls * share * self.baseline.minutes_of_a_poor_end())
+        };
+        Line {
+            scope: case.incident.scope.clone(),
+            standing: Standing::Incident,
+            poor_minutes: minutes.map(|minutes| round(minutes, 10.0)),
+            peak: busiest.map(|(from, _)| from),
+            call_ends: calls.filter(|_| !is_one_device).map(f64::round),
+            sees: None,
+            last_call: None,
+            incident_id: Some(case.incident.id.clone()),
+            owner: Some(case.incident.owner.clone()),
+        }
+    }
+
+    /// The mean of something over the leaves of some scope, by their calls.
+    fn mean(&self, is_one: impl Fn(&Codes) -> bool, of: impl Fn(&Codes) -> f64) -> f64 {
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for (leaf, codes) in (0..).zip(self.dictionary.leaves()).filter(|(_, codes)| is_one(codes)) {
+            let weight = self.baseline.weight(leaf);
+            sum += weight * of(codes);
+            weights += weight;
+        }
+        if weights > 0.0 { sum / weights } else { 0.0 }
+    }
+
+    /// The changes of the last day.
+    fn changed(&self, now: EventTime) -> Vec<Changed> {
+        let is_recent = |change: &&Change| (0..=DAY).contains(&now.since(change.started_at));
+        let judged = |change: &Change| Changed {
+            change: change.clone(),
+            verdict: self
+                .trials
+                .get(&change.change_id)
+                .and_then(|trial| trial.last().cloned()),
+        };
+        let mut changes: Vec<Changed> = self.changes.values().filter(is_recent).map(judged).collect();
+        changes.sort_by_key(|changed| {
+            let ruling = changed.verdict.as_ref().map(|verdict| verdict.ruling);
+            let urgency = match ruling {
+                Some(Ruling::Harmful) => 0,
+                Some(Ruling::NotEnoughCalls) | None => 1,
+                Some(Ruling::Harmless) => 2,
+            };
+            (urgency, changed.change.started_at, changed.change.change_id.clone())
+        });
+        changes
+    }
+
+    fn owed(&self) -> BTreeMap<Text, Owed> {
+        let mut owed: BTreeMap<Text, Owed> = BTreeMap::new();
+        for incident in self.open().map(|case| &case.incident) {
+            let of_team = owed.entry(incident.owner.clone()).or_default();
+            let list = if incident.acknowledged.is_some() {
+                &mut of_team.acknowledged
+            } else {
+                &mut of_team.unacknowledged
+            };
+            list.push(incident.id.clone());
+        }
+        for verdict in self.trials.values().filter_map(|trial| trial.last()) {
+            if let (Ruling::Harmful, Some(team)) = (verdict.ruling, &verdict.team) {
+                owed.entry(team.clone())
+                    .or_default()
+                    .harmful_changes
+                    .push(verdict.change_id.clone());
+            }
+        }
+        owed
+    }
+}

@@ -1,0 +1,496 @@
+//! A verdict for every change: its calls before and since, and everybody else's; and what it did for the incident it was to end.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{
+    Change, ChangeKind, ChangeVerdict, Dimension, EventTime, Repair, Ruling, Text, Window, change::Selector,
+    incident::Verdict, time,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Tenant, live::round};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        baseline::real,
+        book::{Basis, Case},
+        dictionary::{Codes, covers},
+        evidence::WATCHED,
+        locate::Evidence,
+        trial::{Compared, Judged, Sum},
+    },
+};
+
+/// A change is on trial for so long after it took effect.
+const HORIZON: i64 = time::DAY;
+/// Its calls are compared with those of so long before.
+const BEFORE: i64 = 3 * time::HOUR;
+/// Nothing is said before so long.
+const SETTLED: i64 = 5 * time::MINUTE;
+/// A change is looked at so often while it is young, and then so often.
+const YOUNG: i64 = 2 * time::HOUR;
+const PACE: (i64, i64) = (5 * time::MINUTE, 15 * time::MINUTE);
+/// Changes on trial at once; beyond, the youngest.
+const MOST: usize = 500;
+/// An incident is a change's doing from this posterior on, or when a person said it was.
+const GUILTY: f64 = 0.5;
+/// A repair touches so much of the incident's calls at least.
+const OF_CAUSE: f64 = 0.5;
+/// A repair that has done nothing for so long has had no effect, where there is still something wrong.
+const PATIENCE: i64 = 30 * time::MINUTE;
+/// Evidence that the incident goes on: ln 1000.
+const GOES_ON: f64 = 6.9;
+
+/// Sums of the calls that a change touches, and of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Sides {
+    touched: [Sum; 3],
+    others: [Sum; 3],
+}
+
+impl Sides {
+    fn add(&mut self, other: &Self) {
+        for channel in 0..3 {
+            self.touched[channel].add(other.touched[channel]);
+            self.others[channel].add(other.others[channel]);
+        }
+    }
+}
+
+/// A change on trial.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Trial {
+    before: Sides,
+    /// Sums since the change of windows that are soon forgotten.
+    banked: Sides,
+    banked_until: Option<Window>,
+    repairs: Option<Text>,
+    /// The last verdict that was sent.
+    last: Option<ChangeVerdict>,
+}
+
+impl Trial {
+    /// The last verdict that was sent.
+    pub(super) const fn last(&self) -> Option<&ChangeVerdict> {
+        self.last.as_ref()
+    }
+}
+
+/// On which side a leaf is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Touched,
+    Other,
+}
+
+impl Tenant {
+    /// Looks at the changes that are due, and returns the verdicts that are new.
+    pub(super) fn try_changes(&mut self, now: EventTime, config: &WatchConfig) -> Vec<ChangeVerdict> {
+        self.trials.retain(|id, _| self.changes.contains_key(id));
+        let mut due: Vec<(EventTime, Text)> = self
+            .changes
+            .iter()
+            .filter(|(id, change)| is_due(change, self.trials.get(*id), now))
+            .map(|(id, change)| (change.started_at, id.clone()))
+            .collect();
+        due.sort();
+        let too_many = due.len().saturating_sub(MOST);
+        due.drain(..too_many);
+        let mut told = Vec::new();
+        for (_, id) in due {
+            let Some(change) = self.changes.get(&id).cloned() else {
+                continue;
+            };
+            let mut trial = self.trials.remove(&id).unwrap_or_else(|| self.summon(&change));
+            told.extend(self.look_at(&change, &mut trial, now, config));
+            self.trials.insert(id, trial);
+        }
+        told
+    }
+
+    /// A new trial. Is the change to end an incident: does it take back the guilty one, or touch most of the calls of one that was
+    /// under way?
+    fn summon(&self, change: &Change) -> Trial {
+        let since = begins(change);
+        let is_under_way = |case: &&Case| {
+            let recovered = case.recovering_since.is_some_and(|at| at < since);
+            case.incident.onset.to < since && !recovered && !is_guilty(case, &change.change_id)
+        };
+        let takes_back = |case: &&Case| change.rollback_of.as_ref().is_some_and(|id| is_guilty(case, id));
+        let touches = |case: &&Case| self.touched_share(change, case) >= OF_CAUSE;
+        let under_way = || self.cases.iter().filter(is_under_way);
+        let case = under_way().find(takes_back).or_else(|| under_way().find(touches));
+        Trial {
+            repairs: case.map(|case| case.incident.id.clone()),
+            ..Trial::default()
+        }
+    }
+
+    /// The share of a case's calls that a change touches.
+    fn touched_share(&self, change: &Change, case: &Case) -> f64 {
+        let (mut both, mut all) = (0.0, 0.0);
+        for (leaf, codes) in (0..).zip(self.dictionary.leaves()) {
+            if covers(&case.conditions, codes) {
+                let weight = self.baseline.weight(leaf);
+                all += weight;
+                both += if self.selects(&change.scope, codes) {
+                    weight
+                } else {
+                    0.0
+                };
+            }
+        }
+        if all > 0.0 { both / all } else { 0.0 }
+    }
+
+    fn look_at(
+        &self,
+        change: &Change,
+        trial: &mut Trial,
+        now: EventTime,
+        config: &WatchConfig,
+    ) -> Option<ChangeVerdict> {
+        let guilty_of = self.cases.iter().find(|case| is_guilty(case, &change.change_id));
+        let sides = self.sides(change);
+        let since = self.sum_up(change, trial, &sides, now, config);
+        let judged = (0..3).map(|channel| self.compared(change, trial, &since, channel, now, config).judge());
+        let judged: Vec<Judged> = judged.collect();
+        let is_harmful = |judged: &Judged| judged.ruling == Ruling::Harmful;
+        let channel = judged.iter().position(is_harmful).unwrap_or(0);
+        let mut verdict = worded(change, &judged[channel], since.touched[channel], now);
+        verdict.channel = name_of(channel);
+        if let Some(case) = guilty_of {
+            verdict.ruling = Ruling::Harmful;
+            (verdict.harmless_within, verdict.calls_missing) = (None, None);
+            verdict.incident_id = Some(case.incident.id.clone());
+        }
+        stand_by(&mut verdict, trial.last.as_ref());
+        if let Some(missing) = verdict.calls_missing {
+            let missing = real(missing);
+            let by_days = self.seasons.by_when(missing, &self.shares(&sides), now);
+            verdict.expected_by = by_days.or_else(|| at_this_pace(missing, since.touched[0].n, begins(change), now));
+        }
+        verdict.repairs.clone_from(&trial.repairs);
+        verdict.repair = self.repaired(change, trial, verdict.ruling, config);
+        if trial.last.as_ref().is_some_and(|last| says(last) == says(&verdict)) {
+            return None;
+        }
+        verdict.revision = trial.last.as_ref().map_or(0, |last| last.revision + 1);
+        verdict.verdict_id = id_of(change, verdict.revision);
+        verdict.tenant = self.name.clone();
+        trial.last = Some(verdict.clone());
+        Some(verdict)
+    }
+
+    /// On which side each leaf is. Where a new version is rolled out, those that still have another one are the others.
+    fn sides(&self, change: &Change) -> Vec<Option<Side>> {
+        let version = version_of(change);
+        let without_version = Selector(
+            change
+                .scope
+                .0
+                .iter()
+                .filter(|(dimension, _)| version.is_none_or(|(of, _)| of != **dimension))
+                .map(|(dimension, values)| (*dimension, values.clone()))
+                .collect(),
+        );
+        let side = |codes: &Codes| match version {
+            None if self.selects(&change.scope, codes) => Some(Side::Touched),
+            None => Some(Side::Other),
+            Some(_) if !self.selects(&without_version, codes) => None,
+            Some((dimension, to)) if self.dictionary.name(dimension.index(), codes[dimension.index()]) == Some(to) => {
+                Some(Side::Touched)
+            }
+            Some(_) => Some(Side::Other),
+        };
+        self.dictionary.leaves().iter().map(side).collect()
+    }
+
+    /// Does a change's selector cover these codes?
+    pub(super) fn selects(&self, selector: &Selector, codes: &Codes) -> bool {
+        selector.0.iter().all(|(dimension, values)| {
+            let name = self.dictionary.name(dimension.index(), codes[dimension.index()]);
+            name.is_some_and(|name| values.contains(name))
+        })
+    }
+
+    /// What was before, as long as it is remembered, and all since.
+    fn sum_up(
+        &self,
+        change: &Change,
+        trial: &mut Trial,
+        sides: &[Option<Side>],
+        now: EventTime,
+        config: &WatchConfig,
+    ) -> Sides {
+        let others: Vec<Case> = self
+            .cases
+            .iter()
+            .filter(|case| !is_guilty(case, &change.change_id))
+            .cloned()
+            .collect();
+        let without = version_of(change).map(|(dimension, _)| dimension.index());
+        let sums = |from: Window, to: Window| self.sums_of(sides, (from, to), &others, without);
+        let begins = begins(change);
+        let (first, end) = (Window::of_end(begins.plus(1)), Window::of_end(now.plus(1)));
+        let memory = config.memory.micros();
+        let before = BEFORE.min(memory / 2);
+        if now.since(begins) + before <= memory {
+            trial.before = sums(Window::of_end(begins.plus(1 - before)), first);
+        }
+        let from = trial.banked_until.unwrap_or(first);
+        let soon_forgotten = Window::of_end(now.plus(-memory / 2)).max(from);
+        trial.banked.add(&sums(from, soon_forgotten));
+        trial.banked_until = Some(soon_forgotten);
+        let mut since = trial.banked;
+        since.add(&sums(soon_forgotten, end));
+        since
+    }
+
+    fn sums_of(
+        &self,
+        sides: &[Option<Side>],
+        (from, to): (Window, Window),
+        cases: &[Case],
+        without: Option<usize>,
+    ) -> Sides {
+        let mut sums = Sides::default();
+        let of = |channel: usize| Evidence {
+            cases,
+            ..self.evidence(channel, 1.0)
+        };
+        let evidence = [0, 1, 2].map(of);
+        for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < to) {
+            for (leaf, counts) in &slice.leaves {
+                let side = match sides.get(*leaf as usize) {
+                    Some(Some(Side::Touched)) => &mut sums.touched,
+                    Some(Some(Side::Other)) => &mut sums.others,
+                    _ => continue,
+                };
+                for (channel, sum) in side.iter_mut().enumerate() {
+                    let n = counts.n[channel];
+                    sum.add(Sum {
+                        n: real(n),
+                        k: real(counts.k[channel]),
+                        e: evidence[channel].expected_without(*window, *leaf, n, without),
+                    });
+                }
+            }
+        }
+        sums
+    }
+
+    fn compared(
+        &self,
+        change: &Change,
+        trial: &Trial,
+        since: &Sides,
+        channel: usize,
+        now: EventTime,
+        config: &WatchConfig,
+    ) -> Compared {
+        let version = version_of(change);
+        let (before, others_before, others_since) = if version.is_some() {
+            (since.others[channel], Sum::default(), Sum::default())
+        } else {
+            (
+                trial.before.touched[channel],
+                trial.before.others[channel],
+                since.others[channel],
+            )
+        };
+        let mut attributes: Vec<usize> = change.scope.0.keys().map(|dimension| dimension.index()).collect();
+        attributes.extend(version.map(|(dimension, _)| dimension.index()));
+        attributes.sort_unstable();
+        attributes.dedup();
+        let evidence = self.evidence(channel, config.indifference);
+        let a_minute = |sum: Sum, span: i64| sum.e / real(span / time::MINUTE).max(1.0);
+        let lately = a_minute(since.touched[channel], now.since(begins(change)));
+        let usual = a_minute(trial.before.touched[channel], BEFORE);
+        Compared {
+            before,
+            since: since.touched[channel],
+            others_before,
+            others_since,
+            drift: evidence.drift.of(&attributes),
+            dispersion: evidence.dispersion_of(&attributes, lately.max(usual)),
+            least: config.indifference,
+        }
+    }
+
+    /// The share that the touched leaves have of their sites' calls.
+    fn shares(&self, sides: &[Option<Side>]) -> BTreeMap<u32, f64> {
+        self.shares_of(|leaf, _| sides.get(leaf as usize) == Some(&Some(Side::Touched)))
+    }
+
+    /// The share that some leaves have of their sites' calls.
+    pub(super) fn shares_of(&self, is_one: impl Fn(u32, &Codes) -> bool) -> BTreeMap<u32, f64> {
+        let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+        for (leaf, codes) in (0..).zip(self.dictionary.leaves()) {
+            let weight = self.baseline.weight(leaf);
+            let sum = sums.entry(codes[Dimension::Site.index()]).or_default();
+            sum.0 += if is_one(leaf, codes) { weight } else { 0.0 };
+            sum.1 += weight;
+        }
+        let has_some = sums.into_iter().filter(|(_, (own, _))| *own > 0.0);
+        has_some.map(|(site, (own, all))| (site, own / all)).collect()
+    }
+
+    /// What the change did for the incident that it was to end.
+    fn repaired(&self, change: &Change, trial: &Trial, ruling: Ruling, config: &WatchConfig) -> Option<Repair> {
+        let said = trial.last.as_ref().and_then(|last| last.repair);
+        let since = begins(change);
+        let Some(case) = trial
+            .repairs
+            .as_ref()
+            .and_then(|id| self.cases.iter().find(|case| case.incident.id == *id))
+        else {
+            return said;
+        };
+        let back = case.recovering_since.filter(|at| *at >= since);
+        match (back, said) {
+            (Some(_), _) if ruling == Ruling::Harmful => Some(Repair::Moved),
+            (Some(at), Some(Repair::NoEffect)) if at.since(since) > 2 * PATIENCE => Some(Repair::NoEffect),
+            (Some(_), _) => Some(Repair::Confirmed),
+            (None, None) if self.goes_on(case, since, config) => Some(Repair::NoEffect),
+            (None, said) => said,
+        }
+    }
+
+    /// Is an incident's scope as poor after an instant, for long enough and beyond doubt?
+    fn goes_on(&self, case: &Case, since: EventTime, config: &WatchConfig) -> bool {
+        let Some((last, _)) = self.ring.all().next_back() else {
+            return false;
+        };
+        if !case.is_at_work() || last.end().since(since) < PATIENCE {
+            return false;
+        }
+        let Basis::Rate(channel) = case.basis else { return true };
+        let sides: Vec<Option<Side>> = self
+            .dictionary
+            .leaves()
+            .iter()
+            .map(|codes| case.covers(codes).then_some(Side::Touched))
+            .collect();
+        let window = Window::of_end(since.plus(1));
+        let Sum { k, e, .. } = self
+            .sums_of(&sides, (window, Window::of_end(EventTime::MAX)), &[], None)
+            .touched[channel];
+        let ratio = (case.factor / config.indifference).max(1.5);
+        let minutes = real(last.end().since(since) / time::MINUTE).max(1.0);
+        let dispersion = self
+            .evidence(channel, config.indifference)
+            .dispersion(&case.conditions, e / minutes);
+        dialtone_explain::poisson(k, config.indifference * e, ratio) / dispersion >= GOES_ON
+    }
+}
+
+/// When a change begins to count: announced work when it is over.
+fn begins(change: &Change) -> EventTime {
+    match change.finished_at {
+        Some(finished) if change.kind == ChangeKind::Maintenance => finished.max(change.started_at),
+        _ => change.started_at,
+    }
+}
+
+/// Is it time to look at a change?
+fn is_due(change: &Change, trial: Option<&Trial>, now: EventTime) -> bool {
+    let age = now.since(begins(change));
+    let pace = if age <= YOUNG { PACE.0 } else { PACE.1 };
+    let is_over = trial.and_then(Trial::last).is_some_and(|last| last.is_final);
+    (SETTLED..=HORIZON + PACE.1).contains(&age) && now.floor(pace) == now && !is_over
+}
+
+/// The version that is rolled out, and which dimension tells it.
+fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
+    let dimension = match change.kind {
+        ChangeKind::Firmware => Dimension::Firmware,
+        ChangeKind::Driver => Dimension::Driver,
+        ChangeKind::Client => Dimension::Client,
+        _ => return None,
+    };
+    Some((dimension, change.to_version.as_ref()?))
+}
+
+/// Did this change cause an incident, as far as is known?
+fn is_guilty(case: &Case, change: &Text) -> bool {
+    let first = case.incident.suspected_changes.first();
+    let is_likely = first.is_some_and(|first| first.change_id == *change && first.score >= GUILTY);
+    is_likely && case.incident.verdict != Some(Verdict::Wrong)
+}
+
+fn name_of(channel: usize) -> Text {
+    #[allow(clippy::expect_used, reason = "the channels' names are texts")]
+    Text::new(WATCHED[channel].name()).expect("a text")
+}
+
+fn id_of(change: &Change, revision: i64) -> Text {
+    // An id that fills a text leaves no room for a number: then it stands for the last verdict.
+    Text::new(format!("{}/{revision}", change.change_id)).unwrap_or_else(|_too_long| change.change_id.clone())
+}
+
+/// What was judged, in the words of the record; its number, tenant and connections are still to be said.
+fn worded(change: &Change, judged: &Judged, since: Sum, now: EventTime) -> ChangeVerdict {
+    #[allow(clippy::cast_possible_truncation, reason = "counts, and call-ends that are missing")]
+    let whole = |count: f64| count as i64;
+    ChangeVerdict {
+        verdict_id: change.change_id.clone(),
+        change_id: change.change_id.clone(),
+        tenant: change.change_id.clone(),
+        revision: 0,
+        at: now,
+        ruling: judged.ruling,
+        channel: name_of(0),
+        is_final: now.since(begins(change)) >= HORIZON,
+        kind: change.kind,
+        started_at: change.started_at,
+        team: change.team.clone(),
+        summary: change.summary.clone(),
+        effect: round(judged.effect[0], 100.0),
+        effect_low: round(judged.effect[1], 100.0),
+        effect_high: round(judged.effect[2], 100.0),
+        harmless_within: judged.within,
+        at_risk: whole(since.n),
+        poor: whole(since.k),
+        expected: round(judged.expected, 10.0),
+        calls_missing: judged.missing.filter(|missing| missing.is_finite()).map(whole),
+        expected_by: None,
+        incident_id: None,
+        repairs: None,
+        repair: None,
+    }
+}
+
+/// What was ruled out once stays ruled out, unless it turns out to be harmful after all.
+fn stand_by(verdict: &mut ChangeVerdict, last: Option<&ChangeVerdict>) {
+    let Some(within) = last.and_then(|last| last.harmless_within) else {
+        return;
+    };
+    if verdict.ruling == Ruling::Harmful {
+        return;
+    }
+    verdict.harmless_within = Some(verdict.harmless_within.map_or(within, |now| now.min(within)));
+    if last.is_some_and(|last| last.ruling == Ruling::Harmless) {
+        verdict.ruling = Ruling::Harmless;
+        verdict.calls_missing = None;
+    }
+}
+
+/// When call-ends that are missing will have been if they come as they have come since the change.
+fn at_this_pace(missing: f64, seen: f64, since: EventTime, now: EventTime) -> Option<EventTime> {
+    let elapsed = real(now.since(since));
+    #[allow(clippy::cast_possible_truncation, reason = "less than a week of microseconds")]
+    let wait = (seen > 0.0).then(|| (elapsed * missing / seen).min(real(7 * time::DAY)) as i64)?;
+    (wait < 7 * time::DAY).then(|| now.plus(wait))
+}
+
+/// What is worth a new revision.
+fn says(verdict: &ChangeVerdict) -> impl PartialEq + '_ {
+    (
+        verdict.ruling,
+        verdict.is_final,
+        verdict.harmless_within,
+        &verdict.incident_id,
+        verdict.repair,
+    )
+}

@@ -1,0 +1,247 @@
+//! Has a change harmed the calls it touches? The arithmetic of a verdict, on sums before and after it.
+//!
+//! With `e` poor call-ends expected since the change by the baseline, by the hours before it and by everybody else's calls, `k` seen and
+//! φ the dispersion, `exp((k ln(μ₁/μ₀) + μ₀ − μ₁) / φ)` is an e-process against "the rate is μ₀": it exceeds 1/α with probability α at most,
+//! however often it is looked at. So a verdict may be given as soon as it can be (DESIGN.md §7).
+
+use dialtone_schemas::Ruling;
+use serde::{Deserialize, Serialize};
+
+use super::detect::{ALTERNATIVES, WITHIN};
+
+/// A verdict of harm is wrong once in a thousand changes: ln 1000.
+const HARM: f64 = 6.9;
+/// One of harmlessness once in twenty: ln 20.
+const NO_HARM: f64 = 3.0;
+/// Multiples of the expected rate that a change is cleared of, the strictest first.
+const CLEARED_OF: [f64; 5] = [1.25, 1.5, 2.0, 3.0, 5.0];
+/// The multiple that must be ruled out before a change is called harmless.
+const DOUBLE: f64 = 2.0;
+/// Expected poor call-ends by which everybody else's change of rate is pulled to none.
+const OTHERS_PRIOR: f64 = 50.0;
+/// The half width of a 95 % interval, in standard deviations.
+const TWO_SIDED: f64 = 1.96;
+
+/// Call-ends at risk, poor and expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sum {
+    /// At risk.
+    pub n: f64,
+    /// Poor.
+    pub k: f64,
+    /// Poor ones that the baseline expects.
+    pub e: f64,
+}
+
+impl Sum {
+    /// Adds another.
+    pub fn add(&mut self, other: Self) {
+        self.n += other.n;
+        self.k += other.k;
+        self.e += other.e;
+    }
+
+    fn ratio(&self, prior: f64) -> f64 {
+        (self.k + prior) / (self.e + prior)
+    }
+}
+
+/// The calls that a change touches and all others, before and after it. Where a new version is rolled out, "before" are the calls
+/// of the old one at the same time, and there are no others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Compared {
+    /// Touched, before.
+    pub before: Sum,
+    /// Touched, since.
+    pub since: Sum,
+    /// The others, before.
+    pub others_before: Sum,
+    /// The others, since.
+    pub others_since: Sum,
+    /// By how much the log-rates of such scopes wander by themselves, as a variance.
+    pub drift: f64,
+    /// The dispersion of the sum since the change.
+    pub dispersion: f64,
+    /// The least multiple that is no longer indifferent.
+    pub least: f64,
+}
+
+/// What the sums say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Judged {
+    /// Harmful, harmless, or not enough calls yet.
+    pub ruling: Ruling,
+    /// The smallest multiple that is ruled out.
+    pub within: Option<f64>,
+    /// Poor call-ends expected since, without the change.
+    pub expected: f64,
+    /// The rate as a multiple of the expected one, and the ends of its 95 % interval.
+    pub effect: [f64; 3],
+    /// Call-ends that are missing until double the expected rate could be ruled out.
+    pub missing: Option<f64>,
+}
+
+impl Compared {
+    /// What can be said.
+    pub fn judge(&self) -> Judged {
+        let per_expected = self.per_expected();
+        let wander = (WITHIN * self.unknown().sqrt()).exp();
+        let expected = self.since.e * per_expected;
+        let within = CLEARED_OF
+            .into_iter()
+            .find(|times| self.against(times / wander) >= NO_HARM);
+        let ruling = if self.for_harm(wander.max(self.least)) >= HARM {
+            Ruling::Harmful
+        } else if within.is_some_and(|within| within <= DOUBLE) {
+            Ruling::Harmless
+        } else {
+            Ruling::NotEnoughCalls
+        };
+        Judged {
+            ruling,
+            within: within.filter(|_| ruling != Ruling::Harmful),
+            expected,
+            effect: self.effect(expected),
+            missing: (ruling == Ruling::NotEnoughCalls).then(|| self.missing(DOUBLE / wander)),
+        }
+    }
+
+    /// The expected rate as a multiple of the baseline's: as the hours before ask for, and as everybody else's has moved since.
+    fn per_expected(&self) -> f64 {
+        let others = self.others_since.ratio(OTHERS_PRIOR) / self.others_before.ratio(OTHERS_PRIOR);
+        self.before.ratio(1.0 / self.drift) * others
+    }
+
+    /// The variance of that on the log scale: what the hours before leave unknown, and no more than the drift.
+    fn unknown(&self) -> f64 {
+        1.0 / (self.before.e + 1.0 / self.drift)
+    }
+
+    /// ln of the evidence for more than `times` the expected rate, mixed over how much more.
+    fn for_harm(&self, times: f64) -> f64 {
+        let expected = times * self.since.e * self.per_expected();
+        let by = |ratio: &f64| dialtone_explain::poisson(self.since.k, expected, *ratio) / self.dispersion;
+        let each = ALTERNATIVES.map(|ratio| by(&ratio));
+        let top = each.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        #[allow(clippy::cast_precision_loss, reason = "five")]
+        let count = each.len() as f64;
+        top + (each.iter().map(|one| (one - top).exp()).sum::<f64>() / count).ln()
+    }
+
+    /// ln of the evidence for the expected rate against `times` as much or more.
+    fn against(&self, times: f64) -> f64 {
+        if times <= 1.0 {
+            return 0.0;
+        }
+        let expected = self.since.e * self.per_expected();
+        ((times - 1.0) * expected - self.since.k * times.ln()) / self.dispersion
+    }
+
+    /// Call-ends until [`Compared::against`] suffices, if those to come are as poor as expected.
+    fn missing(&self, times: f64) -> f64 {
+        let rate = self.rate();
+        let gain = self.per_expected() * (times - 1.0 - times.ln()) / self.dispersion;
+        if times <= 1.0 || gain <= 0.0 || rate <= 0.0 {
+            return f64::INFINITY;
+        }
+        ((NO_HARM - self.against(times)) / gain / rate).max(1.0).ceil()
+    }
+
+    /// Poor ones that the baseline expects of a call-end that is touched.
+    fn rate(&self) -> f64 {
+        let of = |sum: &Sum| (sum.n > 0.0).then(|| sum.e / sum.n);
+        let known = [self.since, self.before, self.others_since];
+        known.iter().find_map(of).unwrap_or(0.0)
+    }
+
+    /// Half a call-end on both sides keeps it finite.
+    fn effect(&self, expected: f64) -> [f64; 3] {
+        let effect = (self.since.k + 0.5) / (expected + 0.5);
+        let wide = TWO_SIDED * (self.dispersion / (self.since.k + 0.5) + self.unknown()).sqrt();
+        [effect, effect / wide.exp(), effect * wide.exp()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(n: f64, k: f64, e: f64) -> Sum {
+        Sum { n, k, e }
+    }
+
+    /// A scope that was as expected for 475 poor call-ends: with a drift of 0.04 its own rate is known to 1/(475 + 25) = 0.002, which is
+    /// exp(1.282 · √0.002) = 1.059 one-sided.
+    fn compared(since: Sum) -> Compared {
+        Compared {
+            before: sum(20_000.0, 475.0, 475.0),
+            since,
+            others_before: Sum::default(),
+            others_since: Sum::default(),
+            drift: 0.04,
+            dispersion: 1.5,
+            least: 1.25,
+        }
+    }
+
+    /// Double / 1.059 = 1.888: (0.888 − ln 1.888) · e / 1.5 = 0.168 e: 17.8 expected ones, of which 17.8 were poor, are 3 nats.
+    #[test]
+    fn a_change_is_cleared_when_double_the_rate_is_ruled_out() {
+        let before = compared(sum(700.0, 17.0, 17.0)).judge();
+        assert_eq!(before.ruling, Ruling::NotEnoughCalls);
+        // 0.14 nats are missing, a call-end brings 0.168 · 17/700 = 0.0041.
+        assert!(before.missing.is_some_and(|n| (25.0..45.0).contains(&n)), "{before:?}");
+        let after = compared(sum(740.0, 18.0, 18.0)).judge();
+        assert_eq!((after.ruling, after.within), (Ruling::Harmless, Some(2.0)));
+        let later = compared(sum(20_000.0, 475.0, 475.0)).judge();
+        assert_eq!(later.within, Some(1.25), "and the longer, the closer: {later:?}");
+    }
+
+    /// Threefold: against 1.25 times 20 expected ones, 60 poor ones are 60 · ln 2 − 25 = 16.6 over 1.5 for the alternative 2.
+    #[test]
+    fn a_threefold_rate_is_harm_and_what_wanders_is_not() {
+        let harm = compared(sum(800.0, 60.0, 20.0)).judge();
+        assert_eq!((harm.ruling, harm.within, harm.missing), (Ruling::Harmful, None, None));
+        assert!(
+            (harm.effect[0] - 60.5 / 20.5).abs() < 0.01 && harm.effect[1] > 1.5,
+            "{harm:?}"
+        );
+        assert_ne!(compared(sum(800.0, 28.0, 20.0)).judge().ruling, Ruling::Harmful);
+    }
+
+    /// Everybody's calls are three times as poor: (650 / 250) / 1 = 2.6 times is to be expected of the touched ones too.
+    #[test]
+    fn what_happened_to_everybody_is_not_the_changes_doing() {
+        let everywhere = Compared {
+            others_before: sum(8000.0, 200.0, 200.0),
+            others_since: sum(8000.0, 600.0, 200.0),
+            ..compared(sum(800.0, 60.0, 20.0))
+        };
+        let judged = everywhere.judge();
+        assert_ne!(judged.ruling, Ruling::Harmful);
+        assert!((judged.expected - 52.0).abs() < 0.1, "{judged:?}");
+    }
+
+    /// At night: five calls say nothing, and how many would is known all the same.
+    #[test]
+    fn before_anyone_has_called_it_is_told_how_many_calls_are_missing() {
+        let judged = compared(Sum::default()).judge();
+        assert_eq!(judged.ruling, Ruling::NotEnoughCalls);
+        // 3 nats at 0.168 · 475/20000 = 0.0040 a call-end.
+        assert!(
+            judged.missing.is_some_and(|n| (700.0..800.0).contains(&n)),
+            "{judged:?}"
+        );
+        assert!((judged.effect[0] - 1.0).abs() < 1e-9 && judged.effect[1] < 0.1 && judged.effect[2] > 10.0);
+    }
+
+    /// Of a scope of which nothing is known, a drift of 0.04 may hide exp(1.282 · 0.2) = 1.29 times: 1.25 cannot be ruled out for ever.
+    #[test]
+    fn no_change_is_cleared_of_what_the_scope_does_by_itself() {
+        let unknown = Compared {
+            before: Sum::default(),
+            ..compared(sum(1e6, 20_000.0, 20_000.0))
+        };
+        assert_eq!(unknown.judge().within, Some(1.5));
+    }
+}
