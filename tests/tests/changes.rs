@@ -44,7 +44,7 @@ fn the_guilty_change_is_ruled_harmful_with_its_incident_and_no_other_is() {
     }
 }
 
-/// At the end of the small scenario: four sites, one incident, and the change that caused it.
+/// At the end of the small scenario: four sites and three regions of people at home, one incident, and the change that caused it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_report_ranks_by_cost_and_says_who_owes_what() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -78,7 +78,8 @@ async fn the_report_ranks_by_cost_and_says_who_owes_what() {
         (Standing::Incident, &told.incidents()[0].scope)
     );
     let sites: Vec<_> = ready.lines.iter().filter(|line| line.incident_id.is_none()).collect();
-    assert_eq!((sites.len(), ready.watching.sites_reporting), (4, 4));
+    // Four sites, and three regions of people at home.
+    assert_eq!((sites.len(), ready.watching.sites_reporting), (7, 7));
     assert!(
         sites.iter().all(|line| line.call_ends.is_some_and(|calls| calls > 0.0)),
         "{sites:?}"

@@ -64,6 +64,8 @@ pub struct Compared {
     pub dispersion: f64,
     /// The least multiple that is no longer indifferent.
     pub least: f64,
+    /// So many poor call-ends beyond the expected are harm at least.
+    pub min_excess: f64,
 }
 
 /// What the sums say.
@@ -90,7 +92,8 @@ impl Compared {
         let within = CLEARED_OF
             .into_iter()
             .find(|times| self.against(times / wander) >= NO_HARM);
-        let ruling = if self.for_harm(wander.max(self.least)) >= HARM {
+        let is_much = self.since.k - expected >= self.min_excess;
+        let ruling = if is_much && self.for_harm(wander.max(self.least)) >= HARM {
             Ruling::Harmful
         } else if within.is_some_and(|within| within <= DOUBLE) {
             Ruling::Harmless
@@ -181,6 +184,7 @@ mod tests {
             drift: 0.04,
             dispersion: 1.5,
             least: 1.25,
+            min_excess: 5.0,
         }
     }
 
@@ -207,6 +211,14 @@ mod tests {
             "{harm:?}"
         );
         assert_ne!(compared(sum(800.0, 28.0, 20.0)).judge().ruling, Ruling::Harmful);
+    }
+
+    /// Five drops where a tenth was expected are 4.9 too many.
+    #[test]
+    fn a_handful_of_calls_is_no_harm() {
+        let few = compared(sum(100.0, 5.0, 0.1)).judge();
+        assert_eq!(few.ruling, Ruling::NotEnoughCalls);
+        assert_eq!(compared(sum(100.0, 9.0, 0.1)).judge().ruling, Ruling::Harmful);
     }
 
     /// Everybody's calls are three times as poor: (650 / 250) / 1 = 2.6 times is to be expected of the touched ones too.

@@ -113,7 +113,9 @@ pub(super) fn remark(line: &Line) -> String {
             |last| format!(", no call-end since {last}"),
         ),
         (None, Standing::Blind) => match (line.call_ends, line.sees) {
-            (Some(calls), Some(times)) => format!(", {calls:.0} call-ends, cannot see less than {times:.1} times"),
+            (Some(calls), Some(times)) => {
+                format!(", {calls:.0} call-ends, cannot see less than {times:.1} times in half a day")
+            }
             (Some(calls), None) => format!(", {calls:.0} call-ends, cannot see anything"),
             (None, _) => ", no day seen yet".to_owned(),
         },
@@ -124,6 +126,10 @@ pub(super) fn remark(line: &Line) -> String {
 /// The hour and minute of an instant.
 fn hour(at: EventTime) -> String {
     at.to_string().get(11..16).unwrap_or("?").to_owned()
+}
+
+fn day_and_hour(at: EventTime) -> String {
+    at.to_string().get(5..16).unwrap_or("?").replace('T', " ")
 }
 
 /// A change with its verdict.
@@ -137,7 +143,11 @@ pub(super) fn changed(changed: &Changed) -> String {
         .verdict
         .as_ref()
         .map_or_else(|| "not judged yet".to_owned(), verdict);
-    format!("{} {}{summary}: {said}", hour(change.started_at), change.change_id)
+    format!(
+        "{} {}{summary}: {said}",
+        day_and_hour(change.started_at),
+        change.change_id
+    )
 }
 
 /// What is said of a change, in words.

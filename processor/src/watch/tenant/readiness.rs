@@ -19,8 +19,10 @@ use crate::{
 
 /// The day that is judged: so long from now on for the busiest hour, and so long back for what was seen and changed.
 const DAY: i64 = time::DAY;
-/// A site where less than this multiple cannot be seen within an hour is not called boring.
+/// A site where this multiple of its usual rate cannot be seen within half a working day as busy as its busiest hour is not called
+/// boring.
 const SEES: f64 = 3.0;
+const HALF_DAY: f64 = 240.0;
 const HOUR: f64 = 60.0;
 /// A site of which so many call-ends were expected in a day, and none came, sends no data.
 const SHOULD_HAVE_COME: f64 = 10.0;
@@ -68,7 +70,7 @@ pub struct Line {
     pub peak: Option<EventTime>,
     /// Call-ends expected in it.
     pub call_ends: Option<f64>,
-    /// The least multiple of the usual rate that would be noticed within that hour.
+    /// The least multiple of the usual rate that would be noticed within half a working day as busy as that hour.
     pub sees: Option<f64>,
     /// The window of the last call-end that was reported.
     pub last_call: Option<EventTime>,
@@ -137,11 +139,7 @@ pub struct Readiness {
 impl Tenant {
     /// How the day will be, as far as is known now.
     pub fn readiness(&self, now: EventTime, config: &WatchConfig) -> Readiness {
-        let mut lines: Vec<Line> = self
-            .seasons
-            .sites()
-            .map(|site| self.site_line(site, now, config))
-            .collect();
+        let mut lines: Vec<Line> = self.sites().map(|site| self.site_line(site, now, config)).collect();
         lines.extend(self.open().map(|case| self.incident_line(case, now)));
         let cost = |line: &Line| line.poor_minutes.unwrap_or(-1.0);
         lines.sort_by(|a, b| {
@@ -150,7 +148,7 @@ impl Tenant {
                 .then(a.standing.cmp(&b.standing))
                 .then_with(|| a.scope.cmp(&b.scope))
         });
-        let reporting = self.seasons.sites().filter(|site| self.has_reported(*site, now));
+        let reporting = self.sites().filter(|site| self.has_reported(*site, now));
         Readiness {
             tenant: self.name.clone(),
             at: now,
@@ -158,7 +156,7 @@ impl Tenant {
             watching: Watching {
                 cells: self.cells(),
                 channels: WATCHED.len() + 1,
-                sites: self.seasons.sites().count(),
+                sites: self.sites().count(),
                 sites_reporting: reporting.count(),
             },
             lines,
@@ -171,6 +169,11 @@ impl Tenant {
             }),
             owed: self.owed(),
         }
+    }
+
+    /// The sites that have a name.
+    fn sites(&self) -> impl Iterator<Item = u32> {
+        self.seasons.sites().filter(|site| *site != 0)
     }
 
     fn open(&self) -> impl Iterator<Item = &Case> {
@@ -235,7 +238,7 @@ impl Tenant {
             dispersion: drift.fine() + of_site * expected_per_minute * f64::from(SAME_DRIFT),
             ..*look
         };
-        at_peak.visible_within(HOUR)
+        at_peak.visible_within(HALF_DAY)
     }
 
     /// What an open incident adds in the busiest hour of its scope.

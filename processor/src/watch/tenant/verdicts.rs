@@ -38,6 +38,8 @@ const GUILTY: f64 = 0.5;
 const OF_CAUSE: f64 = 0.5;
 /// A repair that has done nothing for so long has had no effect, where there is still something wrong.
 const PATIENCE: i64 = 30 * time::MINUTE;
+/// A call that fails does so at both of its ends.
+const BOTH_ENDS: f64 = 2.0;
 /// Evidence that the incident goes on: ln 1000.
 const GOES_ON: f64 = 6.9;
 
@@ -65,12 +67,12 @@ pub(super) struct Trial {
     banked: Sides,
     banked_until: Option<Window>,
     repairs: Option<Text>,
-    /// The last verdict that was sent.
+    /// The last verdict that was sent, with the figures of the last look.
     last: Option<ChangeVerdict>,
 }
 
 impl Trial {
-    /// The last verdict that was sent.
+    /// The last verdict that was sent, with the figures of the last look.
     pub(super) const fn last(&self) -> Option<&ChangeVerdict> {
         self.last.as_ref()
     }
@@ -172,14 +174,14 @@ impl Tenant {
         }
         verdict.repairs.clone_from(&trial.repairs);
         verdict.repair = self.repaired(change, trial, verdict.ruling, config);
-        if trial.last.as_ref().is_some_and(|last| says(last) == says(&verdict)) {
-            return None;
-        }
-        verdict.revision = trial.last.as_ref().map_or(0, |last| last.revision + 1);
+        // Figures that creep are kept for whoever asks, and not sent.
+        let is_new = trial.last.as_ref().is_none_or(|last| says(last) != says(&verdict));
+        let revision = trial.last.as_ref().map_or(-1, |last| last.revision);
+        verdict.revision = revision + i64::from(is_new);
         verdict.verdict_id = id_of(change, verdict.revision);
         verdict.tenant = self.name.clone();
         trial.last = Some(verdict.clone());
-        Some(verdict)
+        is_new.then_some(verdict)
     }
 
     /// On which side each leaf is. Where a new version is rolled out, those that still have another one are the others.
@@ -313,7 +315,10 @@ impl Tenant {
             others_before,
             others_since,
             drift: evidence.drift.of(&attributes),
-            dispersion: evidence.dispersion_of(&attributes, lately.max(usual)),
+            dispersion: evidence
+                .dispersion_of(&attributes, lately.max(usual))
+                .max(if channel == 0 { 1.0 } else { BOTH_ENDS }),
+            min_excess: config.min_excess,
             least: config.indifference,
         }
     }
