@@ -6,7 +6,7 @@ use crate::Condition;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Indifference {
     attributes: usize,
-    /// Of attributes i and j at `i * attributes + j`, i ≤ j; of one alone where they are the same.
+    /// Of attributes i and j at `i * attributes + j`, in either order; of one alone where they are the same.
     zones: Vec<f64>,
 }
 
