@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_schemas::{
-    Change, ChangeKind, ChangeVerdict, Dimension, EventTime, Repair, Ruling, Text, Window, change::Selector,
+    Change, ChangeKind, ChangeVerdict, Dimension, EventId, EventTime, Repair, Ruling, Text, Window, change::Selector,
     incident::Verdict, time,
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::{
         baseline::real,
         book::{Basis, Case},
         dictionary::{Codes, covers},
-        evidence::WATCHED,
+        evidence::{Counts, WATCHED},
         locate::Evidence,
         trial::{Compared, Judged, Sum},
     },
@@ -249,6 +249,7 @@ impl Tenant {
         since
     }
 
+    /// Sums of both sides over some windows. What no incident touches is expected at one rate, whatever the window.
     fn sums_of(
         &self,
         sides: &[Option<Side>],
@@ -262,22 +263,35 @@ impl Tenant {
             ..self.evidence(channel, 1.0)
         };
         let evidence = [0, 1, 2].map(of);
+        let mut add = |side: Side, window: Window, leaf: u32, counts: &Counts| {
+            let of_side = match side {
+                Side::Touched => &mut sums.touched,
+                Side::Other => &mut sums.others,
+            };
+            for (channel, sum) in of_side.iter_mut().enumerate() {
+                let n = counts.n[channel];
+                sum.add(Sum {
+                    n: real(n),
+                    k: real(counts.k[channel]),
+                    e: evidence[channel].expected_without(window, leaf, n, without),
+                });
+            }
+        };
+        let mut plain: BTreeMap<u32, (Side, Counts)> = BTreeMap::new();
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < to) {
             for (leaf, counts) in &slice.leaves {
-                let side = match sides.get(*leaf as usize) {
-                    Some(Some(Side::Touched)) => &mut sums.touched,
-                    Some(Some(Side::Other)) => &mut sums.others,
-                    _ => continue,
+                let Some(Some(side)) = sides.get(*leaf as usize).copied() else {
+                    continue;
                 };
-                for (channel, sum) in side.iter_mut().enumerate() {
-                    let n = counts.n[channel];
-                    sum.add(Sum {
-                        n: real(n),
-                        k: real(counts.k[channel]),
-                        e: evidence[channel].expected_without(*window, *leaf, n, without),
-                    });
+                if cases.iter().any(|case| case.covers(self.dictionary.codes(*leaf))) {
+                    add(side, *window, *leaf, counts);
+                } else {
+                    plain.entry(*leaf).or_insert((side, Counts::default())).1.add(counts);
                 }
             }
+        }
+        for (leaf, (side, counts)) in plain {
+            add(side, from, leaf, &counts);
         }
         sums
     }
@@ -430,8 +444,12 @@ fn name_of(channel: usize) -> Text {
 }
 
 fn id_of(change: &Change, revision: i64) -> Text {
-    // An id that fills a text leaves no room for a number: then it stands for the last verdict.
-    Text::new(format!("{}/{revision}", change.change_id)).unwrap_or_else(|_too_long| change.change_id.clone())
+    // An id that fills a text leaves no room for a number.
+    let derived = || EventId::derive(["verdict", change.change_id.as_str(), &revision.to_string()]).to_string();
+    #[allow(clippy::expect_used, reason = "32 hex digits are a text")]
+    Text::new(format!("{}/{revision}", change.change_id))
+        .or_else(|_too_long| Text::new(derived()))
+        .expect("a text")
 }
 
 /// What was judged, in the words of the record; its number, tenant and connections are still to be said.
