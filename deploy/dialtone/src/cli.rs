@@ -307,8 +307,8 @@ pub struct Report {
     /// Of this tenant only.
     #[arg(long, value_name = "TENANT", value_parser = text)]
     pub tenant: Option<Text>,
-    /// So much before it is read to learn what is normal, and when people call.
-    #[arg(long, value_name = "SPAN", default_value = "28d", value_parser = span)]
+    /// So much before it is read to learn what is normal, and when people call: up to 20 million rows.
+    #[arg(long, value_name = "SPAN", default_value = "8d", value_parser = span)]
     pub history: Span,
     /// As JSON, one object for each tenant.
     #[arg(long, conflicts_with = "html")]

@@ -73,28 +73,19 @@ impl Evidence<'_> {
     /// Poor call-ends that are expected now of a leaf with `n` at risk, with what incidents explain: what a fault makes poor adds to
     /// what was poor before.
     pub fn expected(&self, leaf: u32, n: i64) -> f64 {
-        self.expected_of(leaf, n, None, Case::is_at_work)
+        self.expected_of(leaf, n, Case::is_at_work)
     }
 
     /// The same in a window of the past, with the incidents of then.
     fn expected_in(&self, window: Window, leaf: u32, n: i64) -> f64 {
-        self.expected_without(window, leaf, n, None)
+        self.expected_of(leaf, n, |case| case.was_at_work(window))
     }
 
-    /// The same without what the value of one dimension does.
-    pub fn expected_without(&self, window: Window, leaf: u32, n: i64, dimension: Option<usize>) -> f64 {
-        self.expected_of(leaf, n, dimension, |case| case.was_at_work(window))
-    }
-
-    fn expected_of(&self, leaf: u32, n: i64, without: Option<usize>, is_at_work: impl Fn(&Case) -> bool) -> f64 {
+    fn expected_of(&self, leaf: u32, n: i64, is_at_work: impl Fn(&Case) -> bool) -> f64 {
         let codes = self.dictionary.codes(leaf);
         let explains = |case: &&Case| case.basis == Basis::Rate(self.channel) && is_at_work(case) && case.covers(codes);
         let shares = self.cases.iter().filter(explains).map(|case| case.share);
-        let usual = without.map_or_else(
-            || self.baseline.rate(self.channel, codes),
-            |dimension| self.baseline.rate_without(self.channel, codes, dimension),
-        );
-        real(n) * (usual + shares.fold(0.0, f64::max)).min(1.0)
+        real(n) * (self.baseline.rate(self.channel, codes) + shares.fold(0.0, f64::max)).min(1.0)
     }
 
     /// The rate of scopes of these attributes that is still indifferent, as a multiple of the expected one.

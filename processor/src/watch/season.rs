@@ -179,6 +179,7 @@ impl Seasons {
     }
 
     /// The busiest hour between two instants for scopes with these shares: when it begins, and its call-ends by site.
+    /// None where no day has shown any.
     pub fn busiest(
         &self,
         shares: &BTreeMap<u32, f64>,
@@ -187,15 +188,16 @@ impl Seasons {
     ) -> Option<(EventTime, BTreeMap<u32, f64>)> {
         let hour = |at: EventTime| {
             let of_site = |(site, share): (&u32, &f64)| {
-                let quarters = (0..4).map(|q| self.expected(*site, at.plus(q * QUARTER)).unwrap_or(0.0));
-                (*site, share * quarters.sum::<f64>())
+                let quarters = (0..4).map(|q| self.expected(*site, at.plus(q * QUARTER)));
+                Some((*site, share * quarters.sum::<Option<f64>>()?))
             };
-            shares.iter().map(of_site).collect::<BTreeMap<_, _>>()
+            shares.iter().filter_map(of_site).collect::<BTreeMap<_, _>>()
         };
         let starts = (0..).map(|q| from.floor(QUARTER).plus(q * QUARTER));
         let hours = starts
             .take_while(|at| at.plus(4 * QUARTER) <= to)
-            .map(|at| (at, hour(at)));
+            .map(|at| (at, hour(at)))
+            .filter(|(_, by_site)| !by_site.is_empty());
         let calls = |by_site: &BTreeMap<u32, f64>| by_site.values().sum::<f64>();
         // Of several alike the first.
         hours.reduce(|best, next| if calls(&next.1) > calls(&best.1) { next } else { best })

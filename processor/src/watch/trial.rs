@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::detect::{ALTERNATIVES, WITHIN};
 
-/// A verdict of harm is wrong once in a thousand changes: ln 1000.
-const HARM: f64 = 6.9;
+/// A verdict of harm is wrong once in a thousand changes, each on three channels: ln 3000.
+const HARM: f64 = 8.0;
 /// One of harmlessness once in twenty: ln 20.
 const NO_HARM: f64 = 3.0;
 /// Multiples of the expected rate that a change is cleared of, the strictest first.

@@ -6,7 +6,7 @@ use dialtone_processor::watch::{
 };
 use dialtone_schemas::{ChangeVerdict, EventTime, Ruling, Text};
 
-/// Lines of the list that are shown; the rest costs less.
+/// Lines of the list that are shown in any case; of the rest only those that somebody must look at.
 const SHOWN: usize = 20;
 
 /// The whole report.
@@ -66,9 +66,15 @@ pub(super) fn watched(ready: &Readiness) -> Vec<String> {
 
 /// The costliest, then who is boring, who cannot be seen well, and of whom nothing is known.
 fn list(ready: &Readiness) -> Vec<String> {
-    let mut lines: Vec<String> = ready.lines.iter().take(SHOWN).map(line).collect();
-    if ready.lines.len() > SHOWN {
-        lines.push(format!("and {} that cost less", ready.lines.len() - SHOWN));
+    let is_shown =
+        |(place, line): &(usize, &Line)| *place < SHOWN || !matches!(line.standing, Standing::Boring | Standing::Blind);
+    let shown = ready.lines.iter().enumerate().filter(is_shown);
+    let mut lines: Vec<String> = shown.map(|(_, of)| line(of)).collect();
+    if ready.lines.len() > lines.len() {
+        lines.push(format!(
+            "and {} boring or blind ones that cost less",
+            ready.lines.len() - lines.len()
+        ));
     }
     for standing in [Standing::Boring, Standing::Blind, Standing::NoData] {
         let names = named(ready, standing);
@@ -152,27 +158,32 @@ pub(super) fn changed(changed: &Changed) -> String {
 
 /// What is said of a change, in words.
 pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
-    let figures = format!("{} poor of {:.1} expected", verdict.poor, verdict.expected);
+    let figures = format!(
+        "{} {} poor of {:.1} expected",
+        verdict.channel, verdict.poor, verdict.expected
+    );
     let mut said = match verdict.ruling {
         Ruling::Harmful => {
             let incident = verdict
                 .incident_id
                 .as_ref()
                 .map_or(String::new(), |id| format!(", see {id}"));
-            format!(
-                "harmful, {:.1} times as poor ({} {figures}{incident})",
-                verdict.effect, verdict.channel
-            )
+            if verdict.effect_low > 1.0 {
+                format!("harmful, {:.1} times as poor ({figures}{incident})", verdict.effect)
+            } else {
+                format!("harmful ({figures}{incident})")
+            }
         }
         Ruling::Harmless => {
             let within = verdict.harmless_within.unwrap_or(verdict.effect_high);
             format!("harmless to within {within} times ({figures})")
         }
         Ruling::NotEnoughCalls => {
-            let missing = verdict.calls_missing.map_or_else(
-                || "what it touches is not known".to_owned(),
-                |missing| format!("{missing} more call-ends would tell"),
-            );
+            let missing = match verdict.calls_missing {
+                Some(missing) => format!("{missing} more call-ends would tell"),
+                None if verdict.at_risk == 0 => "no call of what it touches was ever seen".to_owned(),
+                None => "it wanders too far by itself to rule out double the rate".to_owned(),
+            };
             let by = verdict
                 .expected_by
                 .map_or(String::new(), |by| format!(", expected by {by}"));
@@ -240,7 +251,7 @@ mod tests {
             said(
                 serde_json::json!({"ruling": "harmless", "harmless_within": 1.5, "repairs": "i-2", "repair": "no_effect"})
             ),
-            "harmless to within 1.5 times (29 poor of 9.1 expected); as a repair of i-2: no effect"
+            "harmless to within 1.5 times (quality 29 poor of 9.1 expected); as a repair of i-2: no effect"
         );
         assert_eq!(
             said(

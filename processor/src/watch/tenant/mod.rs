@@ -36,8 +36,9 @@ use crate::config::WatchConfig;
 
 /// The baseline is fitted anew so often.
 const FIT_EVERY: i64 = 30 * time::MINUTE;
-/// Changes and complaints are remembered for so long ...
+/// Complaints are remembered for so long, changes until the last verdict about them ...
 const MEMORY: i64 = 2 * time::DAY;
+const CHANGES: i64 = 5 * time::DAY;
 /// ... and not more than so many of each.
 const MOST: usize = 100_000;
 /// Fewer minutes with calls than this before a longer silence than that were no beginning: a stray report.
@@ -400,7 +401,8 @@ impl Tenant {
     /// Changes, complaints and control records that are too old, or of a day to come; incidents of a month ago.
     fn forget(&mut self, now: EventTime) {
         let near = |at: EventTime| now.since(at).abs() < MEMORY;
-        self.changes.retain(|_, change| near(change.started_at));
+        self.changes
+            .retain(|_, change| now.since(change.started_at).abs() < CHANGES);
         self.complaints.retain(|_, complaint| near(complaint.complained_at));
         self.controls.retain(|_, at| near(*at));
         self.past.forget(now);

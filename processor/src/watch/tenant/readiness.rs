@@ -205,11 +205,15 @@ impl Tenant {
             let is_here = case.conditions.iter().any(|c| c.attribute == index && c.code == site);
             is_here || self.overlap(&conditions, &case.conditions).of_first >= 0.5
         };
+        let is_gathering = |channel: usize| {
+            let look = self.detectors[channel].look(&conditions, config.indifference, threshold);
+            look.is_some_and(|look| look.evidence >= look.threshold / 2.0)
+        };
         let standing = if self.open().any(holds) {
             Standing::Incident
         } else if !self.has_reported(site, now) && self.seasons.promised(site) >= SHOULD_HAVE_COME {
             Standing::NoData
-        } else if look.is_some_and(|look| look.evidence >= look.threshold / 2.0) {
+        } else if (0..WATCHED.len()).any(is_gathering) {
             Standing::Suspicious
         } else if sees.is_some_and(|times| times <= SEES) {
             Standing::Boring
@@ -280,7 +284,14 @@ impl Tenant {
 
     /// The changes of the last day.
     fn changed(&self, now: EventTime) -> Vec<Changed> {
-        let is_recent = |change: &&Change| (0..=DAY).contains(&now.since(change.started_at));
+        let is_undecided = |change: &Change| {
+            let last = self.trials.get(&change.change_id).and_then(|trial| trial.last());
+            last.is_some_and(|last| last.ruling == Ruling::NotEnoughCalls && !last.is_final)
+        };
+        let is_recent = |change: &&Change| {
+            let age = now.since(change.started_at);
+            (0..=DAY).contains(&age) || (age >= 0 && is_undecided(change))
+        };
         let judged = |change: &Change| Changed {
             change: change.clone(),
             verdict: self

@@ -16,13 +16,14 @@ use crate::{
         book::{Basis, Case},
         dictionary::{Codes, covers},
         evidence::{Counts, WATCHED},
-        locate::Evidence,
         trial::{Compared, Judged, Sum},
     },
 };
 
-/// A change is on trial for so long after it took effect.
+/// A change is on trial for so long after it took effect ...
 const HORIZON: i64 = time::DAY;
+/// ... and where there were too few calls, over a long weekend.
+const UNDECIDED: i64 = 4 * time::DAY;
 /// Its calls are compared with those of so long before.
 const BEFORE: i64 = 3 * time::HOUR;
 /// Nothing is said before so long.
@@ -103,16 +104,17 @@ impl Tenant {
             let Some(change) = self.changes.get(&id).cloned() else {
                 continue;
             };
-            let mut trial = self.trials.remove(&id).unwrap_or_else(|| self.summon(&change));
+            let mut trial = self.trials.remove(&id).unwrap_or_default();
+            // An incident may open after its repair.
+            trial.repairs = trial.repairs.or_else(|| self.to_be_repaired(&change));
             told.extend(self.look_at(&change, &mut trial, now, config));
             self.trials.insert(id, trial);
         }
         told
     }
 
-    /// A new trial. Is the change to end an incident: does it take back the guilty one, or touch most of the calls of one that was
-    /// under way?
-    fn summon(&self, change: &Change) -> Trial {
+    /// Is the change to end an incident: does it take back the guilty one, or touch most of the calls of one that was under way?
+    fn to_be_repaired(&self, change: &Change) -> Option<Text> {
         let since = begins(change);
         let is_under_way = |case: &&Case| {
             let recovered = case.recovering_since.is_some_and(|at| at < since);
@@ -122,10 +124,7 @@ impl Tenant {
         let touches = |case: &&Case| self.touched_share(change, case) >= OF_CAUSE;
         let under_way = || self.cases.iter().filter(is_under_way);
         let case = under_way().find(takes_back).or_else(|| under_way().find(touches));
-        Trial {
-            repairs: case.map(|case| case.incident.id.clone()),
-            ..Trial::default()
-        }
+        case.map(|case| case.incident.id.clone())
     }
 
     /// The share of a case's calls that a change touches.
@@ -158,7 +157,11 @@ impl Tenant {
         let judged = (0..3).map(|channel| self.compared(change, trial, &since, channel, now, config).judge());
         let judged: Vec<Judged> = judged.collect();
         let is_harmful = |judged: &Judged| judged.ruling == Ruling::Harmful;
-        let channel = judged.iter().position(is_harmful).unwrap_or(0);
+        let of_incident = guilty_of.and_then(|case| match case.basis {
+            Basis::Rate(channel) => Some(channel),
+            Basis::Volume => None,
+        });
+        let channel = judged.iter().position(is_harmful).or(of_incident).unwrap_or(0);
         let mut verdict = worded(change, &judged[channel], since.touched[channel], now);
         verdict.channel = name_of(channel);
         if let Some(case) = guilty_of {
@@ -167,10 +170,22 @@ impl Tenant {
             verdict.incident_id = Some(case.incident.id.clone());
         }
         stand_by(&mut verdict, trial.last.as_ref());
-        if let Some(missing) = verdict.calls_missing {
+        if !sides.contains(&Some(Side::Touched)) {
+            verdict.calls_missing = None;
+        }
+        let is_taken_back = self.taken_back(change).is_some_and(|at| now.since(at) >= SETTLED);
+        let is_decided = verdict.ruling != Ruling::NotEnoughCalls;
+        let age = now.since(begins(change));
+        verdict.is_final = is_taken_back || age >= UNDECIDED || (is_decided && age >= HORIZON);
+        if let Some(missing) = verdict.calls_missing.filter(|_| !verdict.is_final) {
             let missing = real(missing);
             let by_days = self.seasons.by_when(missing, &self.shares(&sides), now);
-            verdict.expected_by = by_days.or_else(|| at_this_pace(missing, since.touched[0].n, begins(change), now));
+            let at_pace = at_this_pace(missing, since.touched[0].n, begins(change), now);
+            // Of a version that is new the days before know nothing.
+            verdict.expected_by = match version_of(change) {
+                Some(_) => by_days.into_iter().chain(at_pace).min(),
+                None => by_days.or(at_pace),
+            };
         }
         verdict.repairs.clone_from(&trial.repairs);
         verdict.repair = self.repaired(change, trial, verdict.ruling, config);
@@ -182,6 +197,12 @@ impl Tenant {
         verdict.tenant = self.name.clone();
         trial.last = Some(verdict.clone());
         is_new.then_some(verdict)
+    }
+
+    /// When another change took it back.
+    fn taken_back(&self, change: &Change) -> Option<EventTime> {
+        let takes_back = |other: &&Change| other.rollback_of.as_ref() == Some(&change.change_id);
+        self.changes.values().filter(takes_back).map(begins).min()
     }
 
     /// On which side each leaf is. Where a new version is rolled out, those that still have another one are the others.
@@ -199,7 +220,7 @@ impl Tenant {
         let side = |codes: &Codes| match version {
             None if self.selects(&change.scope, codes) => Some(Side::Touched),
             None => Some(Side::Other),
-            Some(_) if !self.selects(&without_version, codes) => None,
+            Some((dimension, _)) if codes[dimension.index()] == 0 || !self.selects(&without_version, codes) => None,
             Some((dimension, to)) if self.dictionary.name(dimension.index(), codes[dimension.index()]) == Some(to) => {
                 Some(Side::Touched)
             }
@@ -225,23 +246,20 @@ impl Tenant {
         now: EventTime,
         config: &WatchConfig,
     ) -> Sides {
-        let others: Vec<Case> = self
-            .cases
-            .iter()
-            .filter(|case| !is_guilty(case, &change.change_id))
-            .cloned()
-            .collect();
+        let is_other = |case: &&Case| !is_guilty(case, &change.change_id);
+        let others: Vec<&Case> = self.cases.iter().filter(is_other).collect();
         let without = version_of(change).map(|(dimension, _)| dimension.index());
         let sums = |from: Window, to: Window| self.sums_of(sides, (from, to), &others, without);
         let begins = begins(change);
-        let (first, end) = (Window::of_end(begins.plus(1)), Window::of_end(now.plus(1)));
+        let until = self.taken_back(change).map_or(now, |at| at.clamp(begins, now));
+        let (first, end) = (Window::of_end(begins.plus(1)), Window::of_end(until.plus(1)));
         let memory = config.memory.micros();
         let before = BEFORE.min(memory / 2);
         if now.since(begins) + before <= memory {
             trial.before = sums(Window::of_end(begins.plus(1 - before)), first);
         }
         let from = trial.banked_until.unwrap_or(first);
-        let soon_forgotten = Window::of_end(now.plus(-memory / 2)).max(from);
+        let soon_forgotten = Window::of_end(now.plus(-memory / 2)).min(end).max(from);
         trial.banked.add(&sums(from, soon_forgotten));
         trial.banked_until = Some(soon_forgotten);
         let mut since = trial.banked;
@@ -249,49 +267,56 @@ impl Tenant {
         since
     }
 
-    /// Sums of both sides over some windows. What no incident touches is expected at one rate, whatever the window.
+    /// Sums of both sides over some windows. Calls that an incident holds meanwhile say nothing of a change.
     fn sums_of(
         &self,
         sides: &[Option<Side>],
         (from, to): (Window, Window),
-        cases: &[Case],
+        cases: &[&Case],
         without: Option<usize>,
     ) -> Sides {
-        let mut sums = Sides::default();
-        let of = |channel: usize| Evidence {
-            cases,
-            ..self.evidence(channel, 1.0)
+        let leaves = self.dictionary.leaves();
+        let holding = |codes: &Codes| {
+            cases
+                .iter()
+                .copied()
+                .filter(|case| case.covers(codes))
+                .collect::<Vec<_>>()
         };
-        let evidence = [0, 1, 2].map(of);
-        let mut add = |side: Side, window: Window, leaf: u32, counts: &Counts| {
+        let held: Vec<Vec<&Case>> = leaves.iter().map(holding).collect();
+        let mut by_leaf: Vec<Option<Counts>> = vec![None; leaves.len()];
+        for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < to) {
+            for (leaf, counts) in &slice.leaves {
+                let leaf = *leaf as usize;
+                let is_held = held
+                    .get(leaf)
+                    .is_none_or(|held| held.iter().any(|case| case.was_at_work(*window)));
+                if !is_held && sides.get(leaf).is_some_and(Option::is_some) {
+                    by_leaf[leaf].get_or_insert_default().add(counts);
+                }
+            }
+        }
+        let mut sums = Sides::default();
+        for ((counts, side), codes) in by_leaf.iter().zip(sides).zip(leaves) {
+            let (Some(counts), Some(side)) = (counts, side) else {
+                continue;
+            };
             let of_side = match side {
                 Side::Touched => &mut sums.touched,
                 Side::Other => &mut sums.others,
             };
             for (channel, sum) in of_side.iter_mut().enumerate() {
-                let n = counts.n[channel];
+                let n = real(counts.n[channel]);
+                let rate = without.map_or_else(
+                    || self.baseline.rate(channel, codes),
+                    |dimension| self.baseline.rate_without(channel, codes, dimension),
+                );
                 sum.add(Sum {
-                    n: real(n),
+                    n,
                     k: real(counts.k[channel]),
-                    e: evidence[channel].expected_without(window, leaf, n, without),
+                    e: n * rate,
                 });
             }
-        };
-        let mut plain: BTreeMap<u32, (Side, Counts)> = BTreeMap::new();
-        for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < to) {
-            for (leaf, counts) in &slice.leaves {
-                let Some(Some(side)) = sides.get(*leaf as usize).copied() else {
-                    continue;
-                };
-                if cases.iter().any(|case| case.covers(self.dictionary.codes(*leaf))) {
-                    add(side, *window, *leaf, counts);
-                } else {
-                    plain.entry(*leaf).or_insert((side, Counts::default())).1.add(counts);
-                }
-            }
-        }
-        for (leaf, (side, counts)) in plain {
-            add(side, from, leaf, &counts);
         }
         sums
     }
@@ -417,7 +442,7 @@ fn is_due(change: &Change, trial: Option<&Trial>, now: EventTime) -> bool {
     let age = now.since(begins(change));
     let pace = if age <= YOUNG { PACE.0 } else { PACE.1 };
     let is_over = trial.and_then(Trial::last).is_some_and(|last| last.is_final);
-    (SETTLED..=HORIZON + PACE.1).contains(&age) && now.floor(pace) == now && !is_over
+    (SETTLED..=UNDECIDED + PACE.1).contains(&age) && now.floor(pace) == now && !is_over
 }
 
 /// The version that is rolled out, and which dimension tells it.
@@ -464,7 +489,7 @@ fn worded(change: &Change, judged: &Judged, since: Sum, now: EventTime) -> Chang
         at: now,
         ruling: judged.ruling,
         channel: name_of(0),
-        is_final: now.since(begins(change)) >= HORIZON,
+        is_final: false,
         kind: change.kind,
         started_at: change.started_at,
         team: change.team.clone(),
@@ -484,8 +509,18 @@ fn worded(change: &Change, judged: &Judged, since: Sum, now: EventTime) -> Chang
     }
 }
 
-/// What was ruled out once stays ruled out, unless it turns out to be harmful after all.
+/// What was ruled out once stays ruled out, unless it turns out to be harmful after all; and harm once proved stays proved, with its
+/// figures. Harm that was only an incident's, of which the change is no longer suspected, does not.
 fn stand_by(verdict: &mut ChangeVerdict, last: Option<&ChangeVerdict>) {
+    if let Some(last) = last.filter(|last| last.ruling == Ruling::Harmful && last.incident_id.is_none()) {
+        if verdict.ruling != Ruling::Harmful {
+            *verdict = ChangeVerdict {
+                at: verdict.at,
+                ..last.clone()
+            };
+        }
+        return;
+    }
     let Some(within) = last.and_then(|last| last.harmless_within) else {
         return;
     };
