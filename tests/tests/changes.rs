@@ -39,8 +39,12 @@ fn the_guilty_change_is_ruled_harmful_with_its_incident_and_no_other_is() {
     let guilty = verdicts.iter().find(|v| v.ruling == Ruling::Harmful).expect("it");
     assert_eq!(guilty.incident_id.as_ref(), Some(&incidents[0].id));
     assert!(guilty.effect > 1.5 && guilty.poor > 0, "{guilty:?}");
-    let cleared = verdicts.iter().filter(|verdict| verdict.ruling == Ruling::Harmless);
-    assert!(cleared.count() > 0, "and some are cleared: {verdicts:?}");
+    // A few hours of a small enterprise are not enough to rule out double the rate.
+    let ruled_out = verdicts.iter().filter_map(|verdict| verdict.harmless_within);
+    assert!(
+        ruled_out.clone().count() > 0 && ruled_out.clone().all(|within| within <= 5.0),
+        "and of some a multiple is ruled out: {verdicts:?}"
+    );
     for other in verdicts.iter().filter(|v| v.ruling == Ruling::NotEnoughCalls) {
         assert!(other.calls_missing.is_some(), "what is missing is told: {other:?}");
     }
