@@ -1,11 +1,11 @@
 //! Watch over what lies in the lake: the same fold over the same logs, with the configuration of now.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use dialtone_processor::offline::Watching;
-use dialtone_schemas::{Control, EventTime, avro, control::ControlKind, topic::Topic};
-use dialtone_sinks::lake::Days;
+use dialtone_schemas::{Control, EventTime, Span, avro, control::ControlKind, topic::Topic};
+use dialtone_sinks::lake::{Days, Reader};
 use dialtone_wire::{LogRecord, Payload, Place};
 
 use crate::config::Config;
@@ -19,6 +19,15 @@ pub const fn days(first: EventTime, last: EventTime, tail: i32) -> Days {
         first: first.day(),
         last: last.day() + tail,
     }
+}
+
+/// The fold as it was at an instant, from what lies in the lake: its logs since so long before.
+pub async fn as_of(lake: Option<&PathBuf>, at: EventTime, history: Span, config: &Config) -> Result<Watching> {
+    let lake = lake.unwrap_or(&config.sink.lake_dir);
+    let days = days(at.plus(-history.micros()), at, 1);
+    let read = Reader::new(lake, days, MOST_ROWS).logs().await;
+    let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
+    refold(logs, config, at)
 }
 
 /// Lets the fold read its logs again, each as far as it wants it, until it has folded every tick up to an instant.

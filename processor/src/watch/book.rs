@@ -99,9 +99,14 @@ impl Case {
 
     /// A minute of evidence: `k` poor of `e` expected by the baseline, over the dispersion. Is quality back?
     pub fn weigh_recovery(&mut self, k: f64, e: f64, indifference: f64, dispersion: f64) {
-        let ratio = (self.factor / indifference).max(1.5);
-        let normal = -dialtone_explain::poisson(k, indifference * e, ratio) / dispersion;
+        let normal = -self.goes_on(k, e, indifference, dispersion);
         self.back = (self.back + normal).clamp(0.0, 2.0 * BACK);
+    }
+
+    /// What `k` poor of `e` expected say for its own rate against the indifferent one, in nats.
+    pub fn goes_on(&self, k: f64, e: f64, indifference: f64, dispersion: f64) -> f64 {
+        let ratio = (self.factor / indifference).max(1.5);
+        dialtone_explain::poisson(k, indifference * e, ratio) / dispersion
     }
 
     /// The life cycle: localised → recovering → closed, and back to localised when it turns bad again.

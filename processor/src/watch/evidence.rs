@@ -10,6 +10,31 @@ pub const WATCHED: [Channel; 3] = [Channel::Quality, Channel::Setup, Channel::Dr
 /// The channels that tell what kind of poor it was.
 pub const KINDS: [Channel; 4] = [Channel::Loss, Channel::Jitter, Channel::Delay, Channel::Mos];
 
+/// Call-ends at risk, poor and expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sum {
+    /// At risk.
+    pub n: f64,
+    /// Poor.
+    pub k: f64,
+    /// Poor ones that the baseline expects.
+    pub e: f64,
+}
+
+impl Sum {
+    /// Adds another.
+    pub fn add(&mut self, other: Self) {
+        self.n += other.n;
+        self.k += other.k;
+        self.e += other.e;
+    }
+
+    /// Poor ones as a multiple of the expected, pulled to one by so many.
+    pub fn ratio(&self, prior: f64) -> f64 {
+        (self.k + prior) / (self.e + prior)
+    }
+}
+
 /// Counts of one leaf in one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {

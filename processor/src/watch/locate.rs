@@ -10,7 +10,7 @@ use super::{
     book::{Basis, Case},
     detect::{Drift, SAME_DRIFT, WITHIN},
     dictionary::{Codes, D, Dictionary, covers},
-    evidence::{Bins, Ring, Slice},
+    evidence::{Bins, Ring, Slice, Sum},
 };
 
 /// The control: so long before the onset the same scopes are compared with themselves (same-day control).
@@ -47,14 +47,6 @@ pub struct Evidence<'a> {
     pub drift: &'a Drift,
     /// No rate below so many times the expected one is worth naming.
     pub least: f64,
-}
-
-/// At risk, poor and expected of one leaf.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    n: f64,
-    k: f64,
-    e: f64,
 }
 
 /// A cause with the time it began.

@@ -5,9 +5,11 @@
 //! however often it is looked at. So a verdict may be given as soon as it can be (DESIGN.md §7).
 
 use dialtone_schemas::Ruling;
-use serde::{Deserialize, Serialize};
 
-use super::detect::{ALTERNATIVES, WITHIN};
+use super::{
+    detect::{ALTERNATIVES, WITHIN, log_of_mean},
+    evidence::Sum,
+};
 
 /// A verdict of harm is wrong once in a thousand changes, each on three channels: ln 3000.
 const HARM: f64 = 8.0;
@@ -21,30 +23,6 @@ const DOUBLE: f64 = 2.0;
 const OTHERS_PRIOR: f64 = 50.0;
 /// The half width of a 95 % interval, in standard deviations.
 const TWO_SIDED: f64 = 1.96;
-
-/// Call-ends at risk, poor and expected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sum {
-    /// At risk.
-    pub n: f64,
-    /// Poor.
-    pub k: f64,
-    /// Poor ones that the baseline expects.
-    pub e: f64,
-}
-
-impl Sum {
-    /// Adds another.
-    pub fn add(&mut self, other: Self) {
-        self.n += other.n;
-        self.k += other.k;
-        self.e += other.e;
-    }
-
-    fn ratio(&self, prior: f64) -> f64 {
-        (self.k + prior) / (self.e + prior)
-    }
-}
 
 /// The calls that a change touches and all others, before and after it. Where a new version is rolled out, "before" are the calls
 /// of the old one at the same time, and there are no others.
@@ -123,12 +101,8 @@ impl Compared {
     /// ln of the evidence for more than `times` the expected rate, mixed over how much more.
     fn for_harm(&self, times: f64) -> f64 {
         let expected = times * self.since.e * self.per_expected();
-        let by = |ratio: &f64| dialtone_explain::poisson(self.since.k, expected, *ratio) / self.dispersion;
-        let each = ALTERNATIVES.map(|ratio| by(&ratio));
-        let top = each.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        #[allow(clippy::cast_precision_loss, reason = "five")]
-        let count = each.len() as f64;
-        top + (each.iter().map(|one| (one - top).exp()).sum::<f64>() / count).ln()
+        let by = |ratio: f64| dialtone_explain::poisson(self.since.k, expected, ratio) / self.dispersion;
+        log_of_mean(&ALTERNATIVES.map(by))
     }
 
     /// ln of the evidence for the expected rate against `times` as much or more.

@@ -7,13 +7,13 @@ pub mod conclusion;
 pub mod feed;
 pub mod folder;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use dialtone_broker::{Broker, BrokerConfig};
 use dialtone_schemas::{ChangeVerdict, Incident, Record, Text, avro, topic::Topic};
 use dialtone_simulator::Simulation;
-use dialtone_wire::{Payload, Place, consume::Consumer};
+use dialtone_wire::{Payload, whole};
 
 use crate::{
     cli,
@@ -122,23 +122,17 @@ async fn last_of<R: Record + Send + 'static>(
     let kafka = config.kafka.clone();
     let translator = wire.translator.clone();
     let read = tokio::task::spawn_blocking(move || -> Result<Vec<R>> {
-        let mut consumer = Consumer::manual(&kafka, "dialtone-demo", translator)?;
-        let count = consumer.partition_counts(&[topic])?.get(&topic).copied().unwrap_or(1);
-        let places: Vec<Place> = (0..count).map(|p| (topic, p)).collect();
-        consumer.assign(&consumer.first_offsets(&places)?)?;
-        let mut last = std::collections::BTreeMap::new();
-        while !places.iter().all(|place| consumer.at_end(*place)) {
-            consumer.poll(ASK)?;
-            for place in &places {
-                while let Some(record) = consumer.take(*place) {
-                    if let Payload::Value(frame) = &record.payload {
-                        let record: R = avro::record_from_built_in_frame(frame)?;
-                        last.insert(about(&record), record);
-                    }
-                }
+        let mut frames = Vec::new();
+        whole::read(&kafka, topic, translator, CATCH_UP, |record| {
+            if let Payload::Value(frame) = record.payload {
+                frames.push(frame);
             }
+        })?;
+        let mut last = BTreeMap::new();
+        for frame in frames {
+            let record: R = avro::record_from_built_in_frame(&frame)?;
+            last.insert(about(&record), record);
         }
-        consumer.close(Duration::from_secs(5));
         Ok(last.into_values().collect())
     });
     read.await?

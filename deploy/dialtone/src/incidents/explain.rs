@@ -6,25 +6,15 @@ use dialtone_processor::{
     watch::{Explained, detect::Look},
 };
 use dialtone_schemas::{Channel, Scope, Text};
-use dialtone_sinks::lake::Reader;
 
-use crate::{
-    cli,
-    config::Config,
-    refold::{MOST_ROWS, days, refold},
-    say,
-};
+use crate::{cli, config::Config, refold::as_of, say};
 
 /// What could be seen is told for so many minutes.
 const HOUR: f64 = 60.0;
 
 /// Folds the lake's logs until then, and asks.
 pub(super) async fn say(args: &cli::ExplainScope, config: &Config) -> Result<()> {
-    let lake = args.lake.as_ref().unwrap_or(&config.sink.lake_dir);
-    let days = days(args.at.plus(-args.history.micros()), args.at, 1);
-    let read = Reader::new(lake, days, MOST_ROWS).logs().await;
-    let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
-    let watching = refold(logs, config, args.at)?;
+    let watching = as_of(args.lake.as_ref(), args.at, args.history, config).await?;
     let scope = Scope::new(args.scope.iter().cloned());
     let tenant = tenant(&watching, args.tenant.as_ref())?;
     let explained = watching.watch().explain(&tenant, &scope);

@@ -3,17 +3,11 @@
 mod page;
 pub(crate) mod words;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use dialtone_processor::watch::readiness::Readiness;
 use dialtone_schemas::{Text, time};
-use dialtone_sinks::lake::Reader;
 
-use crate::{
-    cli,
-    config::Config,
-    refold::{MOST_ROWS, days, refold},
-    say,
-};
+use crate::{cli, config::Config, refold::as_of, say};
 
 /// The hour of the day of which the report is, in UTC.
 const HOUR: i64 = 6;
@@ -35,11 +29,7 @@ pub async fn run(args: &cli::Report, config: &Config) -> Result<()> {
 /// How the day will be, for each tenant wanted, as the fold knew it at that hour.
 pub async fn ready(args: &cli::Report, config: &Config) -> Result<Vec<Readiness>> {
     let at = args.at.unwrap_or_else(|| args.day.plus(HOUR * time::HOUR));
-    let lake = args.lake.as_ref().unwrap_or(&config.sink.lake_dir);
-    let days = days(at.plus(-args.history.micros()), at, 1);
-    let read = Reader::new(lake, days, MOST_ROWS).logs().await;
-    let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
-    let watching = refold(logs, config, at)?;
+    let watching = as_of(args.lake.as_ref(), at, args.history, config).await?;
     let mut ready = watching.watch().readiness();
     if let Some(named) = &args.tenant {
         let known: Vec<&str> = ready.iter().map(|of| of.tenant.as_str()).collect();

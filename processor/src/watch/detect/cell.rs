@@ -118,10 +118,7 @@ impl Cell {
 
     /// ln of the mean of M over the alternatives.
     pub(super) fn log_mixture(&self) -> f64 {
-        let top = self.log_m.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        #[allow(clippy::cast_precision_loss, reason = "five")]
-        let count = self.log_m.len() as f64;
-        top + (self.log_m.iter().map(|m| (m - top).exp()).sum::<f64>() / count).ln()
+        log_of_mean(&self.log_m)
     }
 
     /// A block is over: the blocks move on, and the oldest becomes history. Returns it, with what this cell by itself was expected
@@ -154,6 +151,14 @@ impl Cell {
 
 fn today_prior(drift: f64) -> f64 {
     (1.0 / drift).max(TODAY_LEAST)
+}
+
+/// ln of the mean of what these are the logarithms of, without leaving the range of a double.
+pub(in crate::watch) fn log_of_mean(logs: &[f64; ALTERNATIVES.len()]) -> f64 {
+    let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    #[allow(clippy::cast_precision_loss, reason = "five")]
+    let count = logs.len() as f64;
+    top + (logs.iter().map(|log| (log - top).exp()).sum::<f64>() / count).ln()
 }
 
 /// One step of a Shiryaev–Roberts detector on the log scale, `M ← e^evidence · (M + 1)`, without leaving the range of a double.

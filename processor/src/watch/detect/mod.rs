@@ -16,8 +16,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::dictionary::{Codes, D};
-pub(super) use cell::ALTERNATIVES;
-pub(super) use cell::step;
+pub(super) use cell::{ALTERNATIVES, log_of_mean, step};
 use cell::{Cell, Sum};
 pub use drift::Drift;
 pub use key::CellKey;

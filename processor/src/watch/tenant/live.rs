@@ -13,7 +13,6 @@ use crate::{
         baseline::real,
         book::{Basis, Case, severity},
         device,
-        dictionary::covers,
         evidence::{KINDS, WATCHED},
         locate::Evidence,
         suspect::{Overlap, suspects},
@@ -246,31 +245,33 @@ impl Tenant {
         agrees
     }
 
+    /// How the calls that a change touches and those of a case overlap.
+    pub(super) fn overlap_with(&self, change: &Change, case: &Case) -> Overlap {
+        let (mut both, mut of_cause, mut of_change) = (0.0, 0.0, 0.0);
+        for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
+            let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
+            let touched = self.selects(&change.scope, codes);
+            let inside = case.covers(codes);
+            both += if inside && touched { weight } else { 0.0 };
+            of_cause += if inside { weight } else { 0.0 };
+            of_change += if touched { weight } else { 0.0 };
+        }
+        let share = |of: f64| if of > 0.0 { both / of } else { 0.0 };
+        let version = change.to_version.as_ref();
+        let names_version = case
+            .incident
+            .scope
+            .conditions()
+            .any(|(_, value)| Some(value) == version);
+        Overlap {
+            of_cause: share(of_cause),
+            of_change: share(of_change),
+            names_version,
+        }
+    }
+
     fn suspect(&self, case: &mut Case) {
-        let conditions = &case.conditions;
-        let overlap = |change: &Change| {
-            let (mut both, mut of_cause, mut of_change) = (0.0, 0.0, 0.0);
-            for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
-                let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
-                let touched = self.selects(&change.scope, codes);
-                let inside = covers(conditions, codes);
-                both += if inside && touched { weight } else { 0.0 };
-                of_cause += if inside { weight } else { 0.0 };
-                of_change += if touched { weight } else { 0.0 };
-            }
-            let share = |of: f64| if of > 0.0 { both / of } else { 0.0 };
-            let version = change.to_version.as_ref();
-            let names_version = case
-                .incident
-                .scope
-                .conditions()
-                .any(|(_, value)| Some(value) == version);
-            Overlap {
-                of_cause: share(of_cause),
-                of_change: share(of_change),
-                names_version,
-            }
-        };
+        let overlap = |change: &Change| self.overlap_with(change, case);
         let Onset { from, to } = case.incident.onset;
         let near =
             |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
@@ -293,7 +294,7 @@ fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "sums of integer counts")]
-const fn whole(count: f64) -> i64 {
+pub(super) const fn whole(count: f64) -> i64 {
     count as i64
 }
 

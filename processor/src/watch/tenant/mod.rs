@@ -169,11 +169,11 @@ impl Tenant {
                         .extend(summary.exemplars.iter().cloned());
                 }
                 self.baseline.weigh(leaf, &counts);
-                let site = self.dictionary.codes(leaf)[Dimension::Site.index()];
-                self.seasons.add(site, window, counts.n[0]);
-                let connection = self.dictionary.codes(leaf)[Dimension::Connection.index()];
-                let day = window.start().day();
-                self.budgets.add(day, connection, counts.n[0], counts.k[0]);
+                let codes = self.dictionary.codes(leaf);
+                self.seasons.add(codes[Dimension::Site.index()], window, counts.n[0]);
+                let connection = codes[Dimension::Connection.index()];
+                self.budgets
+                    .add(window.start().day(), connection, counts.n[0], counts.k[0]);
                 // Behind what has been learnt already: old enough by itself.
                 if self.trained.is_some_and(|trained| window < trained) && !self.is_in_incident(leaf, window) {
                     self.baseline.learn(leaf, &counts);

@@ -11,7 +11,7 @@ use crate::{
     watch::{
         book::{Basis, Case},
         budget::Budget,
-        detect::{Look, SAME_DRIFT},
+        detect::Look,
         dictionary::{Codes, covers},
         evidence::WATCHED,
     },
@@ -193,7 +193,7 @@ impl Tenant {
         }];
         let shares = BTreeMap::from([(site, 1.0)]);
         let busiest = self.seasons.busiest(&shares, now, now.plus(DAY));
-        let calls = busiest.as_ref().map(|(_, calls)| calls.values().sum::<f64>());
+        let calls = busiest.map(|(_, calls)| calls);
         let rate = self.mean(|codes| codes[index] == site, |codes| self.baseline.rate(0, codes));
         let minutes = calls.map(|calls| calls * rate * self.baseline.minutes_of_a_poor_end());
         let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
@@ -235,11 +235,10 @@ impl Tenant {
 
     /// What a cell would see where so many poor call-ends a minute are expected.
     fn sees(&self, look: &Look, expected_per_minute: f64) -> Option<f64> {
-        let drift = self.detectors[0].drift();
-        let of_site = drift.of(&[Dimension::Site.index()]);
+        let evidence = self.evidence(0, 1.0);
         let at_peak = Look {
             expected_per_minute,
-            dispersion: drift.fine() + of_site * expected_per_minute * f64::from(SAME_DRIFT),
+            dispersion: evidence.dispersion_of(&[Dimension::Site.index()], expected_per_minute),
             ..*look
         };
         at_peak.visible_within(HALF_DAY)
@@ -249,7 +248,7 @@ impl Tenant {
     fn incident_line(&self, case: &Case, now: EventTime) -> Line {
         let shares = self.shares_of(|_, codes| covers(&case.conditions, codes));
         let busiest = self.seasons.busiest(&shares, now, now.plus(DAY));
-        let calls = busiest.as_ref().map(|(_, calls)| calls.values().sum::<f64>());
+        let calls = busiest.map(|(_, calls)| calls);
         // Of a silent scope every call is lost.
         let share = if case.basis == Basis::Volume { 1.0 } else { case.share };
         let is_one_device = case.incident.device_id.is_some();

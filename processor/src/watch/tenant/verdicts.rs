@@ -8,15 +8,18 @@ use dialtone_schemas::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Tenant, live::round};
+use super::{
+    Tenant,
+    live::{round, whole},
+};
 use crate::{
     config::WatchConfig,
     watch::{
         baseline::real,
         book::{Basis, Case},
-        dictionary::{Codes, covers},
-        evidence::{Counts, WATCHED},
-        trial::{Compared, Judged, Sum},
+        dictionary::Codes,
+        evidence::{Counts, Sum, WATCHED},
+        trial::{Compared, Judged},
     },
 };
 
@@ -33,7 +36,7 @@ const YOUNG: i64 = 2 * time::HOUR;
 const PACE: (i64, i64) = (5 * time::MINUTE, 15 * time::MINUTE);
 /// Changes on trial at once; beyond, the youngest.
 const MOST: usize = 500;
-/// An incident is a change's doing from this posterior on, or when a person said it was.
+/// An incident is a change's doing from this posterior on, unless a person said that its cause is wrong.
 const GUILTY: f64 = 0.5;
 /// A repair touches so much of the incident's calls at least.
 const OF_CAUSE: f64 = 0.5;
@@ -89,6 +92,10 @@ enum Side {
 impl Tenant {
     /// Looks at the changes that are due, and returns the verdicts that are new.
     pub(super) fn try_changes(&mut self, now: EventTime, config: &WatchConfig) -> Vec<ChangeVerdict> {
+        // The longer pace is a multiple of the shorter one: nothing is due in between.
+        if now.floor(PACE.0) != now {
+            return Vec::new();
+        }
         self.trials.retain(|id, _| self.changes.contains_key(id));
         let mut due: Vec<(EventTime, Text)> = self
             .changes
@@ -121,27 +128,10 @@ impl Tenant {
             case.incident.onset.to < since && !recovered && !is_guilty(case, &change.change_id)
         };
         let takes_back = |case: &&Case| change.rollback_of.as_ref().is_some_and(|id| is_guilty(case, id));
-        let touches = |case: &&Case| self.touched_share(change, case) >= OF_CAUSE;
+        let touches = |case: &&Case| self.overlap_with(change, case).of_cause >= OF_CAUSE;
         let under_way = || self.cases.iter().filter(is_under_way);
         let case = under_way().find(takes_back).or_else(|| under_way().find(touches));
         case.map(|case| case.incident.id.clone())
-    }
-
-    /// The share of a case's calls that a change touches.
-    fn touched_share(&self, change: &Change, case: &Case) -> f64 {
-        let (mut both, mut all) = (0.0, 0.0);
-        for (leaf, codes) in (0..).zip(self.dictionary.leaves()) {
-            if covers(&case.conditions, codes) {
-                let weight = self.baseline.weight(leaf);
-                all += weight;
-                both += if self.selects(&change.scope, codes) {
-                    weight
-                } else {
-                    0.0
-                };
-            }
-        }
-        if all > 0.0 { both / all } else { 0.0 }
     }
 
     fn look_at(
@@ -153,7 +143,8 @@ impl Tenant {
     ) -> Option<ChangeVerdict> {
         let guilty_of = self.cases.iter().find(|case| is_guilty(case, &change.change_id));
         let sides = self.sides(change);
-        let since = self.sum_up(change, trial, &sides, now, config);
+        let taken_back = self.taken_back(change);
+        let since = self.sum_up(change, trial, (&sides, taken_back), now, config);
         let judged = (0..3).map(|channel| self.compared(change, trial, &since, channel, now, config).judge());
         let judged: Vec<Judged> = judged.collect();
         let is_harmful = |judged: &Judged| judged.ruling == Ruling::Harmful;
@@ -162,8 +153,7 @@ impl Tenant {
             Basis::Volume => None,
         });
         let channel = judged.iter().position(is_harmful).or(of_incident).unwrap_or(0);
-        let mut verdict = worded(change, &judged[channel], since.touched[channel], now);
-        verdict.channel = name_of(channel);
+        let mut verdict = self.worded(change, channel, &judged[channel], since.touched[channel], now);
         if let Some(case) = guilty_of {
             verdict.ruling = Ruling::Harmful;
             (verdict.harmless_within, verdict.calls_missing) = (None, None);
@@ -173,7 +163,7 @@ impl Tenant {
         if !sides.contains(&Some(Side::Touched)) {
             verdict.calls_missing = None;
         }
-        let is_taken_back = self.taken_back(change).is_some_and(|at| now.since(at) >= SETTLED);
+        let is_taken_back = taken_back.is_some_and(|at| now.since(at) >= SETTLED);
         let is_decided = verdict.ruling != Ruling::NotEnoughCalls;
         let age = now.since(begins(change));
         verdict.is_final = is_taken_back || age >= UNDECIDED || (is_decided && age >= HORIZON);
@@ -194,9 +184,38 @@ impl Tenant {
         let revision = trial.last.as_ref().map_or(-1, |last| last.revision);
         verdict.revision = revision + i64::from(is_new);
         verdict.verdict_id = id_of(change, verdict.revision);
-        verdict.tenant = self.name.clone();
         trial.last = Some(verdict.clone());
         is_new.then_some(verdict)
+    }
+
+    /// What was judged, in the words of the record; its number and connections are still to be said.
+    fn worded(&self, change: &Change, channel: usize, judged: &Judged, since: Sum, now: EventTime) -> ChangeVerdict {
+        ChangeVerdict {
+            verdict_id: change.change_id.clone(),
+            change_id: change.change_id.clone(),
+            tenant: self.name.clone(),
+            revision: 0,
+            at: now,
+            ruling: judged.ruling,
+            channel: name_of(channel),
+            is_final: false,
+            kind: change.kind,
+            started_at: change.started_at,
+            team: change.team.clone(),
+            summary: change.summary.clone(),
+            effect: round(judged.effect[0], 100.0),
+            effect_low: round(judged.effect[1], 100.0),
+            effect_high: round(judged.effect[2], 100.0),
+            harmless_within: judged.within,
+            at_risk: whole(since.n),
+            poor: whole(since.k),
+            expected: round(judged.expected, 10.0),
+            calls_missing: judged.missing.filter(|missing| missing.is_finite()).map(whole),
+            expected_by: None,
+            incident_id: None,
+            repairs: None,
+            repair: None,
+        }
     }
 
     /// When another change took it back.
@@ -242,16 +261,18 @@ impl Tenant {
         &self,
         change: &Change,
         trial: &mut Trial,
-        sides: &[Option<Side>],
+        (sides, taken_back): (&[Option<Side>], Option<EventTime>),
         now: EventTime,
         config: &WatchConfig,
     ) -> Sides {
         let is_other = |case: &&Case| !is_guilty(case, &change.change_id);
         let others: Vec<&Case> = self.cases.iter().filter(is_other).collect();
+        let of_leaf = |codes: &Codes| others.iter().copied().filter(|case| case.covers(codes)).collect();
+        let holding: Vec<Vec<&Case>> = self.dictionary.leaves().iter().map(of_leaf).collect();
         let without = version_of(change).map(|(dimension, _)| dimension.index());
-        let sums = |from: Window, to: Window| self.sums_of(sides, (from, to), &others, without);
+        let sums = |from: Window, to: Window| self.sums_of(sides, (from, to), &holding, without);
         let begins = begins(change);
-        let until = self.taken_back(change).map_or(now, |at| at.clamp(begins, now));
+        let until = taken_back.map_or(now, |at| at.clamp(begins, now));
         let (first, end) = (Window::of_end(begins.plus(1)), Window::of_end(until.plus(1)));
         let memory = config.memory.micros();
         let before = BEFORE.min(memory / 2);
@@ -267,31 +288,21 @@ impl Tenant {
         since
     }
 
-    /// Sums of both sides over some windows. Calls that an incident holds meanwhile say nothing of a change.
+    /// Sums of both sides over some windows. Calls that an incident holds meanwhile, by leaf, say nothing of a change.
     fn sums_of(
         &self,
         sides: &[Option<Side>],
         (from, to): (Window, Window),
-        cases: &[&Case],
+        holding: &[Vec<&Case>],
         without: Option<usize>,
     ) -> Sides {
         let leaves = self.dictionary.leaves();
-        let holding = |codes: &Codes| {
-            cases
-                .iter()
-                .copied()
-                .filter(|case| case.covers(codes))
-                .collect::<Vec<_>>()
-        };
-        let held: Vec<Vec<&Case>> = leaves.iter().map(holding).collect();
         let mut by_leaf: Vec<Option<Counts>> = vec![None; leaves.len()];
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < to) {
             for (leaf, counts) in &slice.leaves {
                 let leaf = *leaf as usize;
-                let is_held = held
-                    .get(leaf)
-                    .is_none_or(|held| held.iter().any(|case| case.was_at_work(*window)));
-                if !is_held && sides.get(leaf).is_some_and(Option::is_some) {
+                let holds = |cases: &Vec<&Case>| cases.iter().any(|case| case.was_at_work(*window));
+                if !holding.get(leaf).is_some_and(holds) && sides.get(leaf).is_some_and(Option::is_some) {
                     by_leaf[leaf].get_or_insert_default().add(counts);
                 }
             }
@@ -420,12 +431,11 @@ impl Tenant {
         let Sum { k, e, .. } = self
             .sums_of(&sides, (window, Window::of_end(EventTime::MAX)), &[], None)
             .touched[channel];
-        let ratio = (case.factor / config.indifference).max(1.5);
         let minutes = real(last.end().since(since) / time::MINUTE).max(1.0);
         let dispersion = self
             .evidence(channel, config.indifference)
             .dispersion(&case.conditions, e / minutes);
-        dialtone_explain::poisson(k, config.indifference * e, ratio) / dispersion >= GOES_ON
+        case.goes_on(k, e, config.indifference, dispersion) >= GOES_ON
     }
 }
 
@@ -475,38 +485,6 @@ fn id_of(change: &Change, revision: i64) -> Text {
     Text::new(format!("{}/{revision}", change.change_id))
         .or_else(|_too_long| Text::new(derived()))
         .expect("a text")
-}
-
-/// What was judged, in the words of the record; its number, tenant and connections are still to be said.
-fn worded(change: &Change, judged: &Judged, since: Sum, now: EventTime) -> ChangeVerdict {
-    #[allow(clippy::cast_possible_truncation, reason = "counts, and call-ends that are missing")]
-    let whole = |count: f64| count as i64;
-    ChangeVerdict {
-        verdict_id: change.change_id.clone(),
-        change_id: change.change_id.clone(),
-        tenant: change.change_id.clone(),
-        revision: 0,
-        at: now,
-        ruling: judged.ruling,
-        channel: name_of(0),
-        is_final: false,
-        kind: change.kind,
-        started_at: change.started_at,
-        team: change.team.clone(),
-        summary: change.summary.clone(),
-        effect: round(judged.effect[0], 100.0),
-        effect_low: round(judged.effect[1], 100.0),
-        effect_high: round(judged.effect[2], 100.0),
-        harmless_within: judged.within,
-        at_risk: whole(since.n),
-        poor: whole(since.k),
-        expected: round(judged.expected, 10.0),
-        calls_missing: judged.missing.filter(|missing| missing.is_finite()).map(whole),
-        expected_by: None,
-        incident_id: None,
-        repairs: None,
-        repair: None,
-    }
 }
 
 /// What was ruled out once stays ruled out, unless it turns out to be harmful after all; and harm once proved stays proved, with its
