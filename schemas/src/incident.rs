@@ -136,6 +136,61 @@ pub struct Evidence {
     pub expected: f64,
 }
 
+/// Has a layer a part in an incident?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The cause lies there, or what lies there is poor elsewhere too.
+    Suspected,
+    /// The same is as good as usual for calls that are not the incident's.
+    Cleared,
+    /// Too few calls tell, or none at all.
+    Unknown,
+}
+
+impl Standing {
+    /// The name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Suspected => "suspected",
+            Self::Cleared => "cleared",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a layer of the path of an incident's calls stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerStanding {
+    /// The layer.
+    pub layer: Layer,
+    /// Has it a part in it?
+    pub standing: Standing,
+    /// What of it the figures are about: what most of the incident's calls pass there.
+    pub scope: Scope,
+    /// Call-ends at risk there beside the incident's calls; where all are its calls, those of its other parts.
+    pub at_risk: i64,
+    /// ... of them poor.
+    pub poor: i64,
+    /// ... poor ones expected.
+    pub expected: f64,
+}
+
+/// Another scope that has half or more of the same calls, and what tells the two apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rival {
+    /// The other scope.
+    pub scope: Scope,
+    /// Of the calls of either, the share that both have.
+    pub jaccard: f64,
+    /// The rate inside the incident's scope over that outside, among calls that are alike as to the other scope (Mantel–Haenszel).
+    pub held: f64,
+    /// ... lower end of its 95 % interval: above 1 the incident's scope keeps its effect.
+    pub held_low: f64,
+    /// Where the two cannot be told apart: so many more call-ends of the incident's scope outside the other one would tell.
+    pub calls_missing: Option<i64>,
+}
+
 /// One cause, as seen now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -232,6 +287,28 @@ pub struct Incident {
     /// Call-ends poor since the onset, as far back as the memory reaches; people are not counted.
     #[serde(default)]
     pub poor_call_ends: Option<i64>,
+    /// The announced work during which it began: nobody is called before that work should be over.
+    #[serde(default)]
+    pub maintenance: Option<Text>,
+    /// The layers of the path of its calls, from the device to the service: its own, and those upstream and downstream.
+    #[serde(default)]
+    pub layers: Option<Vec<LayerStanding>>,
+    /// What else has half or more of its calls.
+    #[serde(default)]
+    pub rivals: Option<Vec<Rival>>,
+    /// Of all poor call-ends beyond the expected since then, the share that the named causes explain; below 0.5 the cause lies
+    /// outside the observed dimensions.
+    #[serde(default)]
+    pub explained_ratio: Option<f64>,
+    /// How fast it uses up the error budget of its calls: the share that was poor in the last hour over the share that may be.
+    #[serde(default)]
+    pub burn_rate: Option<f64>,
+    /// When it was first warned of, before it opened.
+    #[serde(default)]
+    pub warned: Option<EventTime>,
+    /// By then, so the warning, the share of its calls that is poor will have crossed its target.
+    #[serde(default)]
+    pub crosses_by: Option<EventTime>,
 }
 
 impl Incident {
@@ -280,6 +357,26 @@ impl Incident {
             earlier_id: None,
             poor_minutes_an_hour: None,
             poor_call_ends: None,
+            maintenance: None,
+            layers: None,
+            rivals: None,
+            explained_ratio: None,
+            burn_rate: None,
+            warned: None,
+            crosses_by: None,
         }
+    }
+
+    /// Does the named cause leave most of what is poor beyond the expected unexplained?
+    pub fn is_outside_the_dimensions(&self) -> bool {
+        self.explained_ratio.is_some_and(|ratio| ratio < 0.5)
+    }
+
+    /// The call-ends that are missing until a rival could be told from it, and that rival: the one that misses most.
+    pub fn not_separable(&self) -> Option<(&Rival, i64)> {
+        let rivals = self.rivals.iter().flatten();
+        rivals
+            .filter_map(|rival| Some((rival, rival.calls_missing?)))
+            .max_by_key(|(_, missing)| *missing)
     }
 }

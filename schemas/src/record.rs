@@ -73,7 +73,8 @@ impl RecordKind {
     /// record, symbols at the end of an enum. So each version's bytes begin with those of the one before.
     pub const fn version(self) -> u32 {
         match self {
-            Self::Incident | Self::Alert | Self::Control => 2,
+            Self::Incident | Self::Alert => 3,
+            Self::Control => 2,
             Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => 1,
         }
     }
@@ -81,8 +82,14 @@ impl RecordKind {
     /// The texts of its earlier versions, oldest first, as in `schemas/avro/v1` and so on.
     pub const fn earlier_avsc(self) -> &'static [&'static str] {
         match self {
-            Self::Incident => &[include_str!("../avro/v1/incident.avsc")],
-            Self::Alert => &[include_str!("../avro/v1/alert.avsc")],
+            Self::Incident => &[
+                include_str!("../avro/v1/incident.avsc"),
+                include_str!("../avro/v2/incident.avsc"),
+            ],
+            Self::Alert => &[
+                include_str!("../avro/v1/alert.avsc"),
+                include_str!("../avro/v2/alert.avsc"),
+            ],
             Self::Control => &[include_str!("../avro/v1/control.avsc")],
             Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => &[],
         }

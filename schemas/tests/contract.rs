@@ -3,8 +3,9 @@
 
 use apache_avro::Schema;
 use dialtone_schemas::{
-    Alert, Change, ChangeVerdict, Complaint, Control, Event, Incident, Record, RecordKind, Reject, Summary, arrow,
-    avro,
+    Alert, Change, ChangeVerdict, Complaint, Control, Dimension, Event, Incident, Record, RecordKind, Reject, Summary,
+    arrow, avro,
+    incident::{Layer, LayerStanding, Rival, Standing},
     summary::{ChannelSums, Sums},
 };
 
@@ -124,7 +125,7 @@ fn text(text: &str) -> dialtone_schemas::Text {
 }
 
 /// With what version 2 appends.
-fn later_incident() -> Incident {
+fn second_incident() -> Incident {
     let at = Some(incident().updated);
     Incident {
         contact: Some(text("lan@example.com")),
@@ -141,6 +142,34 @@ fn later_incident() -> Incident {
         poor_minutes_an_hour: Some(31.5),
         poor_call_ends: Some(30),
         ..incident()
+    }
+}
+
+/// With what version 3 appends.
+fn later_incident() -> Incident {
+    let scope = |dimension, value: &str| dialtone_schemas::Scope::new([(dimension, text(value))]);
+    Incident {
+        maintenance: Some(text("CHG-7")),
+        layers: Some(vec![LayerStanding {
+            layer: Layer::Wan,
+            standing: Standing::Cleared,
+            scope: scope(Dimension::Isp, "Nordnet"),
+            at_risk: 800,
+            poor: 20,
+            expected: 19.5,
+        }]),
+        rivals: Some(vec![Rival {
+            scope: scope(Dimension::Isp, "Nordnet"),
+            jaccard: 0.8,
+            held: 3.0,
+            held_low: 0.9,
+            calls_missing: Some(120),
+        }]),
+        explained_ratio: Some(0.9),
+        burn_rate: Some(14.4),
+        warned: Some(incident().updated),
+        crosses_by: Some(incident().updated),
+        ..second_incident()
     }
 }
 
@@ -186,6 +215,16 @@ fn what_version_1_wrote_is_still_read() {
     reads(&reject());
     reads(&control());
     assert_eq!((incident().contact, incident().earlier), (None, None));
+}
+
+/// C-1: what version 2 wrote of incidents, with what it appended, is read; what it did not know is absent.
+#[test]
+fn what_version_2_wrote_is_still_read() {
+    let read: Incident = avro::record_from_built_in_frame(&frozen(RecordKind::Incident, 2)).expect("read");
+    assert_eq!(read, second_incident());
+    let read: Alert = avro::record_from_built_in_frame(&frozen(RecordKind::Alert, 2)).expect("read");
+    assert_eq!(read.incident, second_incident());
+    assert_eq!((read.incident.layers, read.incident.burn_rate), (None, None));
 }
 
 /// C-1: each version appends, so that a reader of the one before finds its own fields first. Today's reader stands for it: under the
