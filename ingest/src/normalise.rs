@@ -108,7 +108,7 @@ impl Normaliser {
     /// runs it, never through a door.
     pub fn control(&self, mut control: Control, tenant: &Text) -> Result<Control, Refusal> {
         if control.kind == ControlKind::Configure {
-            let detail = "kind: configure is not taken here, only acknowledge, silence, reassign and verdict";
+            let detail = "kind: configure is not taken here, only acknowledge, silence, reassign, verdict and accept";
             return Err(Refusal::new(Reason::InvalidValue, detail));
         }
         if control.kind != ControlKind::Verdict && control.body.is_some() {

@@ -3,6 +3,8 @@
 use dialtone_schemas::{Class, Span, Text, time};
 use serde::{Deserialize, Serialize};
 
+pub use crate::watch::calendar::Calendar;
+
 /// When a call-end counts as poor on a channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -126,8 +128,11 @@ pub struct WatchConfig {
     pub max_ahead: Span,
     /// How incidents and alerts travel.
     pub alert_format: AlertFormat,
-    /// What share of call-ends may be poor.
+    /// What share of call minutes may be poor.
     pub slo: Slo,
+    /// Holidays, by sites.
+    #[serde(rename = "calendar")]
+    pub calendars: Vec<Calendar>,
     /// The accountable teams: from a file of their own, not from the configuration.
     pub owners: Owners,
 }
@@ -147,12 +152,13 @@ impl Default for WatchConfig {
             max_ahead: Span::from_micros(30 * time::MINUTE),
             alert_format: AlertFormat::default(),
             slo: Slo::default(),
+            calendars: Vec::new(),
             owners: Owners::default(),
         }
     }
 }
 
-/// The share of call-ends that may be poor, by kind of connection.
+/// The share of call minutes that may be poor, by kind of connection.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Slo {

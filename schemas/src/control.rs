@@ -18,6 +18,8 @@ pub enum ControlKind {
     Verdict,
     /// The incident is the team's in `to` from here on, whatever `owners.toml` says; `reason` says why.
     Reassign,
+    /// What the incident shows is the new normal from here on: it is over, and the baseline follows; `reason` says why.
+    Accept,
 }
 
 impl ControlKind {
@@ -29,6 +31,7 @@ impl ControlKind {
             Self::Silence => "silence",
             Self::Verdict => "verdict",
             Self::Reassign => "reassign",
+            Self::Accept => "accept",
         }
     }
 }
@@ -60,7 +63,7 @@ pub struct Control {
     /// The team that owns the incident from here on, for a reassignment.
     #[serde(default)]
     pub to: Option<Text>,
-    /// Why: required of a reassignment, welcome with a verdict.
+    /// Why: required of a reassignment and of accepting, welcome with a verdict.
     #[serde(default)]
     pub reason: Option<Text>,
 }
@@ -81,8 +84,8 @@ pub enum ControlError {
     #[error("reassign names no team: to is missing")]
     NoTeam,
     /// A new owner wants to know why.
-    #[error("reassign gives no reason: reason is missing")]
-    NoReason,
+    #[error("{} gives no reason: reason is missing", .0.name())]
+    NoReason(ControlKind),
 }
 
 impl Control {
@@ -120,7 +123,9 @@ impl Control {
             ControlKind::Silence if self.until.is_none() => Err(ControlError::NoEnd),
             ControlKind::Verdict if self.verdict().is_none() => Err(ControlError::NoVerdict),
             ControlKind::Reassign if self.to.is_none() => Err(ControlError::NoTeam),
-            ControlKind::Reassign if self.reason.is_none() => Err(ControlError::NoReason),
+            kind @ (ControlKind::Reassign | ControlKind::Accept) if self.reason.is_none() => {
+                Err(ControlError::NoReason(kind))
+            }
             _ => Ok(()),
         }
     }
@@ -168,6 +173,10 @@ mod tests {
         assert_eq!(
             missed(r#""kind": "reassign", "incident_id": "i-1", "to": "lan""#),
             "reassign gives no reason: reason is missing"
+        );
+        assert_eq!(
+            missed(r#""kind": "accept", "incident_id": "i-1""#),
+            "accept gives no reason: reason is missing"
         );
         let whole = control(r#""kind": "reassign", "incident_id": "i-1", "to": "lan", "reason": "their switch""#);
         assert_eq!(whole.check(), Ok(()));

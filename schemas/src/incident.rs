@@ -309,6 +309,12 @@ pub struct Incident {
     /// By then, so the warning, the share of its calls that is poor will have crossed its target.
     #[serde(default)]
     pub crosses_by: Option<EventTime>,
+    /// When people accepted what it shows as the new normal.
+    #[serde(default)]
+    pub accepted: Option<EventTime>,
+    /// Why they did.
+    #[serde(default)]
+    pub accepted_reason: Option<Text>,
 }
 
 impl Incident {
@@ -364,6 +370,8 @@ impl Incident {
             burn_rate: None,
             warned: None,
             crosses_by: None,
+            accepted: None,
+            accepted_reason: None,
         }
     }
 

@@ -24,7 +24,7 @@
 //! | alert | the message about an incident's revision that goes to people and systems: [`Alert`] |
 //! | change | something somebody did: a route, a policy, a firmware: [`Change`] |
 //! | complaint | a user said that a call was bad: [`Complaint`] |
-//! | control | what the fold is told from outside: configuration, acknowledgement, silence, reassignment, verdict: [`Control`] |
+//! | control | what the fold is told from outside: configuration, acknowledgement, silence, reassignment, verdict, a new normal: [`Control`] |
 //! | reassignment | people give an incident to another team; it stays there, whatever the owners' rules say |
 //! | verdict | people say whether the named cause was right or wrong |
 //! | verdict of a change | harmful, harmless to within a factor, or not enough calls yet: [`ChangeVerdict`] |

@@ -73,8 +73,7 @@ impl RecordKind {
     /// record, symbols at the end of an enum. So each version's bytes begin with those of the one before.
     pub const fn version(self) -> u32 {
         match self {
-            Self::Incident | Self::Alert => 3,
-            Self::Control => 2,
+            Self::Incident | Self::Alert | Self::Control => 3,
             Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => 1,
         }
     }
@@ -90,7 +89,10 @@ impl RecordKind {
                 include_str!("../avro/v1/alert.avsc"),
                 include_str!("../avro/v2/alert.avsc"),
             ],
-            Self::Control => &[include_str!("../avro/v1/control.avsc")],
+            Self::Control => &[
+                include_str!("../avro/v1/control.avsc"),
+                include_str!("../avro/v2/control.avsc"),
+            ],
             Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => &[],
         }
     }
@@ -156,6 +158,7 @@ mod tests {
             assert!(RecordKind::ALL.iter().filter(|kind| of(kind)).count() <= 1, "{id}");
         }
         assert_eq!(RecordKind::Control.version_of_id(16), Some(2));
+        assert_eq!(RecordKind::Control.version_of_id(24), Some(3));
         assert_eq!(RecordKind::ChangeVerdict.version_of_id(73), Some(2));
     }
 }

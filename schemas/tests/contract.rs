@@ -120,6 +120,15 @@ fn reassignment() -> Control {
     }
 }
 
+fn acceptance() -> Control {
+    Control {
+        kind: dialtone_schemas::control::ControlKind::Accept,
+        to: None,
+        reason: Some(text("the new codec is like that")),
+        ..reassignment()
+    }
+}
+
 fn text(text: &str) -> dialtone_schemas::Text {
     dialtone_schemas::Text::new(text).expect("text")
 }
@@ -169,6 +178,8 @@ fn later_incident() -> Incident {
         burn_rate: Some(14.4),
         warned: Some(incident().updated),
         crosses_by: Some(incident().updated),
+        accepted: Some(incident().updated),
+        accepted_reason: Some(text("the new codec is like that")),
         ..second_incident()
     }
 }
@@ -222,6 +233,8 @@ fn what_version_1_wrote_is_still_read() {
 fn what_version_2_wrote_is_still_read() {
     let read: Incident = avro::record_from_built_in_frame(&frozen(RecordKind::Incident, 2)).expect("read");
     assert_eq!(read, second_incident());
+    let read: Control = avro::record_from_built_in_frame(&frozen(RecordKind::Control, 2)).expect("read");
+    assert_eq!(read, reassignment());
     let read: Alert = avro::record_from_built_in_frame(&frozen(RecordKind::Alert, 2)).expect("read");
     assert_eq!(read.incident, second_incident());
     assert_eq!((read.incident.layers, read.incident.burn_rate), (None, None));
@@ -274,7 +287,7 @@ fn every_record_survives_avro_and_arrow_and_has_its_frozen_bytes() {
         ..alert()
     });
     keeps(&reject());
-    keeps(&reassignment());
+    keeps(&acceptance());
     keeps(&change_verdict());
 }
 

@@ -38,7 +38,7 @@ pub enum Command {
     Localize(Localize),
     /// Simulate, watch, compare with the truth: how well does it find what is planted?
     Evaluate(Evaluate),
-    /// Look at incidents, and say something about one: acknowledge, silence, reassign, judge.
+    /// Look at incidents, and say something about one: acknowledge, silence, reassign, judge, accept.
     Incidents {
         /// What to do with them.
         #[command(subcommand)]
@@ -266,6 +266,15 @@ pub enum IncidentsAction {
         /// Why.
         #[arg(long, value_name = "TEXT", value_parser = text)]
         reason: Option<Text>,
+    },
+    /// Say that what it shows is the new normal: it is over, and the baseline follows.
+    Accept {
+        /// Which, and who says so.
+        #[command(flatten)]
+        about: About,
+        /// Why.
+        #[arg(long, value_name = "TEXT", value_parser = text)]
+        reason: Text,
     },
 }
 

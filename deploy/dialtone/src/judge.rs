@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_schemas::{EventTime, Incident, Leaf, Scope, State, time};
+use dialtone_schemas::{Dimension, EventTime, Incident, Leaf, Scope, time};
 use dialtone_simulator::{Cause, Truth};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,18 @@ impl Calls {
     /// Do both scopes cover the same calls?
     pub fn are_the_same(&self, a: &Scope, b: &Scope) -> bool {
         self.jaccard(a, b) >= SAME_CALLS
+    }
+
+    /// Are the calls of the first scope calls of the second?
+    pub fn are_within(&self, inner: &Scope, outer: &Scope) -> bool {
+        let (mut all, mut inside) = (0u64, 0u64);
+        for (leaf, count) in self.0.iter().filter(|(leaf, _)| inner.covers(leaf)) {
+            all += count;
+            inside += if outer.covers(leaf) { *count } else { 0 };
+        }
+        #[allow(clippy::cast_precision_loss, reason = "counts of calls")]
+        let is_within = all > 0 && inside as f64 >= SAME_CALLS * all as f64;
+        is_within
     }
 
     /// Share of the calls of either scope that both cover.
@@ -61,12 +73,17 @@ pub struct Judgement<'a> {
     pub causes: Vec<Named<'a>>,
     /// Incidents that name no planted cause, duplicates included.
     pub others: Vec<&'a Incident>,
+    /// Incidents that say of the collector gap what it is: no cause, and no false alarm.
+    pub gaps: Vec<&'a Incident>,
 }
 
 impl<'a> Judgement<'a> {
     /// Compares.
     pub fn of(truth: &'a Truth, incidents: &'a [Incident], calls: &Calls) -> Self {
-        let mut others: Vec<&Incident> = incidents.iter().filter(|i| i.state >= State::Open).collect();
+        let (gaps, mut others): (Vec<&Incident>, Vec<&Incident>) = incidents
+            .iter()
+            .filter(|i| i.opened.is_some())
+            .partition(|incident| tells_of_gap(incident, truth, calls));
         let causes = truth
             .causes
             .iter()
@@ -78,13 +95,25 @@ impl<'a> Judgement<'a> {
                 }
             })
             .collect();
-        Self { causes, others }
+        Self { causes, others, gaps }
     }
 
     /// Every cause named and nothing else raised?
     pub fn is_clean(&self) -> bool {
         self.others.is_empty() && self.causes.iter().all(|named| named.incident.is_some())
     }
+}
+
+/// Does it say, in its time, that the reports of the site with the collector gap are missing, and not its calls?
+fn tells_of_gap(incident: &Incident, truth: &Truth, calls: &Calls) -> bool {
+    let Some(gap) = truth.gap.as_ref().filter(|_| incident.metric.as_str() == "telemetry") else {
+        return false;
+    };
+    let site = Scope::new([(Dimension::Site, gap.site.clone())]);
+    let in_time = incident
+        .opened
+        .is_some_and(|opened| (gap.from..=gap.until).contains(&opened));
+    in_time && calls.are_within(&incident.scope, &site)
 }
 
 /// Same calls, near enough in time?

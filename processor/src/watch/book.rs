@@ -49,6 +49,8 @@ pub struct Case {
     pub called: Option<(EventTime, Text)>,
     /// Whose it was when somebody acknowledged it: another owner has not.
     pub answered: Option<Text>,
+    /// Nobody is called before then: it began during announced work that should be over by then.
+    pub withheld: Option<EventTime>,
 }
 
 impl Case {
@@ -68,7 +70,18 @@ impl Case {
             sent: None,
             called: None,
             answered: None,
+            withheld: None,
         }
+    }
+
+    /// Does it go on when the announced work it began in should be over? Said once.
+    pub fn overruns(&mut self, now: EventTime) -> bool {
+        let is_over = self.withheld.is_some_and(|until| now >= until);
+        let overruns = is_over && self.is_at_work();
+        if overruns || !self.is_open() {
+            self.withheld = None;
+        }
+        overruns
     }
 
     /// So many poor of so many at risk, where `e` were expected, are what it does to its scope.
@@ -133,7 +146,7 @@ impl Case {
         self.incident.state = State::Localised;
         self.incident.closed = None;
         (self.incident.escalated, self.incident.escalated_to) = (None, None);
-        (self.called, self.answered) = (None, None);
+        (self.called, self.answered, self.withheld) = (None, None, None);
         (self.back, self.recovering_since) = (0.0, None);
     }
 
@@ -161,13 +174,14 @@ impl Case {
 
     /// Is there a new revision to be sent, and why? Numbers alone that creep are sent every ten minutes.
     pub fn revision(&mut self, now: EventTime) -> Option<AlertReason> {
+        let overruns = self.overruns(now);
         let reason = match &self.sent {
             None => AlertReason::Opened,
             Some(sent) if sent.state == State::Closed && self.is_open() => AlertReason::Opened,
             Some(sent) if sent.state != self.incident.state && self.incident.state == State::Closed => {
                 AlertReason::Resolved
             }
-            Some(sent) if sent.owner != self.incident.owner || self.incident.severity > sent.severity => {
+            Some(sent) if overruns || sent.owner != self.incident.owner || self.incident.severity > sent.severity => {
                 AlertReason::Escalated
             }
             Some(sent) if sent.escalated != self.incident.escalated => AlertReason::Escalated,
@@ -203,6 +217,7 @@ fn told(incident: &Incident) -> impl PartialEq + '_ {
         ),
         (incident.reassigned, &incident.reassigned_reason),
         (incident.verdict, &incident.verdict_reason),
+        (incident.accepted, incident.maintenance.as_ref()),
     )
 }
 

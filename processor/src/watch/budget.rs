@@ -1,15 +1,16 @@
-//! The error budget: how many call-ends may be poor, by kind of connection, and how much of that is used.
+//! The error budget: what share of the call minutes may be poor, by kind of connection, and how much of that is used.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::baseline::real;
 use crate::config::Slo;
 
 /// A budget is for so many days.
 const DAYS: i32 = 28;
 
-/// Call-ends at risk and poor ones, by day and connection.
+/// Media judged and poor media in ms, by day and connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budgets(BTreeMap<i32, BTreeMap<u32, (i64, i64)>>);
 
@@ -18,10 +19,10 @@ pub struct Budgets(BTreeMap<i32, BTreeMap<u32, (i64, i64)>>);
 pub struct Budget {
     /// The kind of connection.
     pub connection: String,
-    /// The share of call-ends that may be poor.
+    /// The share of call minutes that may be poor.
     pub target: f64,
-    /// Call-ends at risk in the last 28 days.
-    pub at_risk: i64,
+    /// Call minutes judged in the last 28 days.
+    pub minutes: f64,
     /// The share of them that was poor.
     pub poor_share: f64,
     /// The share of the budget that is left; below zero where it is overdrawn.
@@ -29,11 +30,11 @@ pub struct Budget {
 }
 
 impl Budgets {
-    /// Counts call-ends of a day and a connection.
-    pub fn add(&mut self, day: i32, connection: u32, at_risk: i64, poor: i64) {
+    /// Counts media of a day and a connection, in ms.
+    pub fn add(&mut self, day: i32, connection: u32, media_ms: i64, poor_ms: i64) {
         let sum = self.0.entry(day).or_default().entry(connection).or_default();
-        sum.0 += at_risk;
-        sum.1 += poor;
+        sum.0 += media_ms;
+        sum.1 += poor_ms;
     }
 
     /// Forgets what is older than the budget's days.
@@ -44,21 +45,20 @@ impl Budgets {
     /// How the budgets stand, by connection; `name` of a code.
     pub fn stand<'a>(&self, slo: &Slo, name: impl Fn(u32) -> Option<&'a str>) -> Vec<Budget> {
         let mut sums: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
-        for (connection, (at_risk, poor)) in self.0.values().flatten() {
+        for (connection, (media, poor)) in self.0.values().flatten() {
             let sum = sums.entry(*connection).or_default();
-            sum.0 += at_risk;
+            sum.0 += media;
             sum.1 += poor;
         }
-        let used = sums.into_iter().filter(|(_, (at_risk, _))| *at_risk > 0);
-        let budget = |(code, (at_risk, poor)): (u32, (i64, i64))| {
+        let used = sums.into_iter().filter(|(_, (media, _))| *media > 0);
+        let budget = |(code, (media, poor)): (u32, (i64, i64))| {
             let connection = name(code).unwrap_or("unknown");
             let target = slo.target(connection);
-            #[allow(clippy::cast_precision_loss, reason = "call-ends of a month")]
-            let poor_share = poor as f64 / at_risk as f64;
+            let poor_share = real(poor) / real(media);
             Budget {
                 connection: connection.to_owned(),
                 target,
-                at_risk,
+                minutes: (real(media) / 60_000.0).round(),
                 poor_share,
                 left: 1.0 - poor_share / target,
             }
@@ -71,13 +71,13 @@ impl Budgets {
 mod tests {
     use super::*;
 
-    /// Wired: 5 of 1000 poor of 1 % that may be: half of it is left. Wi-Fi: 30 of 1000 of 2 %: half of it too many.
+    /// Wired: 5 of 1000 minutes poor of 1 % that may be: half of it is left. Wi-Fi: 30 of 1000 of 2 %: half of it too many.
     #[test]
     fn a_budget_is_what_may_be_poor_less_what_was() {
         let mut budgets = Budgets::default();
-        budgets.add(10, 1, 600, 3);
-        budgets.add(11, 1, 400, 2);
-        budgets.add(11, 2, 1000, 30);
+        budgets.add(10, 1, 36_000_000, 180_000);
+        budgets.add(11, 1, 24_000_000, 120_000);
+        budgets.add(11, 2, 60_000_000, 1_800_000);
         let name = |code: u32| ["wired", "wifi"].get(code as usize - 1).copied();
         let left: Vec<(String, f64)> = budgets
             .stand(&Slo::default(), name)

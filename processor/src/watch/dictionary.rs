@@ -86,6 +86,11 @@ impl Dictionary {
         self.names[dimension].get((code as usize).checked_sub(1)?)
     }
 
+    /// One more than the highest code of a dimension.
+    pub fn values(&self, dimension: usize) -> u32 {
+        u32::try_from(self.names[dimension].len()).map_or(u32::MAX, |names| names + 1)
+    }
+
     /// The scope of these conditions.
     pub fn scope(&self, conditions: &[Condition]) -> Scope {
         Scope::new(

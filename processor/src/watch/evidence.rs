@@ -44,6 +44,8 @@ pub struct Counts {
     pub k: [i64; 3],
     /// First poor, by kind.
     pub kinds: [i64; 4],
+    /// Media judged, in ms.
+    pub media_ms: i64,
     /// Poor media, in ms.
     pub poor_ms: i64,
     /// Events of whatever kind: the volume.
@@ -61,6 +63,7 @@ impl Counts {
             n: WATCHED.map(|c| sums.channel(c).at_risk * w),
             k: WATCHED.map(|c| sums.channel(c).poor * w),
             kinds: KINDS.map(|c| sums.channel(c).poor * w),
+            media_ms: sums.quality.media_ms * w,
             poor_ms: sums.quality.poor_ms * w,
             events: sums.events * w,
         }
@@ -75,6 +78,7 @@ impl Counts {
         for i in 0..4 {
             self.kinds[i] += other.kinds[i];
         }
+        self.media_ms += other.media_ms;
         self.poor_ms += other.poor_ms;
         self.events += other.events;
     }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_explain::{Candidate, Cause, Condition, Row, Settings, Step, Table, causes, onset};
-use dialtone_schemas::{Window, time};
+use dialtone_explain::{Cause, Condition, Row, Settings, Step, Table, causes, onset};
+use dialtone_schemas::{Dimension, Window, time};
 
 use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
+    calendar::{Calendar, is_free},
     detect::{Drift, SAME_DRIFT, WITHIN},
     dictionary::{Codes, D, Dictionary, covers},
     evidence::{Bins, Ring, Slice, Sum},
+    hours::{AtHour, HourlyRates},
+    shift::Shifts,
 };
 
 /// The control: so long before the onset the same scopes are compared with themselves (same-day control).
@@ -43,6 +46,12 @@ pub struct Evidence<'a> {
     pub cases: &'a [Case],
     /// Which watched channel.
     pub channel: usize,
+    /// What the hour does to the rates ...
+    pub hours: &'a HourlyRates,
+    /// ... and the days without work.
+    pub calendars: &'a [Calendar],
+    /// What was accepted as the new normal.
+    pub shifts: &'a Shifts,
     /// How far rates wander by themselves.
     pub drift: &'a Drift,
     /// No rate below so many times the expected one is worth naming.
@@ -59,25 +68,37 @@ pub struct Located {
     /// The likelihood ratio over the dispersion: against the scope's own control beyond its kind's drift, with the dispersion of single
     /// calls; of a cause at the far ends against the baseline, with the drift in the dispersion.
     pub evidence: f64,
+    /// The share of all that is poor beyond the expected which the causes found together explain.
+    pub explained: f64,
 }
 
 impl Evidence<'_> {
     /// Poor call-ends that are expected now of a leaf with `n` at risk, with what incidents explain: what a fault makes poor adds to
     /// what was poor before.
-    pub fn expected(&self, leaf: u32, n: i64) -> f64 {
-        self.expected_of(leaf, n, Case::is_at_work)
+    pub fn expected(&self, hour: &AtHour, leaf: u32, n: i64) -> f64 {
+        self.expected_of(hour, leaf, n, Case::is_at_work)
     }
 
     /// The same in a window of the past, with the incidents of then.
-    fn expected_in(&self, window: Window, leaf: u32, n: i64) -> f64 {
-        self.expected_of(leaf, n, |case| case.was_at_work(window))
+    pub(super) fn expected_in(&self, (window, hour): (Window, &AtHour), leaf: u32, n: i64) -> f64 {
+        self.expected_of(hour, leaf, n, |case| case.was_at_work(window))
     }
 
-    fn expected_of(&self, leaf: u32, n: i64, is_at_work: impl Fn(&Case) -> bool) -> f64 {
+    /// What the hour of a window does to the rates.
+    pub fn hour(&self, window: Window) -> AtHour {
+        let index = Dimension::Site.index();
+        let at = window.start();
+        let is_free = |site: u32| is_free(self.calendars, self.dictionary.name(index, site), at);
+        self.hours.at(at, self.channel, self.dictionary.values(index), is_free)
+    }
+
+    fn expected_of(&self, hour: &AtHour, leaf: u32, n: i64, is_at_work: impl Fn(&Case) -> bool) -> f64 {
         let codes = self.dictionary.codes(leaf);
         let explains = |case: &&Case| case.basis == Basis::Rate(self.channel) && is_at_work(case) && case.covers(codes);
         let shares = self.cases.iter().filter(explains).map(|case| case.share);
-        real(n) * (self.baseline.rate(self.channel, codes) + shares.fold(0.0, f64::max)).min(1.0)
+        let of_hour = hour.factor(codes[Dimension::Site.index()]);
+        let usual = self.baseline.rate(self.channel, codes) * of_hour * self.shifts.of(self.channel, codes);
+        real(n) * (usual + shares.fold(0.0, f64::max)).min(1.0)
     }
 
     /// The rate of scopes of these attributes that is still indifferent, as a multiple of the expected one.
@@ -115,13 +136,14 @@ impl Evidence<'_> {
 
     fn step(&self, conditions: &[Condition], window: Window, slice: &Slice) -> Step {
         let mut step = Step::default();
+        let hour = self.hour(window);
         for (leaf, counts) in &slice.leaves {
             if !covers(conditions, self.dictionary.codes(*leaf)) {
                 continue;
             }
             step.at_risk += real(counts.n[self.channel]);
             step.poor += real(counts.k[self.channel]);
-            step.expected += self.expected_in(window, *leaf, counts.n[self.channel]);
+            step.expected += self.expected_in((window, &hour), *leaf, counts.n[self.channel]);
             for (metric, bin, count) in slice.bins.get(leaf).into_iter().flat_map(Bins::iter) {
                 step.levels.add(metric, bin, real(count));
             }
@@ -141,14 +163,14 @@ impl Evidence<'_> {
         let Some((_, began, _)) = self.onset(alarm) else {
             return Vec::new();
         };
-        let mut found = self.causes_since(began, settings);
+        let (mut found, mut explained) = self.causes_since(began, settings);
         let again = found
             .first()
             .and_then(|first| self.onset(&first.best.conditions))
             .map(|(_, best, _)| best);
         let mut since = began;
         if let Some(again) = again.filter(|again| *again != began) {
-            found = self.causes_since(again, settings);
+            (found, explained) = self.causes_since(again, settings);
             since = again;
         }
         let control = self.control(since);
@@ -161,29 +183,56 @@ impl Evidence<'_> {
             .filter_map(|cause| {
                 let onset = self.onset(&cause.best.conditions)?;
                 let evidence = self.against_control(&cause.best.conditions, onset.1, &control);
-                Some(Located { cause, onset, evidence })
+                Some(Located {
+                    cause,
+                    onset,
+                    evidence,
+                    explained,
+                })
             })
             .collect()
     }
 
-    fn causes_since(&self, since: Window, settings: &Settings<'_>) -> Vec<Cause> {
+    /// The causes, and the share of what is poor beyond the expected that they explain.
+    fn causes_since(&self, since: Window, settings: &Settings<'_>) -> (Vec<Cause>, f64) {
         let control = self.control(since);
         let (table, rows) = self.table(since, &control);
         let pairs = self.pairs(since);
-        causes(&table, settings, |table, accepted| {
-            self.take_far_ends(table, &rows, &pairs, accepted);
-        })
+        let beyond = |table: &Table| {
+            let rows = table.rows().iter();
+            rows.fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e))
+        };
+        let (all_k, all_e) = beyond(&table);
+        let mut rest = all_k - all_e;
+        let found = causes(&table, settings, |table, accepted| {
+            for (near, taken) in self.far_ends(&pairs, &accepted.conditions) {
+                if let Some(row) = rows.get(&near) {
+                    let row = &mut table.rows_mut()[*row];
+                    row.k = (row.k - taken).max(0.0);
+                }
+            }
+            let (k, e) = beyond(table);
+            rest = k - e;
+        });
+        let explained = explained(all_k - all_e - rest, rest, self.dispersion_of_all(all_e) * all_e);
+        (found, explained)
+    }
+
+    /// The dispersion of all calls together, of which so much is expected.
+    fn dispersion_of_all(&self, expected: f64) -> f64 {
+        self.drift.fine() + self.drift.of(&[]) * expected
     }
 
     /// Sums by leaf over some windows.
     fn sums<'s>(&self, slices: impl Iterator<Item = (&'s Window, &'s Slice)>) -> BTreeMap<u32, Sum> {
         let mut sums: BTreeMap<u32, Sum> = BTreeMap::new();
         for (window, slice) in slices {
+            let hour = self.hour(*window);
             for (leaf, counts) in &slice.leaves {
                 let sum = sums.entry(*leaf).or_default();
                 sum.n += real(counts.n[self.channel]);
                 sum.k += real(counts.k[self.channel]);
-                sum.e += self.expected_in(*window, *leaf, counts.n[self.channel]);
+                sum.e += self.expected_in((*window, &hour), *leaf, counts.n[self.channel]);
             }
         }
         sums
@@ -277,6 +326,7 @@ impl Evidence<'_> {
         Some(Located {
             onset: (windows[found.from], windows[found.best], windows[found.to]),
             evidence: (k * (k / e).ln() - (k - e)).max(0.0) / dispersion,
+            explained: 1.0,
             cause,
         })
     }
@@ -300,6 +350,7 @@ impl Evidence<'_> {
     /// What each window showed of the calls into a scope.
     fn far_series(&self, conditions: &[Condition]) -> Vec<(Window, Step)> {
         let step = |window: Window, slice: &Slice| {
+            let hour = self.hour(window);
             let into = slice
                 .pairs
                 .iter()
@@ -307,7 +358,7 @@ impl Evidence<'_> {
             into.fold(Step::default(), |step, ((near, _), counts)| Step {
                 at_risk: step.at_risk + real(counts.n[self.channel]),
                 poor: step.poor + real(counts.k[self.channel]),
-                expected: step.expected + self.expected_in(window, *near, counts.n[self.channel]),
+                expected: step.expected + self.expected_in((window, &hour), *near, counts.n[self.channel]),
                 ..step
             })
         };
@@ -319,25 +370,21 @@ impl Evidence<'_> {
     fn pairs(&self, since: Window) -> BTreeMap<(u32, u32), Sum> {
         let mut pairs: BTreeMap<(u32, u32), Sum> = BTreeMap::new();
         for (window, slice) in self.ring.since(since) {
+            let hour = self.hour(*window);
             for ((near, far), counts) in &slice.pairs {
                 let sum = pairs.entry((*near, *far)).or_default();
                 sum.n += real(counts.n[self.channel]);
                 sum.k += real(counts.k[self.channel]);
-                sum.e += self.expected_in(*window, *near, counts.n[self.channel]);
+                sum.e += self.expected_in((*window, &hour), *near, counts.n[self.channel]);
             }
         }
         pairs
     }
 
-    /// A cause also harms the far ends of its calls: what they suffer beyond the expected is its doing, not theirs.
-    fn take_far_ends(
-        &self,
-        table: &mut Table,
-        rows: &BTreeMap<u32, usize>,
-        pairs: &BTreeMap<(u32, u32), Sum>,
-        accepted: &Candidate,
-    ) {
-        let inside = |leaf: u32| covers(&accepted.conditions, self.dictionary.codes(leaf));
+    /// A cause also harms the far ends of its calls: what they suffer beyond the expected is its doing, not theirs. Poor call-ends
+    /// to be taken from near leaves.
+    fn far_ends(&self, pairs: &BTreeMap<(u32, u32), Sum>, conditions: &[Condition]) -> Vec<(u32, f64)> {
+        let inside = |leaf: u32| covers(conditions, self.dictionary.codes(leaf));
         let touched: Vec<_> = pairs
             .iter()
             .filter(|((near, far), _)| inside(*far) && !inside(*near))
@@ -346,14 +393,25 @@ impl Evidence<'_> {
         let (k, e) = sums.fold((0.0, 0.0), |(k, e), sum| (k + sum.0, e + sum.1));
         let factor = (k + 2.0) / (e + 2.0);
         if factor <= 1.0 {
-            return;
+            return Vec::new();
         }
-        for ((near, _), sum) in touched {
-            if let Some(row) = rows.get(near) {
-                let row = &mut table.rows_mut()[*row];
-                row.k = (row.k - sum.k * (1.0 - 1.0 / factor)).max(0.0);
+        let taken = |((near, _), sum): (&(u32, u32), &Sum)| (*near, sum.k * (1.0 - 1.0 / factor));
+        touched.into_iter().map(taken).collect()
+    }
+
+    /// What each leaf showed since a window, as the hours before it let expect, without what a scope did to the far ends of its calls.
+    pub(super) fn beside(&self, conditions: &[Condition], since: Window) -> BTreeMap<u32, Sum> {
+        let control = self.control(since);
+        let mut sums = self.sums(self.ring.since(since));
+        for (leaf, sum) in &mut sums {
+            sum.e *= factor_of(&control, self.dictionary.codes(*leaf));
+        }
+        for (near, taken) in self.far_ends(&self.pairs(since), conditions) {
+            if let Some(sum) = sums.get_mut(&near) {
+                sum.k = (sum.k - taken).max(0.0);
             }
         }
+        sums
     }
 
     /// The evidence of a scope since its onset against its own rate in the hours before, beyond what such scopes drift by themselves.
@@ -362,11 +420,13 @@ impl Evidence<'_> {
         let (mut before, mut since) = ((0.0, 0.0), (0.0, 0.0));
         for (window, slice) in self.ring.since(from) {
             let sum = if *window < onset { &mut before } else { &mut since };
+            let hour = self.hour(*window);
             for (leaf, counts) in &slice.leaves {
                 let codes = self.dictionary.codes(*leaf);
                 if covers(conditions, codes) {
                     sum.0 += real(counts.k[self.channel]);
-                    sum.1 += self.expected_in(*window, *leaf, counts.n[self.channel]) * factor_of(control, codes);
+                    sum.1 +=
+                        self.expected_in((*window, &hour), *leaf, counts.n[self.channel]) * factor_of(control, codes);
                 }
             }
         }
@@ -380,6 +440,18 @@ impl Evidence<'_> {
     }
 }
 
+/// Of the poor call-ends beyond the expected, the share that the causes explain: what they leave over counts as far as it is more than
+/// chance (two standard deviations).
+fn explained(by_causes: f64, rest: f64, variance: f64) -> f64 {
+    let rest = (rest - 2.0 * variance.max(0.0).sqrt()).max(0.0);
+    let by_causes = by_causes.max(0.0);
+    if by_causes + rest > 0.0 {
+        by_causes / (by_causes + rest)
+    } else {
+        1.0
+    }
+}
+
 fn attributes_of(conditions: &[Condition]) -> Vec<usize> {
     conditions.iter().map(|condition| condition.attribute).collect()
 }
@@ -390,4 +462,17 @@ fn factor_of(factors: &[BTreeMap<u32, f64>; D], codes: &Codes) -> f64 {
         .zip(factors)
         .map(|(code, values)| values.get(code).copied().unwrap_or(1.0))
         .product()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 100 poor beyond the expected, of which the cause has 40; a variance of 100 makes 20 of the rest chance: 40 of 80.
+    #[test]
+    fn what_the_causes_leave_over_counts_as_far_as_it_is_no_chance() {
+        assert!((explained(40.0, 60.0, 100.0) - 0.5).abs() < 1e-9);
+        assert!((explained(40.0, 15.0, 100.0) - 1.0).abs() < 1e-9);
+        assert!(explained(5.0, 95.0, 4.0) < 0.1);
+    }
 }

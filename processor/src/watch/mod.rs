@@ -3,17 +3,23 @@
 pub mod baseline;
 pub mod book;
 pub mod budget;
+pub mod calendar;
 pub mod detect;
 pub mod device;
 pub mod dictionary;
 pub mod evidence;
+pub mod hours;
 pub mod locate;
 pub mod merge;
 pub mod owner;
+pub mod ownership;
 pub mod past;
+pub mod path;
 pub mod season;
+pub mod shift;
 pub mod suspect;
 pub mod tenant;
+pub mod trend;
 pub mod trial;
 pub mod volume;
 
@@ -36,7 +42,7 @@ use crate::{
 };
 use merge::{Merge, Numbered, Rank};
 use tenant::Tenant;
-pub use tenant::{Explained, readiness};
+pub use tenant::{Explained, Warnings, readiness};
 
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
@@ -155,6 +161,15 @@ impl Watch {
         };
         let of = |tenant: &Tenant| tenant.readiness(now, &self.config);
         self.tenants.values().map(of).collect()
+    }
+
+    /// How the early warnings of all tenants came out.
+    pub fn warnings(&self) -> Warnings {
+        let all = self.tenants.values().map(Tenant::warnings);
+        all.fold(Warnings::default(), |sum, of| Warnings {
+            given: sum.given + of.given,
+            came_true: sum.came_true + of.came_true,
+        })
     }
 
     /// The tenants known.

@@ -6,7 +6,7 @@ use crate::config::{OwnerRule, Owners};
 
 /// Which dimension of a scope decides its layer: of several the one named first here. A fault of an ISP at one site is the
 /// ISP's; one of a headset at one site is the headset's; one of a policy at one site is the policy's.
-const BY_DIMENSION: [(Dimension, Layer); 14] = [
+pub(super) const BY_DIMENSION: [(Dimension, Layer); 14] = [
     (Dimension::Carrier, Layer::Carrier),
     (Dimension::Relay, Layer::Relay),
     (Dimension::Isp, Layer::Wan),

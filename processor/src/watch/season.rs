@@ -1,6 +1,6 @@
 //! When people call: by site, the call-ends of each quarter of an hour of a week, from the days seen so far.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dialtone_schemas::{EventTime, Window, time};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ const WEEK: usize = 7 * DAY;
 const KEEPS: f32 = 0.7;
 /// Weekdays by days since 1970: day 0 was a Thursday, and Monday is the first of a week.
 const FIRST: usize = 3;
+/// The last day of the week.
+const SUNDAY: usize = 6;
 
 /// One quarter of a week: call-ends, and how many weeks have shown it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -78,6 +80,8 @@ impl Week {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seasons {
     sites: BTreeMap<u32, Week>,
+    /// Sites with their holidays, on which they call as on a Sunday.
+    holidays: BTreeMap<u32, BTreeSet<i32>>,
     /// The quarter under way, counted since 1970; the first one is seen in part and says nothing.
     quarter: Option<i64>,
     is_whole: bool,
@@ -95,7 +99,7 @@ impl Seasons {
         if self.quarter.is_none_or(|now| quarter >= now) {
             week.now += calls as f32;
         } else {
-            let slot = &mut week.slots[slot_of(quarter)];
+            let slot = &mut week.slots[slot_of(self.holidays.get(&site), quarter)];
             slot.calls += if slot.weight > 0.0 { calls as f32 } else { 0.0 };
             let back = self.quarter.and_then(|now| usize::try_from(now - quarter).ok());
             let known = back.and_then(|back| week.day.len().checked_sub(back));
@@ -108,17 +112,23 @@ impl Seasons {
         }
     }
 
+    /// The days on which a site calls as on a Sunday.
+    pub fn keep_holidays(&mut self, site: u32, days: impl Iterator<Item = i32>) {
+        self.holidays.entry(site).or_default().extend(days);
+    }
+
     /// Time has come so far: quarters that are over are learnt.
     pub fn advance(&mut self, now: EventTime) {
         let quarter = now.micros().div_euclid(QUARTER);
         if let Some(last) = self.quarter.filter(|last| *last < quarter) {
             let is_whole = self.is_whole;
-            for week in self.sites.values_mut() {
+            for (site, week) in &mut self.sites {
+                let holidays = self.holidays.get(site);
                 // Quarters that were skipped had no calls; more than a week of them says nothing more.
                 for over in last.max(quarter - i64::try_from(WEEK).unwrap_or(i64::MAX))..quarter {
                     let calls = std::mem::take(&mut week.now);
                     if is_whole || over > last {
-                        week.learn(slot_of(over), calls);
+                        week.learn(slot_of(holidays, over), calls);
                     }
                 }
             }
@@ -130,7 +140,7 @@ impl Seasons {
     /// Call-ends expected of a site in the quarter of an instant: as on this weekday, else as on other working days or weekends,
     /// else as on any day. None if no day has shown this quarter.
     pub fn expected(&self, site: u32, at: EventTime) -> Option<f64> {
-        let slot = slot_of(at.micros().div_euclid(QUARTER));
+        let slot = slot_of(self.holidays.get(&site), at.micros().div_euclid(QUARTER));
         self.sites.get(&site)?.expected(slot).map(f64::from)
     }
 
@@ -198,7 +208,12 @@ impl Seasons {
 }
 
 /// The slot of a quarter in its week.
-fn slot_of(quarter: i64) -> usize {
+fn slot_of(holidays: Option<&BTreeSet<i32>>, quarter: i64) -> usize {
+    let day = i32::try_from(quarter.div_euclid(i64::try_from(DAY).unwrap_or(i64::MAX)));
+    if day.is_ok_and(|day| holidays.is_some_and(|holidays| holidays.contains(&day))) {
+        let of_day = usize::try_from(quarter.rem_euclid(i64::try_from(DAY).unwrap_or(i64::MAX))).unwrap_or(0);
+        return SUNDAY * DAY + of_day;
+    }
     let week = i64::try_from(WEEK).unwrap_or(i64::MAX);
     let shifted = quarter + i64::try_from(FIRST * DAY).unwrap_or(0);
     usize::try_from(shifted.rem_euclid(week)).unwrap_or(0)

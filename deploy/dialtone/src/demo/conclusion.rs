@@ -1,6 +1,6 @@
 //! What the demo found, beside what was planted.
 
-use dialtone_schemas::{ChangeVerdict, EventTime, Incident, Ruling, time};
+use dialtone_schemas::{ChangeVerdict, EventTime, Incident, Ruling, incident::Standing, time};
 use dialtone_simulator::Cause;
 
 use super::{feed::Fed, folder::Folder};
@@ -159,6 +159,18 @@ fn found(incident: &Incident, cause: &Cause) {
         incident.metric,
         lines.join("; ")
     ));
+    for (name, standing) in [("cleared", Standing::Cleared), ("unknown", Standing::Unknown)] {
+        let layers: Vec<&str> = incident
+            .layers
+            .iter()
+            .flatten()
+            .filter(|layer| layer.standing == standing)
+            .map(|layer| layer.layer.name())
+            .collect();
+        if !layers.is_empty() {
+            say::line(format!("  {name}  {}", layers.join(", ")));
+        }
+    }
     if let Some(opened) = incident.opened {
         say::line(format!(
             "  opened   {opened}, {} min after the onset; {}",

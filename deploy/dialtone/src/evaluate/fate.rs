@@ -1,6 +1,6 @@
 //! What one run says about the design: of each planted cause what became of it, and what was raised besides.
 
-use dialtone_schemas::{EventTime, Incident, Ruling, State, time};
+use dialtone_schemas::{EventTime, Incident, Ruling, time};
 use dialtone_simulator::Cause;
 use serde::Serialize;
 
@@ -27,6 +27,12 @@ pub struct Fate {
     pub incidents: usize,
     /// Of those, with a change blamed that caused nothing of it.
     pub innocent_blamed: usize,
+    /// Of those, incidents that say a rival cannot be told from their cause.
+    pub abstained: usize,
+    /// Early warnings whose hour was over.
+    pub warnings: u64,
+    /// Of those, warnings that came true.
+    pub warnings_true: u64,
     /// What was said of changes that caused something.
     pub guilty_changes: Rulings,
     /// What was said of changes that caused nothing.
@@ -114,7 +120,7 @@ impl Fate {
     /// Of one run.
     pub fn of(run: &Watched) -> Self {
         let judgement = run.judgement();
-        let incidents: Vec<&Incident> = run.incidents.iter().filter(|i| i.state >= State::Open).collect();
+        let incidents: Vec<&Incident> = run.incidents.iter().filter(|i| i.opened.is_some()).collect();
         let guilty = |incident: &Incident| {
             let of_this = judgement.causes.iter().filter(|named| {
                 run.calls.jaccard(&incident.scope, &named.cause.scope) > 0.0 || named.incident == Some(incident)
@@ -156,6 +162,9 @@ impl Fate {
             duplicates: judgement.others.iter().filter(is_duplicate).count(),
             incidents: incidents.len(),
             innocent_blamed: incidents.iter().filter(blames_an_innocent).count(),
+            abstained: incidents.iter().filter(|i| i.not_separable().is_some()).count(),
+            warnings: run.warnings.given,
+            warnings_true: run.warnings.came_true,
             guilty_changes: ruled(true),
             innocent_changes: ruled(false),
             days: minutes(run.truth.end, run.truth.warm_up_until) / 1440.0,

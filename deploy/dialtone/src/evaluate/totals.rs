@@ -68,6 +68,14 @@ pub struct Totals {
     pub innocent_blamed_share: f64,
     /// Causes of a change whose change is suspected first.
     pub guilty_change_named_share: Option<f64>,
+    /// Incidents that say a rival cannot be told from their cause.
+    pub abstained_share: f64,
+    /// Early warnings that came true, of those whose hour was over.
+    pub warning_calibration: Option<f64>,
+    /// Early warnings whose hour was over.
+    pub warnings: u64,
+    /// Early warnings a day that did not come true.
+    pub false_warnings_per_day: f64,
     /// Right causes with the right owner.
     pub owner_right_share: Option<f64>,
     /// Changes that caused something and were ruled harmful.
@@ -76,10 +84,6 @@ pub struct Totals {
     pub innocent_change_harmful_share: Option<f64>,
     /// Changes that caused nothing and were cleared.
     pub innocent_change_cleared_share: Option<f64>,
-    /// Answers withheld for want of data: none is withheld yet.
-    pub abstained_share: Option<f64>,
-    /// Early warnings that came true: none is given yet.
-    pub warning_calibration: Option<f64>,
     /// 95 % intervals of the figures above, by name; of `false_per_null_day` one-sided bounds.
     pub intervals: BTreeMap<&'static str, (Option<f64>, Option<f64>)>,
 }
@@ -178,6 +182,9 @@ impl Totals {
         let incidents = runs.iter().map(|run| run.incidents).sum();
         let blamed = runs.iter().map(|run| run.innocent_blamed).sum();
         self.innocent_blamed_share = self.share("innocent_blamed_share", blamed, incidents);
+        let abstained = runs.iter().map(|run| run.abstained).sum();
+        self.abstained_share = self.share("abstained_share", abstained, incidents);
+        self.warns(runs);
         let answers = |of: fn(&CauseFate) -> Option<bool>| {
             let answers: Vec<bool> = causes.iter().filter_map(|cause| of(cause)).collect();
             (answers.iter().filter(|is_so| **is_so).count(), answers.len())
@@ -192,6 +199,18 @@ impl Totals {
                 _ => self.guilty_change_named_share = share,
             }
         }
+    }
+
+    /// What is warned of.
+    fn warns(&mut self, runs: &[Fate]) {
+        let sum = |of: fn(&Fate) -> u64| usize::try_from(runs.iter().map(of).sum::<u64>()).unwrap_or(usize::MAX);
+        let (given, came_true) = (sum(|run| run.warnings), sum(|run| run.warnings_true));
+        self.warnings = u64::try_from(given).unwrap_or(u64::MAX);
+        self.warning_calibration = (given > 0).then(|| self.share("warning_calibration", came_true, given));
+        let days: f64 = runs.iter().map(|run| run.days).sum();
+        let wrong = given - came_true;
+        let a_day = if days > 0.0 { real(wrong) / days } else { 0.0 };
+        self.false_warnings_per_day = self.put("false_warnings_per_day", a_day, interval::rate(wrong, days.max(1e-9)));
     }
 
     /// What is said of changes.
@@ -325,6 +344,9 @@ mod tests {
             false_incidents,
             duplicates: 0,
             innocent_blamed: 0,
+            abstained: 1,
+            warnings: 4,
+            warnings_true: 3,
             guilty_changes: Rulings::default(),
             innocent_changes: Rulings::default(),
             days: 2.0,
@@ -364,6 +386,9 @@ mod tests {
         assert_eq!((totals.null_days, totals.false_per_null_day), (2.0, Some(0.5)));
         assert_eq!(totals.f1_by_causes["1"], 1.0);
         assert_eq!((totals.exact, totals.owner_right_share), (1.0 / 3.0, Some(1.0)));
+        // Three runs of two days with four warnings each, of which three came true; four incidents, three abstained.
+        assert_eq!((totals.warnings, totals.warning_calibration), (12, Some(0.75)));
+        assert_eq!((totals.false_warnings_per_day, totals.abstained_share), (0.5, 0.75));
     }
 
     #[test]

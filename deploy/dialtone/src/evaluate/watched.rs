@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use dialtone_processor::{offline::Watching, summarise::Counts};
+use dialtone_processor::{offline::Watching, summarise::Counts, watch::Warnings};
 use dialtone_schemas::{ChangeVerdict, EventTime, Incident};
 use dialtone_simulator::{Scenario, Truth};
 
@@ -26,6 +26,8 @@ pub struct Watched {
     pub incidents: Vec<Incident>,
     /// The last verdict about every change.
     pub verdicts: Vec<ChangeVerdict>,
+    /// How the early warnings came out.
+    pub warnings: Warnings,
     /// What became of the events.
     pub counts: Counts,
     /// Cells watched at the end, each on each of its channels.
@@ -51,6 +53,7 @@ impl Watched {
             truth: run.truth,
             incidents: watching.incidents(),
             verdicts: watching.verdicts(),
+            warnings: watching.watch().warnings(),
             counts: run.counts,
             cells: watching.watch().cells(),
             calls: run.calls,

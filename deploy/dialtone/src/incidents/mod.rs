@@ -1,4 +1,4 @@
-//! `dialtone incidents list|show|explain|ack|silence|reassign|verdict`: what is known of incidents, and what people say about them.
+//! `dialtone incidents list|show|explain|ack|silence|reassign|verdict|accept`: what is known of incidents, and what people say about them.
 
 mod explain;
 mod list;

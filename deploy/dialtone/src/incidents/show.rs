@@ -1,6 +1,10 @@
 //! Everything known of one incident, for a person.
 
-use dialtone_schemas::{EventTime, Incident, Text};
+use dialtone_schemas::{
+    EventTime, Incident, Text,
+    incident::{LayerStanding, Rival},
+    time,
+};
 
 use super::{
     list::{severity, state, what},
@@ -38,7 +42,11 @@ pub(super) fn lines(incident: &Incident) -> Vec<String> {
             .map(|a| format!("{} ({:.0} %)", a.scope, 100.0 * a.score))
             .collect(),
     );
+    say("told apart", rivals(incident));
+    say("path", path(incident));
+    say("explains", explains(incident));
     say("changes", changes(incident));
+    say("work", work(incident));
     say("complaints", vec![complaints(incident)]);
     say("people", people(incident));
     say("before", before(incident));
@@ -86,7 +94,65 @@ fn costs(incident: &Incident) -> Vec<String> {
     if let Some(ends) = incident.poor_call_ends {
         text.push_str(&format!("; {ends} call-ends poor"));
     }
+    if let Some(rate) = incident.burn_rate {
+        text.push_str(&format!("; the error budget goes {rate} times as fast as it may"));
+    }
     vec![text]
+}
+
+/// What tells it from scopes that have most of the same calls, or what would.
+fn rivals(incident: &Incident) -> Vec<String> {
+    let line = |rival: &Rival| {
+        let same = format!("{} ({:.0} % of the calls the same)", rival.scope, 100.0 * rival.jaccard);
+        let held = format!("{} times outside it, at least {}", rival.held, rival.held_low);
+        match rival.calls_missing {
+            Some(missing) => format!(
+                "{same}: not separable by the data, {missing} more call-ends of {} outside {} would tell",
+                incident.scope, rival.scope
+            ),
+            None if rival.held_low > 1.0 => format!("{same}: {held}"),
+            None => format!("{same}: {held}, so this may be the cause"),
+        }
+    };
+    incident.rivals.iter().flatten().map(line).collect()
+}
+
+/// The layers of the path, each with what tells.
+fn path(incident: &Incident) -> Vec<String> {
+    let line = |layer: &LayerStanding| {
+        let name = layer.layer.name();
+        let standing = layer.standing.name();
+        if layer.at_risk == 0 {
+            return format!("{name:<14} {standing}");
+        }
+        let figures = format!(
+            "{} poor of {:.1} expected, {} call-ends",
+            layer.poor, layer.expected, layer.at_risk
+        );
+        format!("{name:<14} {standing:<9}  {}: {figures}", layer.scope)
+    };
+    incident.layers.iter().flatten().map(line).collect()
+}
+
+fn explains(incident: &Incident) -> Vec<String> {
+    let Some(ratio) = incident.explained_ratio else {
+        return Vec::new();
+    };
+    let outside = if incident.is_outside_the_dimensions() {
+        ": most of the cause lies outside the observed dimensions"
+    } else {
+        ""
+    };
+    vec![format!(
+        "{:.0} % of what is poor beyond the expected{outside}",
+        100.0 * ratio
+    )]
+}
+
+fn work(incident: &Incident) -> Vec<String> {
+    let work = incident.maintenance.iter();
+    work.map(|work| format!("it began during {work}: nobody is called before that should be over"))
+        .collect()
 }
 
 fn evidence(incident: &Incident) -> Vec<String> {
@@ -122,6 +188,11 @@ fn complaints(incident: &Incident) -> String {
         if let Some(at) = at {
             text.push_str(&format!(", the {which} {at}"));
         }
+        if let (Some(at), Some(opened)) = (at, incident.opened) {
+            let minutes = at.since(opened) / time::MINUTE;
+            let side = if minutes >= 0 { "after" } else { "before" };
+            text.push_str(&format!(" ({} min {side} it was told)", minutes.abs()));
+        }
     }
     text
 }
@@ -145,6 +216,7 @@ fn people(incident: &Incident) -> Vec<String> {
         at(incident.reassigned, "given to its owner").map(|text| text + &why(incident.reassigned_reason.as_ref())),
         escalated.map(|(to, at)| format!("not acknowledged in time: {to} called {at}")),
         verdict,
+        at(incident.accepted, "accepted as the new normal").map(|text| text + &why(incident.accepted_reason.as_ref())),
     ];
     let said: Vec<String> = said.into_iter().flatten().collect();
     if said.is_empty() {
@@ -174,7 +246,10 @@ fn calls(calls: &[Text]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::incident::Evidence;
+    use dialtone_schemas::{
+        Dimension, Scope,
+        incident::{Evidence, Layer, Standing},
+    };
 
     use super::super::list::tests::{at, incident, text};
     use super::*;
@@ -211,6 +286,58 @@ mod tests {
                 "  people     acknowledged 2026-03-02T09:10:00Z by lan",
                 "  before     2 about the same in the 30 days before, the last i-0",
             ]
+        );
+    }
+
+    #[test]
+    fn a_person_reads_what_is_cleared_what_cannot_be_told_apart_and_what_is_left_unexplained() {
+        let isp = Scope::new([(Dimension::Isp, text("Nordnet"))]);
+        let mut incident = incident("i-1");
+        incident.layers = Some(vec![
+            LayerStanding {
+                layer: Layer::Wan,
+                standing: Standing::Cleared,
+                scope: isp.clone(),
+                at_risk: 800,
+                poor: 20,
+                expected: 19.5,
+            },
+            LayerStanding {
+                layer: Layer::Carrier,
+                standing: Standing::Unknown,
+                scope: Scope::default(),
+                at_risk: 0,
+                poor: 0,
+                expected: 0.0,
+            },
+        ]);
+        let rival = |held_low, calls_missing| Rival {
+            scope: isp.clone(),
+            jaccard: 0.8,
+            held: 3.0,
+            held_low,
+            calls_missing,
+        };
+        incident.rivals = Some(vec![rival(2.1, None), rival(0.9, Some(120)), rival(0.9, None)]);
+        (incident.explained_ratio, incident.maintenance) = (Some(0.4), Some(text("CHG-7")));
+        incident.burn_rate = Some(14.4);
+        let lines = lines(&incident);
+        for said in [
+            "  told apart isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 2.1",
+            "             isp=Nordnet (80 % of the calls the same): not separable by the data, 120 more call-ends of site=berlin outside isp=Nordnet would tell",
+            "             isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 0.9, so this may be the cause",
+            "  path       wan            cleared    isp=Nordnet: 20 poor of 19.5 expected, 800 call-ends",
+            "             carrier        unknown",
+            "  explains   40 % of what is poor beyond the expected: most of the cause lies outside the observed dimensions",
+            "  work       it began during CHG-7: nobody is called before that should be over",
+        ] {
+            assert!(lines.iter().any(|line| line == said), "{said} in {lines:#?}");
+        }
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.ends_with("goes 14.4 times as fast as it may")),
+            "{lines:#?}"
         );
     }
 }

@@ -25,7 +25,8 @@ pub(super) const fn about(action: &IncidentsAction) -> Option<&About> {
         IncidentsAction::Silence(SilenceIncident { about, .. })
         | IncidentsAction::Ack { about }
         | IncidentsAction::Reassign { about, .. }
-        | IncidentsAction::Verdict { about, .. } => Some(about),
+        | IncidentsAction::Verdict { about, .. }
+        | IncidentsAction::Accept { about, .. } => Some(about),
     }
 }
 
@@ -50,6 +51,10 @@ pub(super) fn control(incident: &Incident, action: &IncidentsAction, now: EventT
             body: Some(word(*verdict).to_owned()),
             reason: reason.clone(),
             ..says(ControlKind::Verdict)
+        },
+        IncidentsAction::Accept { reason, .. } => Control {
+            reason: Some(reason.clone()),
+            ..says(ControlKind::Accept)
         },
         IncidentsAction::Ack { .. } => says(ControlKind::Acknowledge),
         IncidentsAction::List(_) | IncidentsAction::Explain(_) | IncidentsAction::Show { .. } => {
@@ -97,6 +102,7 @@ pub(super) fn done(incident: &Incident, control: &Control) -> String {
             let verdict = control.body.as_deref().unwrap_or_default();
             format!("{named}: the named cause is {verdict}")
         }
+        (ControlKind::Accept, ..) => format!("{named}: what it shows is the new normal"),
         _ => format!("{named} is acknowledged"),
     };
     let closed = if incident.state == State::Closed {
@@ -140,6 +146,8 @@ mod tests {
         assert_eq!(until, Some(at("2026-03-02T11:00:00Z")));
         let wan = said("reassign i-1 --to wan --reason theirs");
         assert_eq!((wan.to, wan.reason), (Some(text("wan")), Some(text("theirs"))));
+        let accept = said("accept i-1 --reason codec");
+        assert_eq!((accept.kind, accept.reason), (ControlKind::Accept, Some(text("codec"))));
         let wrong = said("verdict i-1 wrong --reason carrier");
         assert_eq!(
             (wrong.verdict(), wrong.reason),
@@ -153,6 +161,7 @@ mod tests {
         assert!(refused("silence i-1").contains("--for <SPAN>"));
         assert!(refused("silence i-1 --for soon").contains("not a length of time"));
         assert!(refused("reassign i-1 --to wan").contains("--reason <TEXT>"));
+        assert!(refused("accept i-1").contains("--reason <TEXT>"));
         assert!(refused("verdict i-1 maybe").contains("expected `right` or `wrong`"));
     }
 

@@ -35,6 +35,8 @@ pub(super) fn of(ready: &Readiness) -> String {
                 (section("What changed in the last day", ready.changes.iter().map(words::changed)))
                 (section("What is left of the error budgets (28 days)", ready.budgets.iter().map(words::budget)))
                 (section("Who owes what", ready.owed.iter().map(words::owed)))
+                (section("Who found it first (7 days)", words::found_first(ready).into_iter()))
+                (section("How far the thresholds can be trusted", words::trust(ready).into_iter()))
             }
         }
     };

@@ -2,6 +2,7 @@
 
 use dialtone_processor::watch::{
     budget::Budget,
+    detect::Calibrated,
     readiness::{Changed, Line, Owed, Readiness, Standing},
 };
 use dialtone_schemas::{ChangeVerdict, EventTime, Ruling, Text};
@@ -25,6 +26,8 @@ pub(super) fn of(ready: &Readiness) -> Vec<String> {
         ready.budgets.iter().map(budget).collect(),
     );
     section(&mut lines, "Who owes what", ready.owed.iter().map(owed).collect());
+    section(&mut lines, "Who found it first (7 days)", found_first(ready));
+    section(&mut lines, "How far the thresholds can be trusted", trust(ready));
     lines
 }
 
@@ -202,13 +205,55 @@ pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
 /// How a budget stands.
 pub(super) fn budget(budget: &Budget) -> String {
     format!(
-        "{}: {:.0} % left ({:.2} % of {} call-ends were poor, {:.0} % may be)",
+        "{}: {:.0} % left ({:.2} % of {} call minutes were poor, {:.0} % may be)",
         budget.connection,
         100.0 * budget.left,
         100.0 * budget.poor_share,
-        budget.at_risk,
+        budget.minutes,
         100.0 * budget.target
     )
+}
+
+/// The one number for "we own this".
+pub(super) fn found_first(ready: &Readiness) -> Vec<String> {
+    let found = &ready.found_first;
+    let Some(ratio) = found.found_first_ratio else {
+        return vec![format!("no incident opened; {} complaints", found.complaints)];
+    };
+    vec![format!(
+        "{:.0} % of {} incidents were found before anybody complained, {} before a third did; of {} complaints {} belong to no incident",
+        100.0 * ratio,
+        found.incidents,
+        found.before_third,
+        found.complaints,
+        found.unexplained
+    )]
+}
+
+/// What quiet days say of the thresholds.
+pub(super) fn trust(ready: &Readiness) -> Vec<String> {
+    let of_channel = |(channel, of): (&&str, &Calibrated)| {
+        let raised = if of.raised > 0 {
+            format!(
+                "{} sets of attributes need up to {:.1} nats more",
+                of.raised, of.raised_most
+            )
+        } else {
+            "no threshold had to be raised".to_owned()
+        };
+        format!(
+            "{channel}: {} quiet days: {raised}; {:.4} false alarms a day are to be expected",
+            of.quiet_days, of.false_a_day
+        )
+    };
+    let mut lines: Vec<String> = ready.calibration.iter().map(of_channel).collect();
+    if let Some(share) = ready.false_share {
+        lines.push(format!(
+            "of the week's incidents {:.1} % are to be expected to be false",
+            100.0 * share
+        ));
+    }
+    lines
 }
 
 /// What one team owes.

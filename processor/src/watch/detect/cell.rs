@@ -48,6 +48,8 @@ pub(super) struct Cell {
     today: Sum,
     /// Blocks since its last call.
     pub(super) idle: u16,
+    /// The same evidence of its mirror image, block by block.
+    mirror: [f64; ALTERNATIVES.len()],
 }
 
 impl Cell {
@@ -121,6 +123,24 @@ impl Cell {
         log_of_mean(&self.log_m)
     }
 
+    /// A block is over: what would it say if its poor call-ends lay as far on the other side of the expected ones?
+    pub(super) fn mirror(&mut self, drift: f64, fine: f64, least: f64) {
+        let Sum { k, e } = self.blocks[0];
+        let expected = e * self.own(drift);
+        let mirrored = (2.0 * expected - k).max(0.0);
+        let indifferent = self.indifference(drift, least) * expected;
+        let dispersion = self.dispersion(drift, fine);
+        for (log_m, ratio) in self.mirror.iter_mut().zip(ALTERNATIVES) {
+            let evidence = dialtone_explain::poisson(mirrored, indifferent, ratio) / dispersion;
+            *log_m = step(*log_m, evidence);
+        }
+    }
+
+    /// ln of the mean of the mirror image's M.
+    pub(super) fn mirrored(&self) -> f64 {
+        log_of_mean(&self.mirror)
+    }
+
     /// A block is over: the blocks move on, and the oldest becomes history. Returns it, with what this cell by itself was expected
     /// to show in it.
     pub(super) fn age(&mut self, drift: f64) -> Sum {
@@ -145,6 +165,7 @@ impl Cell {
     /// Forgets the evidence, and what it was drawn from: it is explained, or nothing.
     pub(super) fn forget(&mut self) {
         self.log_m = [0.0; ALTERNATIVES.len()];
+        self.mirror = [0.0; ALTERNATIVES.len()];
         self.blocks = [Sum::default(); HELD];
     }
 }
@@ -209,6 +230,38 @@ mod tests {
         let before = cell.dispersion(0.05, 1.3);
         cell.forget();
         assert!((before - 4.3).abs() < 1e-9 && (cell.dispersion(0.05, 1.3) - before).abs() < 1e-9);
+    }
+
+    /// 20 expected in each block, and 5 poor: 15 too few. Their mirror image has 35, which is what a cell with 35 poor would show.
+    #[test]
+    fn a_mirror_image_is_as_poor_as_the_cell_is_good() {
+        let block = |k| {
+            let mut cell = Cell {
+                history: Sum { k: 1e5, e: 1e5 },
+                ..Cell::default()
+            };
+            for _ in 0..6 {
+                cell.add(Sum { k, e: 20.0 });
+                cell.judge(0.01, 1.0, 1.25);
+                cell.mirror(0.01, 1.0, 1.25);
+                cell.blocks[0] = Sum::default();
+            }
+            cell
+        };
+        let (good, poor, usual) = (block(5.0), block(35.0), block(20.0));
+        assert!(
+            good.mirrored() > 3.0 && good.log_mixture() < 1.0,
+            "{} {}",
+            good.mirrored(),
+            good.log_mixture()
+        );
+        assert!(
+            (good.mirrored() - poor.log_mixture()).abs() < 0.5,
+            "{} {}",
+            good.mirrored(),
+            poor.log_mixture()
+        );
+        assert!(usual.mirrored() < 1.0 && poor.mirrored() < 1.0);
     }
 
     #[test]

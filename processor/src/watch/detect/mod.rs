@@ -4,22 +4,25 @@
 //! `M_λ ← exp((k ln λ − (λ−1) γ e) / φ) · (M_λ + 1)`, with the cell's own indifference γ and dispersion φ. The mean over λ
 //! crosses A at most once in A minutes on average while nothing is wrong (DESIGN.md §3).
 
+mod calibration;
 mod cell;
 mod drift;
 mod key;
 mod look;
 
-use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, hash_map::Entry};
 
 use dialtone_explain::Condition;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::dictionary::{Codes, D};
+pub use calibration::{Calibrated, Calibration};
 pub(super) use cell::{ALTERNATIVES, log_of_mean, step};
 use cell::{Cell, Sum};
 pub use drift::Drift;
 pub use key::CellKey;
+use key::Cuboid;
 pub use look::Look;
 
 /// Minutes of a block: over its sums the drift is learnt (slow noise shows in sums, not in minutes), and it becomes history as a
@@ -53,6 +56,7 @@ pub struct Detector {
     #[serde(serialize_with = "sorted", deserialize_with = "unsorted")]
     cells: FxHashMap<CellKey, Cell>,
     drift: Drift,
+    calibration: Calibration,
     touched: Vec<CellKey>,
     minutes: u16,
     pairs: usize,
@@ -68,6 +72,10 @@ fn sorted<S: Serializer>(cells: &FxHashMap<CellKey, Cell>, serializer: S) -> Res
 
 fn unsorted<'de, De: Deserializer<'de>>(deserializer: De) -> Result<FxHashMap<CellKey, Cell>, De::Error> {
     Ok(Vec::<(CellKey, Cell)>::deserialize(deserializer)?.into_iter().collect())
+}
+
+fn strongest(a: &Alarm, b: &Alarm) -> std::cmp::Ordering {
+    b.log_m.total_cmp(&a.log_m).then(a.key.cmp(&b.key))
 }
 
 impl Detector {
@@ -111,7 +119,7 @@ impl Detector {
             let Some(cell) = self.cells.get_mut(&key) else { continue };
             cell.judge(self.drift.of_cuboid(key.cuboid(), fine), fine, indifference);
             let log_m = cell.log_mixture();
-            if log_m >= threshold {
+            if log_m >= threshold && log_m >= self.calibration.threshold(key.cuboid(), threshold) {
                 alarms.push(Alarm {
                     conditions: key.conditions(),
                     log_m,
@@ -119,24 +127,60 @@ impl Detector {
                 });
             }
         }
-        alarms.sort_by(|a, b| b.log_m.total_cmp(&a.log_m).then(a.key.cmp(&b.key)));
+        alarms.sort_by(strongest);
         self.minutes += 1;
         if self.minutes == BLOCK_MINUTES {
             self.minutes = 0;
-            self.block(threshold);
+            self.block(indifference, threshold);
         }
         alarms
     }
 
+    /// A day is over, with an incident or without.
+    pub fn night(&mut self, is_quiet: bool, threshold: f64) {
+        let mut cells: BTreeMap<Cuboid, usize> = BTreeMap::new();
+        #[allow(clippy::iter_over_hash_type, reason = "counts do not depend on their order")]
+        for key in self.cells.keys() {
+            *cells.entry(key.cuboid()).or_default() += 1;
+        }
+        self.calibration.night(is_quiet, &cells, threshold);
+    }
+
+    /// What quiet days have taught of the thresholds.
+    pub const fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// The cells with more evidence than this, strongest first.
+    pub fn above(&self, log_m: f64) -> Vec<Alarm> {
+        let mut above: Vec<Alarm> = self
+            .cells
+            .iter()
+            .map(|(key, cell)| (key, cell.log_mixture()))
+            .filter(|(_, of_cell)| *of_cell >= log_m)
+            .map(|(key, of_cell)| Alarm {
+                conditions: key.conditions(),
+                log_m: of_cell,
+                key: *key,
+            })
+            .collect();
+        above.sort_by(strongest);
+        above
+    }
+
     /// A block is over: the drift is learnt from cells that are not suspected of anything, and the blocks move on.
-    fn block(&mut self, threshold: f64) {
+    fn block(&mut self, indifference: f64, threshold: f64) {
         self.drift.age();
         let fine = self.drift.fine();
         let mut keys: Vec<CellKey> = self.cells.keys().copied().collect();
         keys.sort_unstable();
         for key in keys {
             let Some(cell) = self.cells.get_mut(&key) else { continue };
-            let block = cell.age(self.drift.of_cuboid(key.cuboid(), fine));
+            let drift = self.drift.of_cuboid(key.cuboid(), fine);
+            cell.mirror(drift, fine, indifference);
+            self.calibration
+                .note(key.cuboid(), cell.log_mixture().max(cell.mirrored()));
+            let block = cell.age(drift);
             if block.e > 0.0 && cell.log_mixture() < threshold / SUSPECT {
                 self.drift.learn(key.cuboid(), block);
             }
@@ -182,6 +226,7 @@ impl Detector {
         };
         let fine = self.drift.fine();
         let drift = self.drift.of_cuboid(key.cuboid(), fine);
+        let threshold = self.calibration.threshold(key.cuboid(), threshold);
         Some(self.cells.get(&key)?.look(drift, fine, indifference, threshold))
     }
 

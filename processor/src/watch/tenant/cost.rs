@@ -16,14 +16,15 @@ impl Tenant {
             ..self.evidence(channel, 1.0)
         };
         let (mut minutes, mut poor_ms, mut sums) = (0.0, 0, (0.0, 0.0, 0.0));
-        for (_, slice) in self.ring.since(last_hour(case.incident.onset.from, now)) {
+        for (window, slice) in self.ring.since(last_hour(case.incident.onset.from, now)) {
+            let hour = baseline.hour(*window);
             minutes += 1.0;
             let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
             for (leaf, counts) in slice.leaves.iter().filter(|(leaf, _)| inside(leaf)) {
                 poor_ms += counts.poor_ms;
                 sums.0 += real(counts.n[channel]);
                 sums.1 += real(counts.k[channel]);
-                sums.2 += baseline.expected(*leaf, counts.n[channel]);
+                sums.2 += baseline.expected(&hour, *leaf, counts.n[channel]);
             }
         }
         an_hour(excess_minutes(poor_ms, sums), minutes)
@@ -41,7 +42,7 @@ pub(super) fn cost_of_device(device: &Device, onset: EventTime, now: EventTime) 
 }
 
 /// The first window of the last hour that is not before the onset.
-fn last_hour(onset: EventTime, now: EventTime) -> Window {
+pub(super) fn last_hour(onset: EventTime, now: EventTime) -> Window {
     Window::of_end(onset.max(now.plus(-time::HOUR)).plus(1))
 }
 

@@ -1,12 +1,15 @@
 //! Open incidents live on: their sums, whether quality is back, their complaints, what changed just before.
 
 use dialtone_schemas::{
-    Change, Channel, Complaint, EventTime, State, Text, Window,
+    Change, Channel, Complaint, Dimension, EventTime, State, Text, Window,
     incident::{Evidence as Line, Onset, Severity},
     time,
 };
 
-use super::{Tenant, cost::cost_of_device};
+use super::{
+    Tenant,
+    cost::{cost_of_device, last_hour},
+};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -27,15 +30,17 @@ const COMPLAINT_TAIL: i64 = 2 * time::HOUR;
 impl Tenant {
     /// Open incidents live on: their sums, whether quality is back, their complaints and suspects.
     pub(super) fn live(&mut self, now: EventTime, config: &WatchConfig) {
+        self.accept(now);
         let mut cases = std::mem::take(&mut self.cases);
         for case in cases.iter_mut().filter(|case| case.is_open()) {
             match case.basis {
                 Basis::Rate(channel) if case.incident.device_id.is_none() => {
-                    self.live_rate(case, channel, config);
+                    self.live_rate(case, channel, now, config);
                     case.incident.poor_minutes_an_hour = Some(self.cost_of_scope(case, channel, now));
                 }
                 Basis::Rate(_) => self.live_device(case, now, config),
                 Basis::Volume => {
+                    self.tell_apart(case);
                     let back = case.conditions.iter().all(|c| self.volume.is_back(*c));
                     case.back = if back { f64::INFINITY } else { 0.0 };
                     let missing = if back { 0.0 } else { case.sums.0 };
@@ -62,15 +67,42 @@ impl Tenant {
                 self.suspect(case);
             }
         }
+        let is_due = |case: &Case| case.is_open() && (case.sent.is_none() || now.floor(SUSPECT_EVERY) == now);
+        let due: Vec<Text> = cases
+            .iter()
+            .filter(|case| is_due(case))
+            .map(|case| case.incident.id.clone())
+            .collect();
         cases.retain(|case| {
             case.incident
                 .closed
                 .is_none_or(|closed| now.since(closed) <= 2 * config.reopen.micros())
         });
         self.cases = cases;
+        self.cases.iter().for_each(|case| self.firsts.note(&case.incident));
+        for i in 0..self.cases.len() {
+            if due.contains(&self.cases[i].incident.id) {
+                self.diagnose(i, config);
+            }
+        }
     }
 
-    fn live_rate(&self, case: &mut Case, channel: usize, config: &WatchConfig) {
+    /// What people accepted is over, and normal from now on.
+    fn accept(&mut self, now: EventTime) {
+        for case in self.cases.iter_mut().filter(|case| case.is_open()) {
+            if case.incident.accepted.is_none() {
+                continue;
+            }
+            (case.incident.state, case.incident.closed) = (State::Closed, Some(now));
+            self.shifts.accept(case);
+            self.past.close(&case.incident);
+            if case.basis == Basis::Volume {
+                case.conditions.iter().for_each(|c| self.volume.release(*c));
+            }
+        }
+    }
+
+    fn live_rate(&self, case: &mut Case, channel: usize, now: EventTime, config: &WatchConfig) {
         let baseline = Evidence {
             cases: &[],
             ..self.evidence(channel, config.indifference)
@@ -78,15 +110,21 @@ impl Tenant {
         let onset = Window::of_end(case.incident.onset.from.plus(1));
         let (mut inside, mut outside, mut kinds, mut poor_ms) = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), [0.0; 4], 0);
         let mut exemplars: Vec<Text> = Vec::new();
-        let mut minutes = 0.0;
-        for (_, slice) in self.ring.since(onset) {
+        let (mut minutes, mut burn) = (0.0, (0.0, 0.0));
+        let lately = last_hour(case.incident.onset.from, now);
+        for (window, slice) in self.ring.since(onset) {
             minutes += 1.0;
+            let hour = baseline.hour(*window);
             for (leaf, counts) in &slice.leaves {
                 let is_inside = case.covers(self.dictionary.codes(*leaf));
                 let sum = if is_inside { &mut inside } else { &mut outside };
                 sum.0 += real(counts.n[channel]);
                 sum.1 += real(counts.k[channel]);
-                sum.2 += baseline.expected(*leaf, counts.n[channel]);
+                sum.2 += baseline.expected(&hour, *leaf, counts.n[channel]);
+                if is_inside && *window >= lately {
+                    burn.0 += real(counts.poor_ms);
+                    burn.1 += real(counts.media_ms) * self.target(*leaf, config);
+                }
                 if is_inside {
                     poor_ms += counts.poor_ms;
                     (0..4).for_each(|kind| kinds[kind] += real(counts.kinds[kind]));
@@ -95,13 +133,14 @@ impl Tenant {
             }
         }
         let (mut fresh_k, mut fresh_e) = (0.0, 0.0);
+        let hour = baseline.hour(Window::of_end(now));
         for (leaf, counts) in self
             .fresh
             .iter()
             .filter(|(leaf, _)| case.covers(self.dictionary.codes(**leaf)))
         {
             fresh_k += real(counts.k[channel]);
-            fresh_e += baseline.expected(*leaf, counts.n[channel]);
+            fresh_e += baseline.expected(&hour, *leaf, counts.n[channel]);
         }
         let dispersion = baseline.dispersion(&case.conditions, fresh_e);
         case.weigh_recovery(fresh_k, fresh_e, config.indifference, dispersion);
@@ -127,9 +166,17 @@ impl Tenant {
         incident.effect = round(inside.1 / inside.2.max(0.1), 100.0);
         incident.excess_poor_minutes = excess_minutes(poor_ms, inside);
         incident.poor_call_ends = Some(whole(inside.1));
+        incident.burn_rate = (burn.1 > 0.0).then(|| round(burn.0 / burn.1, 10.0));
         incident.evidence = vec![line(group, inside), line("outside", outside)];
         incident.exemplar_calls = exemplars.into_iter().take(5).collect();
         incident.metric = self.metric(channel, inside.0, kinds);
+    }
+
+    /// The share of a leaf's call-ends that may be poor.
+    pub(super) fn target(&self, leaf: u32, config: &WatchConfig) -> f64 {
+        let index = Dimension::Connection.index();
+        let connection = self.dictionary.name(index, self.dictionary.codes(leaf)[index]);
+        config.slo.target(connection.map_or("", Text::as_str))
     }
 
     /// At risk, poor and expected of those who talked to a case's scope from outside.
@@ -139,17 +186,20 @@ impl Tenant {
             ..self.evidence(channel, 1.0)
         };
         let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
-        let slices = self.ring.since(onset).flat_map(|(_, slice)| &slice.pairs);
-        slices.filter(|((near, far), _)| inside(far) && !inside(near)).fold(
-            (0.0, 0.0, 0.0),
-            |(n, k, e), ((near, _), counts)| {
-                (
-                    n + real(counts.n[channel]),
-                    k + real(counts.k[channel]),
-                    e + baseline.expected(*near, counts.n[channel]),
-                )
-            },
-        )
+        let (mut n, mut k, mut e) = (0.0, 0.0, 0.0);
+        for (window, slice) in self.ring.since(onset) {
+            let hour = baseline.hour(*window);
+            let into = slice
+                .pairs
+                .iter()
+                .filter(|((near, far), _)| inside(far) && !inside(near));
+            for ((near, _), counts) in into {
+                n += real(counts.n[channel]);
+                k += real(counts.k[channel]);
+                e += baseline.expected(&hour, *near, counts.n[channel]);
+            }
+        }
+        (n, k, e)
     }
 
     /// The channel that shows it most.

@@ -1,16 +1,24 @@
 //! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, tell.
 
 mod cost;
+mod diagnose;
+#[cfg(test)]
+mod drive;
 mod explain;
 mod live;
 mod open;
 pub mod readiness;
+mod silent;
+#[cfg(test)]
+mod tests;
 mod told;
 mod verdicts;
+mod warn;
 
 pub use explain::Explained;
+pub use warn::Warnings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
@@ -23,13 +31,17 @@ use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
     budget::Budgets,
+    calendar::{self, Calendar},
     detect::{Alarm, Detector},
     device::Devices,
-    dictionary::Dictionary,
+    dictionary::{Codes, Dictionary},
     evidence::{Counts, Ring},
+    hours::HourlyRates,
     locate::Evidence,
+    ownership::Firsts,
     past::Past,
     season::Seasons,
+    shift::Shifts,
     volume::{Silence, Volume, outermost},
 };
 use crate::config::WatchConfig;
@@ -74,10 +86,18 @@ pub struct Tenant {
     changes: BTreeMap<Text, Change>,
     trials: BTreeMap<Text, verdicts::Trial>,
     seasons: Seasons,
+    hours: HourlyRates,
+    shifts: Shifts,
+    calendars: Vec<Calendar>,
+    /// How many sites were known when the calendars were read.
+    calendars_of: u32,
     budgets: Budgets,
     complaints: BTreeMap<Text, Complaint>,
     controls: BTreeMap<Text, EventTime>,
     past: Past,
+    firsts: Firsts,
+    warnings: Vec<warn::Warning>,
+    warned: Warnings,
 }
 
 /// What a minute has to say.
@@ -112,10 +132,17 @@ impl Tenant {
             changes: BTreeMap::new(),
             trials: BTreeMap::new(),
             seasons: Seasons::default(),
+            hours: HourlyRates::default(),
+            shifts: Shifts::default(),
+            calendars: Vec::new(),
+            calendars_of: 0,
             budgets: Budgets::default(),
             complaints: BTreeMap::new(),
             controls: BTreeMap::new(),
             past: Past::default(),
+            firsts: Firsts::default(),
+            warnings: Vec::new(),
+            warned: Warnings::default(),
         }
     }
 
@@ -173,7 +200,7 @@ impl Tenant {
                 self.seasons.add(codes[Dimension::Site.index()], window, counts.n[0]);
                 let connection = codes[Dimension::Connection.index()];
                 self.budgets
-                    .add(window.start().day(), connection, counts.n[0], counts.k[0]);
+                    .add(window.start().day(), connection, counts.media_ms, counts.poor_ms);
                 // Behind what has been learnt already: old enough by itself.
                 if self.trained.is_some_and(|trained| window < trained) && !self.is_in_incident(leaf, window) {
                     self.baseline.learn(leaf, &counts);
@@ -194,7 +221,9 @@ impl Tenant {
             }
             SummaryKind::Device => {
                 let Some(device) = &summary.device_id else { return };
-                let expected = self.evidence(0, 1.0).expected(leaf, counts.n[0]);
+                let evidence = self.evidence(0, 1.0);
+                let expected =
+                    evidence.expected(&evidence.hour(window), leaf, counts.n[0]) * self.shifts.of_device(device);
                 self.devices
                     .add(device, leaf, window, &counts, expected, &summary.exemplars);
             }
@@ -211,9 +240,10 @@ impl Tenant {
     /// A complaint whose tick has come. Repeats by id are dropped.
     pub fn complaint(&mut self, complaint: Complaint) {
         bound(&mut self.complaints, |complaint| complaint.complained_at);
-        self.complaints
-            .entry(complaint.complaint_id.clone())
-            .or_insert(complaint);
+        if let Entry::Vacant(room) = self.complaints.entry(complaint.complaint_id.clone()) {
+            self.firsts.complain(complaint.complained_at);
+            room.insert(complaint);
+        }
     }
 
     /// The last revision of an incident that was sent.
@@ -227,6 +257,9 @@ impl Tenant {
             ring: &self.ring,
             baseline: &self.baseline,
             dictionary: &self.dictionary,
+            hours: &self.hours,
+            shifts: &self.shifts,
+            calendars: &self.calendars,
             cases: &self.cases,
             channel,
             drift: self.detectors[channel].drift(),
@@ -239,10 +272,11 @@ impl Tenant {
         if self.is_dormant(now) {
             return Told::default();
         }
+        self.keep_calendars(config);
         self.seasons.advance(now);
         self.heard = self.heard.saturating_add(u32::from(!self.fresh.is_empty()));
         let warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
-        let alarms = self.compare(warm, config);
+        let alarms = self.compare(now, warm, config);
         let silences = self.listen(warm, config);
         if warm {
             self.open_rates(now, alarms, config);
@@ -254,7 +288,11 @@ impl Tenant {
         self.learn(now, config);
         self.fresh.clear();
         self.fresh_pairs.clear();
-        let alerts = self.tell(now, config);
+        if now.floor(time::DAY) == now {
+            self.calibrate(now, config);
+        }
+        let mut alerts = if warm { self.warn(now, config) } else { Vec::new() };
+        alerts.extend(self.tell(now, config));
         let verdicts = if warm {
             self.try_changes(now, config)
         } else {
@@ -271,7 +309,7 @@ impl Tenant {
     }
 
     /// Feeds the detectors with the minute's leaves; alarms by channel.
-    fn compare(&mut self, warm: bool, config: &WatchConfig) -> [Vec<Alarm>; 3] {
+    fn compare(&mut self, now: EventTime, warm: bool, config: &WatchConfig) -> [Vec<Alarm>; 3] {
         if !self.baseline.is_fitted() {
             return Default::default();
         }
@@ -280,13 +318,14 @@ impl Tenant {
         for (channel, alarms) in alarms.iter_mut().enumerate() {
             let taken = self.far_ends(channel);
             let evidence = self.evidence(channel, config.indifference);
+            let hour = evidence.hour(Window::of_end(now));
             let rows: Vec<(u32, f64, f64)> = self
                 .fresh
                 .iter()
                 .filter(|(_, counts)| counts.n[channel] > 0)
                 .map(|(leaf, counts)| {
                     let k = (real(counts.k[channel]) - taken.get(leaf).copied().unwrap_or(0.0)).max(0.0);
-                    (*leaf, k, evidence.expected(*leaf, counts.n[channel]))
+                    (*leaf, k, evidence.expected(&hour, *leaf, counts.n[channel]))
                 })
                 .collect();
             let threshold = self.threshold(cells, config);
@@ -373,11 +412,12 @@ impl Tenant {
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < old) {
             for (leaf, counts) in &slice.leaves {
                 if !self.is_in_incident(*leaf, *window) {
-                    learnt.push((*leaf, *counts));
+                    learnt.push((*window, *leaf, *counts));
                 }
             }
         }
-        for (leaf, counts) in learnt {
+        for (window, leaf, counts) in learnt {
+            self.learn_hour(window, leaf, &counts);
             self.baseline.learn(leaf, &counts);
             self.trained = Some(old);
         }
@@ -389,10 +429,48 @@ impl Tenant {
         self.fit(now, config);
     }
 
+    /// What the hour does to the rate of a site, beyond what the baseline expects.
+    fn learn_hour(&mut self, window: Window, leaf: u32, counts: &Counts) {
+        if !self.baseline.is_fitted() {
+            return;
+        }
+        let codes = self.dictionary.codes(leaf);
+        let (site, name) = self.site_of(codes);
+        let is_free = calendar::is_free(&self.calendars, name, window.start());
+        let of = |channel: usize| {
+            let rate = self.baseline.rate(channel, codes) * self.shifts.of(channel, codes);
+            let expected = real(counts.n[channel]) * rate;
+            (real(counts.k[channel]), expected)
+        };
+        self.hours.learn(site, window, is_free, [0, 1, 2].map(of));
+    }
+
+    fn site_of(&self, codes: &Codes) -> (u32, Option<&Text>) {
+        let index = Dimension::Site.index();
+        (codes[index], self.dictionary.name(index, codes[index]))
+    }
+
+    /// The configuration's calendars are those of this tenant's sites.
+    fn keep_calendars(&mut self, config: &WatchConfig) {
+        let sites = self.dictionary.values(Dimension::Site.index());
+        if self.calendars == config.calendars && self.calendars_of == sites {
+            return;
+        }
+        self.calendars.clone_from(&config.calendars);
+        self.calendars_of = sites;
+        for site in 1..sites {
+            if let Some(name) = self.dictionary.name(Dimension::Site.index(), site) {
+                self.seasons
+                    .keep_holidays(site, calendar::holidays(&self.calendars, name));
+            }
+        }
+    }
+
     /// Was this leaf in an incident then? Such windows teach the baseline nothing.
     fn is_in_incident(&self, leaf: u32, window: Window) -> bool {
         let codes = self.dictionary.codes(leaf);
-        self.cases.iter().any(|case| {
+        let counts = |case: &&Case| case.incident.accepted.is_none();
+        self.cases.iter().filter(counts).any(|case| {
             let closed = case.incident.closed.unwrap_or(EventTime::MAX);
             case.covers(codes) && window.end() > case.incident.onset.from && window.start() < closed
         })
@@ -406,7 +484,26 @@ impl Tenant {
         self.complaints.retain(|_, complaint| near(complaint.complained_at));
         self.controls.retain(|_, at| near(*at));
         self.past.forget(now);
+        self.firsts.forget(now);
         self.budgets.forget(now.day());
+    }
+
+    /// A whole day is over: what its evidence says of the thresholds, channel by channel.
+    fn calibrate(&mut self, now: EventTime, config: &WatchConfig) {
+        let yesterday = now.plus(-time::DAY);
+        if self
+            .began
+            .is_none_or(|began| began.plus(config.warm_up.micros()) > yesterday)
+        {
+            return;
+        }
+        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let cases = &self.cases;
+        for (channel, detector) in self.detectors.iter_mut().enumerate() {
+            let mut of_channel = cases.iter().filter(|case| case.basis == Basis::Rate(channel));
+            let was_open = of_channel.any(|case| case.incident.closed.is_none_or(|closed| closed > yesterday));
+            detector.night(!was_open, threshold);
+        }
     }
 
     fn fit(&mut self, now: EventTime, config: &WatchConfig) {
@@ -416,7 +513,9 @@ impl Tenant {
         if let Some(fitted) = self.fitted {
             #[allow(clippy::cast_precision_loss, reason = "spans are far below 2^52 µs")]
             let lives = now.since(fitted) as f64 / config.half_life.micros().max(1) as f64;
-            self.baseline.decay((-lives * std::f64::consts::LN_2).exp());
+            let keeps = (-lives * std::f64::consts::LN_2).exp();
+            self.baseline.decay(keeps);
+            self.shifts.decay(keeps);
         }
         self.fitted = Some(now);
         let dispersion = [0, 1, 2].map(|channel: usize| self.detectors[channel].drift().fine());

@@ -3,11 +3,11 @@
 use dialtone_explain::{Condition, Indifference, Settings};
 use dialtone_schemas::{
     Dimension, EventTime, Incident, Scope, State, Text, Window,
-    incident::{Alternative, Onset, Severity},
+    incident::{Alternative, Onset},
     time,
 };
 
-use super::{FEW_CELLS, Tenant};
+use super::{FEW_CELLS, Tenant, live::round, silent::silent};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -105,6 +105,7 @@ impl Tenant {
     /// Aliases, alternatives and exemplars of a located cause.
     fn describe(&self, incident: &mut Incident, found: &Located) {
         let scope = |conditions: &[Condition]| self.dictionary.scope(conditions);
+        incident.explained_ratio = Some(round(found.explained, 100.0));
         incident.aliases = found.cause.aliases.iter().map(|c| scope(c)).collect();
         incident.alternatives = found
             .cause
@@ -154,7 +155,11 @@ impl Tenant {
     /// Opens again what was closed a while ago about the same.
     fn reopen(&mut self, now: EventTime, config: &WatchConfig, same: impl Fn(&Case) -> bool) -> Option<&mut Case> {
         let is_recent = |closed: EventTime| now.since(closed) <= config.reopen.micros();
-        let recent = |case: &&mut Case| case.incident.closed.is_some_and(is_recent) && same(case);
+        // What was accepted is over for good: should it turn worse than that, it is another one.
+        let recent = |case: &&mut Case| {
+            let is_accepted = case.incident.accepted.is_some();
+            case.incident.closed.is_some_and(is_recent) && !is_accepted && same(case)
+        };
         let case = self.cases.iter_mut().find(recent)?;
         case.reopen();
         Some(case)
@@ -268,7 +273,10 @@ impl Tenant {
                 continue;
             }
             match self.look_again(i, channel, config) {
-                Some(Second::Same(found)) => self.cases[i].incident.onset = span_of(found.onset),
+                Some(Second::Same(found)) => {
+                    self.cases[i].incident.onset = span_of(found.onset);
+                    self.cases[i].incident.explained_ratio = Some(round(found.explained, 100.0));
+                }
                 Some(Second::Other(found)) => self.follow(i, found),
                 None => {}
             }
@@ -334,17 +342,6 @@ impl Tenant {
     }
 }
 
-/// The case is about a scope of which nothing comes any more.
-fn silent(case: &mut Case, silence: &Silence) {
-    #[allow(clippy::expect_used, reason = "a constant that is a text")]
-    let metric = Text::new("volume").expect("a text");
-    case.basis = Basis::Volume;
-    case.sums = (silence.expected, silence.missing, 0.0);
-    case.incident.metric = metric;
-    case.incident.severity = Severity::Critical;
-    case.incident.effect = 0.0;
-}
-
 /// Every five minutes while an incident is young, then every quarter of an hour until its scope is settled.
 fn is_time_to_look(now: EventTime, age: i64) -> bool {
     let pace = if age <= YOUNG { 5 } else { 15 } * time::MINUTE;
@@ -371,9 +368,9 @@ fn span_of((from, _, to): (Window, Window, Window)) -> Onset {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shared {
     /// Of the calls of either, the share that both cover.
-    jaccard: f64,
+    pub(super) jaccard: f64,
     /// Of the calls of the smaller one, the share that both cover.
-    of_smaller: f64,
+    pub(super) of_smaller: f64,
     /// Of the calls of the first one, the share that both cover.
     pub(super) of_first: f64,
 }

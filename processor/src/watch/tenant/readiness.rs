@@ -11,9 +11,10 @@ use crate::{
     watch::{
         book::{Basis, Case},
         budget::Budget,
-        detect::Look,
+        detect::{Calibrated, Look},
         dictionary::{Codes, covers},
         evidence::WATCHED,
+        ownership::Ownership,
     },
 };
 
@@ -134,6 +135,12 @@ pub struct Readiness {
     pub budgets: Vec<Budget>,
     /// By team.
     pub owed: BTreeMap<Text, Owed>,
+    /// What the last quiet days have taught of the thresholds, by channel.
+    pub calibration: BTreeMap<&'static str, Calibrated>,
+    /// Of the incidents of the last week, the share that is to be expected to be false; none where none opened.
+    pub false_share: Option<f64>,
+    /// How much of the last week's trouble was found before people complained.
+    pub found_first: Ownership,
 }
 
 impl Tenant {
@@ -168,7 +175,28 @@ impl Tenant {
                     .map(Text::as_str)
             }),
             owed: self.owed(),
+            false_share: self.false_share(now, config),
+            calibration: self.calibration(config),
+            found_first: self.firsts.week(now),
         }
+    }
+
+    fn calibration(&self, config: &WatchConfig) -> BTreeMap<&'static str, Calibrated> {
+        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let of_channel = self
+            .detectors
+            .iter()
+            .map(|detector| detector.calibration().stand(threshold));
+        WATCHED.iter().map(|channel| channel.name()).zip(of_channel).collect()
+    }
+
+    /// False alarms that a week brings, by the tails of the quiet days, over the incidents that it brought.
+    fn false_share(&self, now: EventTime, config: &WatchConfig) -> Option<f64> {
+        let opened = self.firsts.week(now).incidents;
+        let a_day: f64 = self.calibration(config).values().map(|of| of.false_a_day).sum();
+        #[allow(clippy::cast_precision_loss, reason = "incidents of a week")]
+        let share = 7.0 * a_day / opened.max(1) as f64;
+        (opened > 0).then(|| round(share.min(1.0), 1000.0))
     }
 
     /// The sites that have a name.

@@ -1,10 +1,14 @@
 //! What people say about incidents, and what people are told.
 
 use dialtone_schemas::{
-    Alert, Control, EventTime, Incident, Text, alert::AlertReason, control::ControlKind, incident::Verdict,
+    Alert, Change, ChangeKind, Control, EventTime, Incident, Text,
+    alert::AlertReason,
+    control::ControlKind,
+    incident::{Onset, Verdict},
+    time,
 };
 
-use super::{Tenant, bound};
+use super::{Tenant, bound, silent::is_telemetry};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -13,6 +17,11 @@ use crate::{
         past::Past,
     },
 };
+
+/// Work during which an incident begins touches so much of its calls at least.
+const OF_CAUSE: f64 = 0.5;
+/// Announced work without an end is believed to take so long.
+const OPEN_ENDED: i64 = 4 * time::HOUR;
 
 impl Tenant {
     /// Something said from outside about an incident. Repeats by id are dropped. False if it says nothing: its incident is
@@ -34,7 +43,11 @@ impl Tenant {
     /// The alerts about new revisions.
     pub(super) fn tell(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
         let mut alerts = Vec::new();
-        for case in &mut self.cases {
+        let works: Vec<Option<Work>> = self.cases.iter().map(|case| self.work_around(case)).collect();
+        for (case, work) in self.cases.iter_mut().zip(works) {
+            if let Some(Work { change, until }) = work {
+                (case.incident.maintenance, case.withheld) = (Some(change), Some(until));
+            }
             let owner = owner(case, config);
             (case.incident.owner, case.incident.contact) = (owner.team, owner.contact);
             case.incident.runbook = owner.runbook;
@@ -43,7 +56,7 @@ impl Tenant {
                 case.escalate(now, after.micros(), to);
             }
             if let Some(reason) = case.revision(now) {
-                let alert = alert(&case.incident, reason, now);
+                let alert = alert(case, reason, now);
                 if alert.page {
                     case.called(now);
                 }
@@ -52,6 +65,38 @@ impl Tenant {
         }
         alerts
     }
+
+    /// The announced work during which an incident began that has not been told of yet, if it touches most of its calls.
+    fn work_around(&self, case: &Case) -> Option<Work> {
+        if case.sent.is_some() {
+            return None;
+        }
+        let Onset { from, to } = case.incident.onset;
+        let around = |change: &&Change| {
+            let is_announced = change.kind == ChangeKind::Maintenance && change.started_at <= to;
+            is_announced && from < should_end(change) && self.overlap_with(change, case).of_cause >= OF_CAUSE
+        };
+        let work = self
+            .changes
+            .values()
+            .filter(around)
+            .max_by_key(|change| should_end(change))?;
+        Some(Work {
+            change: work.change_id.clone(),
+            until: should_end(work),
+        })
+    }
+}
+
+/// Announced work: which change, and when it should be over.
+struct Work {
+    change: Text,
+    until: EventTime,
+}
+
+/// When announced work should be over; work that names no end is given four hours.
+fn should_end(change: &Change) -> EventTime {
+    change.finished_at.unwrap_or_else(|| change.started_at.plus(OPEN_ENDED))
 }
 
 /// What people say stays on the incident.
@@ -74,6 +119,10 @@ fn hear(case: &mut Case, control: &Control) {
             }
             incident.reassigned = Some(control.at);
             incident.reassigned_reason.clone_from(&control.reason);
+        }
+        ControlKind::Accept => {
+            incident.accepted = Some(control.at);
+            incident.accepted_reason.clone_from(&control.reason);
         }
         ControlKind::Configure => {}
     }
@@ -100,23 +149,31 @@ fn remember(case: &mut Case, past: &Past) {
 }
 
 /// The message about a revision.
-fn alert(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
+fn alert(case: &Case, reason: AlertReason, now: EventTime) -> Alert {
+    let incident = &case.incident;
+    let withheld = case.withheld.is_some_and(|until| until > now);
     let silenced = incident.silenced_until.is_some_and(|until| until > now);
     let calls = matches!(reason, AlertReason::Opened | AlertReason::Escalated);
-    #[allow(clippy::expect_used, reason = "an id and a number are a text")]
-    let alert_id = Text::new(format!("{}/{}", incident.id, incident.revision)).expect("a text");
     Alert {
-        alert_id,
+        alert_id: alert_id(incident),
         reason,
-        page: calls && !silenced,
+        // Lost reports are nobody's bad call.
+        page: calls && !silenced && !withheld && !is_telemetry(case),
         at: now,
-        title: title(incident, now),
+        title: title(case, now),
         incident: incident.clone(),
     }
 }
 
-/// `mos at site=berlin since …`, how often it was so before, and who is called because nobody answered.
-fn title(incident: &Incident, now: EventTime) -> String {
+/// Of one revision of one incident.
+pub(super) fn alert_id(incident: &Incident) -> Text {
+    #[allow(clippy::expect_used, reason = "an id and a number are a text")]
+    Text::new(format!("{}/{}", incident.id, incident.revision)).expect("a text")
+}
+
+/// `mos at site=berlin since …`, how often it was so before, the work it began in, and who is called because nobody answered.
+fn title(case: &Case, now: EventTime) -> String {
+    let incident = &case.incident;
     let what = incident
         .device_id
         .as_ref()
@@ -124,6 +181,20 @@ fn title(incident: &Incident, now: EventTime) -> String {
     let mut title = format!("{} at {what} since {}", incident.metric, incident.onset.from);
     if let Some(times @ 1..) = incident.earlier {
         title.push_str(&format!(", {times} before it in 30 days"));
+    }
+    if let Some(warned) = incident.warned {
+        title.push_str(&format!(", as warned at {warned}"));
+    }
+    if is_telemetry(case) {
+        title.push_str(", its calls go on and only their reports are missing");
+    }
+    if incident.is_outside_the_dimensions() {
+        title.push_str(", most of the cause lies outside the observed dimensions");
+    }
+    match (&incident.maintenance, case.withheld) {
+        (Some(work), Some(until)) if until > now => title.push_str(&format!(", during {work} until {until}")),
+        (Some(work), _) => title.push_str(&format!(", {work} should be over")),
+        _ => {}
     }
     if incident.verdict == Some(Verdict::Wrong) {
         title.push_str(", said not to be the cause");
@@ -139,11 +210,7 @@ fn title(incident: &Incident, now: EventTime) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{
-        Dimension, Scope, Span, State,
-        incident::{Layer, Onset},
-        time,
-    };
+    use dialtone_schemas::{Dimension, Scope, Span, State, incident::Layer};
 
     use super::*;
     use crate::{
@@ -280,6 +347,69 @@ mod tests {
         assert_eq!((alert.reason, alert.page), (AlertReason::Updated, false));
         assert_eq!(alert.incident.acknowledged_by, Some(text("lan")));
         assert_eq!(calls(&mut tenant, 30, 300), []);
+    }
+
+    /// Berlin's router is worked on from 08:50 to 09:20, as announced.
+    fn work(tenant: &mut Tenant) {
+        let leaf = dialtone_schemas::Leaf {
+            site: Some(text("berlin")),
+            ..dialtone_schemas::Leaf::default()
+        };
+        let leaf = tenant.dictionary.leaf(&leaf);
+        let counts = crate::watch::evidence::Counts {
+            events: 9,
+            ..Default::default()
+        };
+        tenant.baseline.weigh(leaf, &counts);
+        let work = serde_json::json!({"change_id": "CHG-7", "kind": "maintenance", "scope": {"site": ["berlin"]},
+            "started_at": at(-10), "finished_at": at(20)});
+        tenant.change(serde_json::from_value(work).expect("a change"));
+    }
+
+    #[test]
+    fn what_begins_during_announced_work_calls_nobody_until_the_work_should_be_over() {
+        let mut tenant = tenant();
+        work(&mut tenant);
+        let alert = told(&mut tenant, 0);
+        assert_eq!((alert.reason, alert.page), (AlertReason::Opened, false));
+        assert_eq!(alert.incident.maintenance, Some(text("CHG-7")));
+        assert!(alert.title.contains(", during CHG-7 until "), "{}", alert.title);
+        assert_eq!(calls(&mut tenant, 1, 60), [(20, None), (50, Some(text("lan-lead")))]);
+    }
+
+    #[test]
+    fn what_is_over_before_the_work_has_called_nobody() {
+        let mut tenant = tenant();
+        work(&mut tenant);
+        told(&mut tenant, 0);
+        tenant.cases[0].incident.state = State::Recovering;
+        assert_eq!(calls(&mut tenant, 1, 30), []);
+        tenant.cases[0].incident.state = State::Closed;
+        assert_eq!(calls(&mut tenant, 30, 120), []);
+    }
+
+    /// It was back when the work ended, and turns bad again five minutes later.
+    #[test]
+    fn work_that_only_seemed_to_be_over_calls_when_it_turns_out_not_to_be() {
+        let mut tenant = tenant();
+        work(&mut tenant);
+        told(&mut tenant, 0);
+        tenant.cases[0].incident.state = State::Recovering;
+        assert_eq!(calls(&mut tenant, 15, 25), []);
+        tenant.cases[0].incident.state = State::Localised;
+        assert_eq!(calls(&mut tenant, 25, 30), [(25, None)]);
+    }
+
+    #[test]
+    fn work_elsewhere_or_over_before_changes_nothing() {
+        let mut tenant = tenant();
+        work(&mut tenant);
+        tenant.cases[0].incident.onset = Onset {
+            from: at(21),
+            to: at(22),
+        };
+        let alert = told(&mut tenant, 25);
+        assert_eq!((alert.page, alert.incident.maintenance), (true, None));
     }
 
     #[test]

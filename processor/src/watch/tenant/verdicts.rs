@@ -19,6 +19,7 @@ use crate::{
         book::{Basis, Case},
         dictionary::Codes,
         evidence::{Counts, Sum, WATCHED},
+        hours::AtHour,
         trial::{Compared, Judged},
     },
 };
@@ -79,6 +80,26 @@ impl Trial {
     /// The last verdict that was sent, with the figures of the last look.
     pub(super) const fn last(&self) -> Option<&ChangeVerdict> {
         self.last.as_ref()
+    }
+}
+
+/// What a leaf showed over some windows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shown {
+    at_risk: [f64; 3],
+    poor: [f64; 3],
+    /// At risk, as if the rate were the same at every hour.
+    by_hour: [f64; 3],
+}
+
+impl Shown {
+    fn add(&mut self, counts: &Counts, hours: &[AtHour; 3], site: u32) {
+        for (channel, hour) in hours.iter().enumerate() {
+            let n = real(counts.n[channel]);
+            self.at_risk[channel] += n;
+            self.poor[channel] += real(counts.k[channel]);
+            self.by_hour[channel] += n * hour.factor(site);
+        }
     }
 }
 
@@ -297,13 +318,15 @@ impl Tenant {
         without: Option<usize>,
     ) -> Sides {
         let leaves = self.dictionary.leaves();
-        let mut by_leaf: Vec<Option<Counts>> = vec![None; leaves.len()];
+        let mut by_leaf: Vec<Option<Shown>> = vec![None; leaves.len()];
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < to) {
+            let hours = [0, 1, 2].map(|channel| self.evidence(channel, 1.0).hour(*window));
             for (leaf, counts) in &slice.leaves {
                 let leaf = *leaf as usize;
                 let holds = |cases: &Vec<&Case>| cases.iter().any(|case| case.was_at_work(*window));
                 if !holding.get(leaf).is_some_and(holds) && sides.get(leaf).is_some_and(Option::is_some) {
-                    by_leaf[leaf].get_or_insert_default().add(counts);
+                    let site = leaves[leaf][Dimension::Site.index()];
+                    by_leaf[leaf].get_or_insert_default().add(counts, &hours, site);
                 }
             }
         }
@@ -317,15 +340,15 @@ impl Tenant {
                 Side::Other => &mut sums.others,
             };
             for (channel, sum) in of_side.iter_mut().enumerate() {
-                let n = real(counts.n[channel]);
+                let n = counts.at_risk[channel];
                 let rate = without.map_or_else(
                     || self.baseline.rate(channel, codes),
                     |dimension| self.baseline.rate_without(channel, codes, dimension),
-                );
+                ) * self.shifts.of(channel, codes);
                 sum.add(Sum {
                     n,
-                    k: real(counts.k[channel]),
-                    e: n * rate,
+                    k: counts.poor[channel],
+                    e: counts.by_hour[channel] * rate,
                 });
             }
         }

@@ -1,0 +1,126 @@
+//! What the numbers say of an incident besides its cause: how each layer of its calls' path stands, and what could be told from it.
+
+use dialtone_explain::{Part, Quadrants};
+use dialtone_schemas::{
+    Dimension, Window,
+    incident::{LayerStanding, Rival},
+};
+
+use super::{
+    Tenant,
+    live::{round, whole},
+};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        book::{Basis, Case},
+        dictionary::covers,
+        evidence::Sum,
+        locate::Evidence,
+        path::{Found, Leaf, Wander, layers},
+    },
+};
+
+/// Scopes that share so much of their calls are rivals; from the second on they are one.
+const RIVALS: std::ops::Range<f64> = 0.5..0.95;
+
+impl Tenant {
+    /// Looks at the path and the rivals of one incident.
+    pub(super) fn diagnose(&mut self, i: usize, config: &WatchConfig) {
+        let Basis::Rate(channel) = self.cases[i].basis else {
+            return;
+        };
+        if !self.cases[i].is_at_work() || self.cases[i].incident.device_id.is_some() {
+            return;
+        }
+        let mut others = self.cases.clone();
+        let case = others.remove(i);
+        let evidence = Evidence {
+            cases: &others,
+            ..self.evidence(channel, config.indifference)
+        };
+        let onset = Window::of_end(case.incident.onset.from.plus(1));
+        let sums: Vec<(u32, Sum)> = evidence.beside(&case.conditions, onset).into_iter().collect();
+        let minutes = self.ring.since(onset).count();
+        let path = self.path(&case, &sums, &evidence, minutes);
+        let rivals = self.rivals(&case, &sums, &evidence);
+        let incident = &mut self.cases[i].incident;
+        (incident.layers, incident.rivals) = (Some(path), Some(rivals));
+    }
+
+    fn path(&self, case: &Case, sums: &[(u32, Sum)], evidence: &Evidence<'_>, minutes: usize) -> Vec<LayerStanding> {
+        let leaves: Vec<Leaf<'_>> = sums
+            .iter()
+            .map(|(leaf, sum)| {
+                let codes = self.dictionary.codes(*leaf);
+                Leaf {
+                    codes,
+                    is_inside: case.covers(codes),
+                    sum: *sum,
+                }
+            })
+            .collect();
+        #[allow(clippy::cast_precision_loss, reason = "minutes of hours")]
+        let minutes = minutes.max(1) as f64;
+        let wander = |dimension: Dimension, expected: f64| Wander {
+            zone: evidence.zone(&[dimension.index()]),
+            dispersion: evidence.dispersion_of(&[dimension.index()], expected / minutes),
+        };
+        let found = layers(&leaves, case.incident.layer, wander);
+        found.into_iter().map(|found| self.standing(case, &found)).collect()
+    }
+
+    fn standing(&self, case: &Case, found: &Found) -> LayerStanding {
+        let of_value = |(dimension, code): (Dimension, u32)| {
+            self.dictionary.scope(&[dialtone_explain::Condition {
+                attribute: dimension.index(),
+                code,
+            }])
+        };
+        let is_cause = found.layer == case.incident.layer;
+        LayerStanding {
+            layer: found.layer,
+            standing: found.standing,
+            scope: match found.value {
+                None if is_cause => case.incident.scope.clone(),
+                value => value.map(of_value).unwrap_or_default(),
+            },
+            at_risk: whole(found.sum.n),
+            poor: whole(found.sum.k),
+            expected: round(found.sum.e, 10.0),
+        }
+    }
+
+    /// What tells the cause from each alternative that has half or more of the same calls.
+    fn rivals(&self, case: &Case, sums: &[(u32, Sum)], evidence: &Evidence<'_>) -> Vec<Rival> {
+        let of = |alternative: &dialtone_schemas::incident::Alternative| {
+            let conditions = self.dictionary.conditions(&alternative.scope)?;
+            let jaccard = self.overlap(&case.conditions, &conditions).jaccard;
+            if !RIVALS.contains(&jaccard) {
+                return None;
+            }
+            let mut quadrants = Quadrants::default();
+            for (leaf, Sum { n, k, e }) in sums {
+                let codes = self.dictionary.codes(*leaf);
+                let part: &mut Part = match (case.covers(codes), covers(&conditions, codes)) {
+                    (true, true) => &mut quadrants.both,
+                    (true, false) => &mut quadrants.suspect,
+                    (false, true) => &mut quadrants.rival,
+                    (false, false) => &mut quadrants.neither,
+                };
+                part.add(*n, *k, *e);
+            }
+            let dispersion = evidence.drift.fine();
+            let held = quadrants.suspect_held(dispersion);
+            let missing = quadrants.calls_missing(case.factor, dispersion);
+            Some(Rival {
+                scope: alternative.scope.clone(),
+                jaccard: round(jaccard, 100.0),
+                held: round(held.ratio, 100.0),
+                held_low: round(held.low, 100.0),
+                calls_missing: missing.map(whole),
+            })
+        };
+        case.incident.alternatives.iter().filter_map(of).collect()
+    }
+}

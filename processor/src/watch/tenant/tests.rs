@@ -1,0 +1,190 @@
+//! Stories of one tenant: what is normal, what is accepted, what is said of changes, how the day will be.
+
+use dialtone_schemas::{
+    Change, Control, Leaf, Repair, Ruling, State, Window, alert::AlertReason, control::ControlKind, time,
+};
+
+use super::{
+    drive::{Calls, Drive, at, day, leaf, site, text},
+    readiness::Standing,
+};
+
+/// Berlin and Lyon with sixty call-ends a minute each, of which these shares are poor.
+fn two(berlin: f64, lyon: f64) -> Vec<Calls> {
+    vec![
+        (leaf("berlin", "Aural 20"), 60, berlin),
+        (leaf("lyon", "Aural 20"), 60, lyon),
+    ]
+}
+
+fn change(rest: serde_json::Value) -> Change {
+    let mut change = serde_json::json!({"change_id": "CHG-1", "kind": "config", "scope": {"site": ["berlin"]}});
+    if let (Some(change), serde_json::Value::Object(rest)) = (change.as_object_mut(), rest) {
+        change.extend(rest);
+    }
+    serde_json::from_value(change).expect("a change")
+}
+
+/// The first incident that opened; warnings do not.
+fn first_opened(told: &super::Told) -> Option<&dialtone_schemas::Incident> {
+    let incidents = told.alerts.iter().map(|alert| &alert.incident);
+    incidents.into_iter().find(|incident| incident.opened.is_some())
+}
+
+/// The last verdict about the change.
+fn verdict(drive: &Drive) -> &dialtone_schemas::ChangeVerdict {
+    let trial = drive.tenant.trials.get(&text("CHG-1")).expect("on trial");
+    trial.last().expect("a verdict")
+}
+
+/// From Monday to Thursday Berlin's lines are busy from nine to ten: 3.2 % instead of 2 %, too little to be told of. On Friday at nine
+/// that is expected, and at three in the afternoon it is not.
+#[test]
+fn what_is_poorer_at_nine_on_every_day_is_expected_at_nine() {
+    let mut drive = Drive::new();
+    let busy = (9 * 60)..(10 * 60);
+    let calls = |now: dialtone_schemas::EventTime| {
+        let minute = now.since(now.floor(time::DAY)) / time::MINUTE;
+        two(if busy.contains(&minute) { 0.032 } else { 0.02 }, 0.02)
+    };
+    let told = drive.until(day(4, 9), calls);
+    assert_eq!(told.alerts, [], "nobody is told of a busy hour");
+    let evidence = drive.tenant.evidence(0, 1.0);
+    let berlin = drive.tenant.dictionary.conditions(&site("berlin")).expect("known")[0].code;
+    let factor = |hour| {
+        evidence
+            .hour(Window::of_end(day(4, hour).plus(time::MINUTE)))
+            .factor(berlin)
+    };
+    assert!((1.35..1.7).contains(&factor(9)), "{}", factor(9));
+    assert!((0.9..1.1).contains(&factor(15)), "{}", factor(15));
+}
+
+/// Three times as poor since Tuesday nine o'clock; at ten somebody says that this is how the new codec is.
+#[test]
+fn what_is_accepted_as_the_new_normal_is_over_and_only_worse_is_told_again() {
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    let told = drive.until(day(1, 10), |_| two(0.06, 0.02));
+    let opened = first_opened(&told).expect("told of");
+    assert_eq!(opened.scope, site("berlin"));
+    let accept = Control {
+        reason: Some(text("the new codec is like that")),
+        ..Control::about(opened, ControlKind::Accept, drive.now())
+    };
+    assert!(drive.tenant.control(&accept));
+    let told = drive.until(day(3, 9), |_| two(0.06, 0.02));
+    let reasons: Vec<AlertReason> = told.alerts.iter().map(|alert| alert.reason).collect();
+    assert_eq!(reasons, [AlertReason::Resolved], "and then two days of silence");
+    assert_eq!(
+        told.alerts[0].incident.accepted_reason,
+        Some(text("the new codec is like that"))
+    );
+    let told = drive.until(day(3, 11), |_| two(0.18, 0.02));
+    let again = first_opened(&told).expect("worse than that");
+    assert_eq!((&again.scope, again.id == opened.id), (&site("berlin"), false));
+}
+
+/// Sixty call-ends a minute for a day, four times as long as they are remembered: each is counted once.
+#[test]
+fn a_verdict_counts_every_call_since_the_change_though_the_memory_is_shorter() {
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    drive
+        .tenant
+        .change(change(serde_json::json!({"started_at": drive.now()})));
+    let told = drive.until(day(2, 10), |_| two(0.02, 0.02));
+    let last = told.verdicts.last().expect("verdicts");
+    assert_eq!((last.ruling, last.is_final), (Ruling::Harmless, true));
+    let minutes = last.at.since(day(1, 9)) / time::MINUTE;
+    assert_eq!((minutes, last.at_risk, last.poor), (1440, 1440 * 60, 1440 * 60 / 50));
+}
+
+/// Half of Berlin's headsets get driver 2 on Tuesday at nine.
+fn rollout(old: f64, new: f64) -> Drive {
+    let with_driver = |driver: &str| Leaf {
+        driver: Some(text(driver)),
+        ..leaf("berlin", "Aural 20")
+    };
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| vec![(with_driver("1"), 60, 0.02)]);
+    let started = serde_json::json!({"kind": "driver", "to_version": "2", "started_at": drive.now()});
+    drive.tenant.change(change(started));
+    drive.until(day(1, 14), |_| {
+        vec![(with_driver("1"), 30, old), (with_driver("2"), 30, new)]
+    });
+    drive
+}
+
+#[test]
+fn a_new_version_is_judged_by_those_that_still_have_the_old_one() {
+    assert_eq!(verdict(&rollout(0.02, 0.06)).ruling, Ruling::Harmful);
+    assert_eq!(verdict(&rollout(0.02, 0.02)).ruling, Ruling::Harmless);
+    let everybody = rollout(0.028, 0.028);
+    assert_ne!(
+        verdict(&everybody).ruling,
+        Ruling::Harmful,
+        "both are as poor: {:?}",
+        verdict(&everybody)
+    );
+}
+
+/// Berlin is broken from Tuesday nine o'clock; at eleven a router is replaced.
+fn repaired(after: f64) -> Drive {
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    drive.until(day(1, 11), |_| two(0.08, 0.02));
+    drive
+        .tenant
+        .change(change(serde_json::json!({"started_at": drive.now()})));
+    drive.until(day(1, 13), |_| two(after, 0.02));
+    drive
+}
+
+#[test]
+fn a_repair_is_confirmed_when_quality_is_back_and_has_no_effect_when_it_is_not() {
+    let drive = repaired(0.02);
+    let incident = &drive.tenant.cases.first().expect("an incident").incident;
+    assert_eq!(incident.state, State::Closed);
+    assert_eq!(verdict(&drive).repairs.as_ref(), Some(&incident.id));
+    assert_eq!(verdict(&drive).repair, Some(Repair::Confirmed));
+    assert_eq!(verdict(&repaired(0.08)).repair, Some(Repair::NoEffect));
+}
+
+/// Berlin is as always, Ulm has a call in ten minutes, Lyon has said nothing since Tuesday midnight, Oslo is broken since Wednesday at
+/// nine; at eleven the report is read.
+#[test]
+fn a_site_is_boring_only_if_a_fault_would_be_seen_and_silent_is_not_boring() {
+    let mut drive = Drive::new();
+    let calls = |now: dialtone_schemas::EventTime| {
+        let mut calls = vec![(leaf("berlin", "Aural 20"), 60, 0.02)];
+        if now < day(1, 0) {
+            calls.push((leaf("lyon", "Aural 20"), 10, 0.02));
+        }
+        if now.since(at(0)) / time::MINUTE % 10 == 0 {
+            calls.push((leaf("ulm", "Aural 20"), 1, 0.02));
+        }
+        let oslo = if now < day(2, 9) { 0.02 } else { 0.1 };
+        calls.push((leaf("oslo", "Aural 20"), 60, oslo));
+        calls
+    };
+    drive.until(day(2, 11), calls);
+    let ready = drive.tenant.readiness(drive.now(), &drive.config);
+    let stands = |name: &str| {
+        let line = ready
+            .lines
+            .iter()
+            .find(|line| line.scope == site(name) && line.incident_id.is_none());
+        line.expect("a line").standing
+    };
+    assert_eq!(stands("berlin"), Standing::Boring);
+    assert_eq!(stands("ulm"), Standing::Blind);
+    assert_eq!(stands("oslo"), Standing::Incident);
+    let incidents = drive.tenant.cases.iter().map(|case| case.incident.scope.clone());
+    assert_eq!(incidents.filter(|scope| *scope == site("oslo")).count(), 1);
+    assert_eq!(
+        ready.found_first.found_first_ratio,
+        Some(1.0),
+        "and nobody has complained"
+    );
+}

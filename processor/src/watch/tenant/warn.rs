@@ -1,0 +1,238 @@
+//! Early warnings: what will cross its line within the hour, before there is evidence enough to open an incident. Nobody is called for
+//! one; it is kept until it is known whether it came true.
+
+use std::collections::BTreeMap;
+
+use dialtone_explain::Condition;
+use dialtone_schemas::{Alert, EventTime, Incident, State, Text, Window, alert::AlertReason, incident::Onset, time};
+use serde::{Deserialize, Serialize};
+
+use super::{FEW_CELLS, Tenant, live::round, told::alert_id};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        baseline::real,
+        book::{Basis, id_of},
+        dictionary::covers,
+        owner::{layer_of, owner_of},
+        trend::{Known, STEP, Seen, Trend},
+    },
+};
+
+/// It is looked so often.
+const EVERY: i64 = STEP;
+/// The trend is that of so long.
+const MEMORY: i64 = 2 * time::HOUR;
+/// A warning is about the hour to come ...
+const AHEAD: i64 = time::HOUR;
+/// ... and is given from this probability on.
+const SURE: f64 = 0.8;
+/// Cells with this part of the evidence that would be noticed are watched closely, at most so many of them.
+const CLOSE: f64 = 3.0;
+const MOST: usize = 20;
+/// The line is the share of call minutes that may be poor; of a scope that uses more than that anyway, double its usual rate.
+const DOUBLE: f64 = 2.0;
+/// A scope that shares so much of its calls with one that was warned of is the same.
+const SAME: f64 = 0.5;
+/// After a warning nothing is said of the same for so long.
+const REST: i64 = 3 * time::HOUR;
+
+/// One warning, until it is known whether it came true.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Warning {
+    incident: Incident,
+    conditions: Vec<Condition>,
+    at: EventTime,
+    /// The rate that it said would be crossed.
+    line: f64,
+    usual: f64,
+    /// Did it come true?
+    came_true: Option<bool>,
+}
+
+/// How warnings of late came out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warnings {
+    /// Warnings whose hour is over.
+    pub given: u64,
+    /// Of them, those that came true.
+    pub came_true: u64,
+}
+
+impl Tenant {
+    /// How warnings came out so far.
+    pub const fn warnings(&self) -> Warnings {
+        self.warned
+    }
+
+    /// Looks where rates are going. What is told of it calls nobody.
+    pub(super) fn warn(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+        if now.floor(EVERY) != now {
+            return Vec::new();
+        }
+        let mut told = self.come_out(now, config);
+        self.warnings.retain(|warning| now.since(warning.at) < REST);
+        for conditions in self.climbing(config) {
+            if self.is_known_trouble(&conditions) {
+                continue;
+            }
+            let Some((trend, usual, line)) = self.trend(&conditions, now, config) else {
+                continue;
+            };
+            let is_below = trend.rate() < line;
+            if is_below && trend.crosses(line) >= SURE {
+                told.push(self.warn_of(conditions, (&trend, usual, line), now, config));
+            }
+        }
+        told
+    }
+
+    /// The cells that gather evidence, the strongest first.
+    fn climbing(&self, config: &WatchConfig) -> Vec<Vec<Condition>> {
+        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let mut cells = self.detectors[0].above(threshold / CLOSE);
+        cells.truncate(MOST);
+        cells.into_iter().map(|alarm| alarm.conditions).collect()
+    }
+
+    /// Is it an open incident's, or has it been warned of?
+    fn is_known_trouble(&self, conditions: &[Condition]) -> bool {
+        let open = self
+            .cases
+            .iter()
+            .filter(|case| case.is_open())
+            .map(|case| &case.conditions);
+        let warned = self.warnings.iter().map(|warning| &warning.conditions);
+        open.chain(warned)
+            .any(|known| self.overlap(conditions, known).of_smaller >= SAME)
+    }
+
+    /// Where a scope's rate is going, what it usually is, and the line.
+    fn trend(&self, conditions: &[Condition], now: EventTime, config: &WatchConfig) -> Option<(Trend, f64, f64)> {
+        let evidence = self.evidence(0, 1.0);
+        let mut steps: BTreeMap<i64, Seen> = BTreeMap::new();
+        let (mut expected, mut n, mut allowed) = (0.0, 0.0, 0.0);
+        for (window, slice) in self.ring.since(Window::of_end(now.plus(1 - MEMORY))) {
+            let hour = evidence.hour(*window);
+            let seen = steps.entry(window.start().micros().div_euclid(EVERY)).or_default();
+            let inside = slice
+                .leaves
+                .iter()
+                .filter(|(leaf, _)| covers(conditions, self.dictionary.codes(**leaf)));
+            for (leaf, counts) in inside {
+                let at_risk = real(counts.n[0]);
+                seen.n += at_risk;
+                seen.k += real(counts.k[0]);
+                n += at_risk;
+                expected += evidence.expected(&hour, *leaf, counts.n[0]);
+                allowed += at_risk * self.target(*leaf, config);
+            }
+        }
+        if n <= 0.0 || steps.len() < 3 {
+            return None;
+        }
+        let usual = expected / n;
+        let line = (allowed / n / self.baseline.minutes_of_a_poor_end()).max(DOUBLE * usual);
+        let attributes: Vec<usize> = conditions.iter().map(|condition| condition.attribute).collect();
+        let known = Known {
+            usual,
+            dispersion: evidence.drift.fine(),
+            wander: evidence.drift.of(&attributes),
+        };
+        let steps: Vec<Seen> = steps.into_values().collect();
+        Some((Trend::of(&steps, known), usual, line))
+    }
+
+    fn warn_of(
+        &mut self,
+        conditions: Vec<Condition>,
+        (trend, usual, line): (&Trend, f64, f64),
+        now: EventTime,
+        config: &WatchConfig,
+    ) -> Alert {
+        let scope = self.dictionary.scope(&conditions);
+        let layer = layer_of(&scope, false);
+        let owner = owner_of(&config.owners, layer, &scope);
+        let onset = Onset {
+            from: now.plus(-EVERY),
+            to: now,
+        };
+        let is_free = |id: &Text| self.warnings.iter().all(|warning| warning.incident.id != *id);
+        // Of the same scope, basis and hour an incident may be: warnings count from the other end.
+        let id = |clash: u32| id_of(&self.name, &scope, None, Basis::Rate(0), now, u32::MAX - 1 - clash);
+        let id = (0..).map(id).find(is_free).unwrap_or_else(|| id(0));
+        let mut incident = Incident::opened(id, self.name.clone(), scope, owner.team, onset, now);
+        (incident.state, incident.opened, incident.localised) = (State::Watch, None, None);
+        (incident.layer, incident.contact, incident.runbook) = (layer, owner.contact, owner.runbook);
+        incident.effect = round(trend.rate() / usual.max(1e-9), 100.0);
+        incident.warned = Some(now);
+        incident.crosses_by = Some(crosses_by(trend, line, now));
+        let told = told(&incident, AlertReason::Opened, now);
+        self.warnings.push(Warning {
+            incident,
+            conditions,
+            at: now,
+            line,
+            usual,
+            came_true: None,
+        });
+        told
+    }
+
+    /// Warnings that came true or whose hour is over; incidents that were warned of say so.
+    fn come_out(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+        let mut warnings = std::mem::take(&mut self.warnings);
+        let mut out = Vec::new();
+        for warning in warnings.iter_mut().filter(|warning| warning.came_true.is_none()) {
+            let is_there = self
+                .trend(&warning.conditions, now, config)
+                .is_some_and(|(trend, ..)| trend.rate() >= warning.line);
+            let is_over = now.since(warning.at) >= AHEAD;
+            for i in 0..self.cases.len() {
+                let is_same = self.overlap(&warning.conditions, &self.cases[i].conditions).of_smaller >= SAME;
+                let incident = &mut self.cases[i].incident;
+                if is_same && incident.warned.is_none() && incident.opened.is_some_and(|opened| opened >= warning.at) {
+                    incident.warned = Some(warning.at);
+                }
+            }
+            if is_there || is_over {
+                warning.came_true = Some(is_there);
+                self.warned.given += 1;
+                self.warned.came_true += u64::from(is_there);
+                let incident = &mut warning.incident;
+                (incident.state, incident.closed) = (State::Closed, Some(now));
+                (incident.revision, incident.updated) = (incident.revision + 1, now);
+                out.push(told(incident, AlertReason::Resolved, now));
+            }
+        }
+        self.warnings = warnings;
+        out
+    }
+}
+
+/// When the level itself gets to the line, within the hour.
+fn crosses_by(trend: &Trend, line: f64, now: EventTime) -> EventTime {
+    #[allow(clippy::cast_possible_truncation, reason = "at most an hour")]
+    let ahead = |steps: f64| ((steps * real(STEP)) as i64).min(AHEAD);
+    now.plus(trend.steps_to(line).map_or(AHEAD, ahead))
+}
+
+fn told(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
+    let what = match (reason, incident.crosses_by) {
+        (AlertReason::Opened, Some(by)) => format!("is expected to cross its line by {by} (80 %)"),
+        _ => "is watched no longer".to_owned(),
+    };
+    Alert {
+        alert_id: alert_id(incident),
+        // Opened is said of incidents; a warning is an update of what is watched.
+        reason: if reason == AlertReason::Opened {
+            AlertReason::Updated
+        } else {
+            reason
+        },
+        page: false,
+        at: now,
+        title: format!("early warning: {} {what}", incident.scope),
+        incident: incident.clone(),
+    }
+}
