@@ -53,6 +53,8 @@ pub(crate) struct Call {
     /// Delay of the path between the access lines, one way.
     pub(crate) path_delay_ms: f64,
     pub(crate) outcome: Outcome,
+    /// Does the provider of the meeting service report it, for both ends at once?
+    pub(crate) by_provider: bool,
 }
 
 /// Probability that a call of ours is never set up, and that it drops.
@@ -115,6 +117,7 @@ impl<'a> Drawing<'a> {
             ends: vec![self.end(caller)],
             path_delay_ms: 0.0,
             outcome: Outcome::Completed,
+            by_provider: false,
         };
         match self.dice.weighted(&kinds) {
             0 => self.ring_colleague(&mut call, caller, site, towards),
@@ -161,6 +164,7 @@ impl<'a> Drawing<'a> {
         let kinds = call.ends.iter().map(|end| end.kind);
         if is_its_call && kinds.clone().any(|k| k == Kind::Room) && kinds.clone().any(|k| k == Kind::Laptop) {
             call.id = provider_id(&call.id, self.dice.bits());
+            call.by_provider = true;
             call.ends.iter_mut().for_each(|end| end.reports = Reports::AtTheEnd);
         }
     }
@@ -187,7 +191,7 @@ impl<'a> Drawing<'a> {
         let site = &self.world.estate.sites[who.site];
         let desk = who.desk(self.start, site.place.utc_minutes);
         let mut leaf = desk.leaf.clone();
-        for fault in &self.world.faults {
+        for fault in self.world.faults.iter().chain(&self.world.rollouts) {
             if let Some(firmware) = fault.rolled_out(&leaf, who.rollout_rank, self.start) {
                 leaf.firmware = Some(firmware.clone());
             }

@@ -1,47 +1,52 @@
-//! What people did to the systems: mostly innocent, half of it just when something broke for another reason.
+//! What people did to the systems: all changes of a run, and the few that broke something.
 
 use std::collections::BTreeMap;
 
 use dialtone_schemas::{Change, ChangeKind, Dimension, EventTime, Text, change::Selector, time};
 
 use crate::{
-    catalogue::{CLIENTS, HEADSETS, PHONES, POLICIES},
+    catalogue::PHONES,
     fault::{Fault, FaultKind},
+    innocent,
+    innocent::Maintenance,
     owner::owner_of,
     random::{Dice, Stream, name},
+    rollout,
     world::World,
 };
 
-/// All changes in order of their reports, and per fault the guilty one.
-pub(crate) fn changes(world: &World) -> (Vec<Change>, Vec<Option<Text>>) {
+/// The changes of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// All of them, in order of their reports.
+    pub(crate) all: Vec<Change>,
+    /// Per fault the guilty one.
+    pub(crate) guilty: Vec<Option<Text>>,
+    /// Which of the innocent ones are maintenance windows.
+    pub(crate) maintenance: Vec<Maintenance>,
+}
+
+pub(crate) fn changes(world: &World) -> Changes {
     let mut dice = Dice::new(world.seed, Stream::Changes, 0);
-    let mut changes = Vec::new();
-    let mut guilty = Vec::new();
+    let mut changes = Changes::default();
     for (spec, fault) in world.scenario.faults.iter().zip(&world.faults) {
-        let change = spec
-            .change
-            .then(|| guilty_change(world, fault, changes.len(), &mut dice));
-        guilty.push(change.as_ref().map(|c: &Change| c.change_id.clone()));
-        changes.extend(change);
+        let number = changes.all.len();
+        let change = spec.change.then(|| guilty_change(world, fault, number, &mut dice));
+        changes.guilty.push(change.as_ref().map(|c| c.change_id.clone()));
+        changes.all.extend(change);
     }
-    let (mut day, end) = (world.scenario.start, world.scenario.end());
-    while day < end {
-        let next = day.plus(time::DAY);
-        let onsets: Vec<EventTime> = world
-            .faults
-            .iter()
-            .map(|f| f.onset)
-            .filter(|o| (day..next).contains(o))
-            .collect();
-        for _ in 0..world.scenario.changes.per_day {
-            let at = innocent_time(world, day, &onsets, &mut dice);
-            changes.push(innocent_change(world, at, changes.len(), &mut dice));
-        }
-        day = next;
-    }
-    changes.retain(|change| change.time_reported() < end && change.started_at >= world.scenario.start);
-    changes.sort_by_key(|change| (change.time_reported(), change.change_id.clone()));
-    (changes, guilty)
+    innocent::add(world, &mut changes, &mut dice);
+    rollout::announce(world, &mut changes.all, &mut dice);
+    let (start, end) = (world.scenario.start, world.scenario.end());
+    changes
+        .all
+        .retain(|change| change.time_reported() < end && change.started_at >= start);
+    changes
+        .all
+        .sort_by_key(|change| (change.time_reported(), change.change_id.clone()));
+    let is_told = |window: &Maintenance| changes.all.iter().any(|change| change.change_id == window.change_id);
+    changes.maintenance.retain(is_told);
+    changes
 }
 
 /// 0 to 10 minutes before the onset.
@@ -76,99 +81,8 @@ fn guilty_change(world: &World, fault: &Fault, number: usize, dice: &mut Dice) -
     change
 }
 
-/// Near an onset of the day, if there is one and it so happens; otherwise within the working day.
-fn innocent_time(world: &World, day: EventTime, onsets: &[EventTime], dice: &mut Dice) -> EventTime {
-    let is_near = dice.chance(world.scenario.changes.near_onset);
-    let which = dice.below(onsets.len());
-    let near = dice.between(-3600, 3600) * time::SECOND;
-    let within = dice.between(6 * 3600, 18 * 3600) * time::SECOND;
-    match onsets.get(which) {
-        Some(onset) if is_near => onset.plus(near),
-        _ => day.floor(time::DAY).plus(within),
-    }
-}
-
-fn innocent_change(world: &World, at: EventTime, number: usize, dice: &mut Dice) -> Change {
-    let site = &world.estate.sites[dice.below(world.estate.sites.len())];
-    let segment = &world.estate.segments[dice.below(world.estate.segments.len())];
-    let headset = HEADSETS[dice.below(HEADSETS.len())];
-    let phone = PHONES[dice.below(PHONES.len())];
-    let client = CLIENTS[dice.below(CLIENTS.len())].0;
-    let policy = POLICIES[dice.below(POLICIES.len())].0;
-    let carrier = site.place.carriers[dice.below(2)];
-    let (kind, dimension, value, team, summary) = match dice.below(9) {
-        0 => (
-            ChangeKind::Config,
-            Dimension::Segment,
-            segment.name.as_str(),
-            "campus-network",
-            "access switch configuration",
-        ),
-        1 => (
-            ChangeKind::Config,
-            Dimension::Site,
-            site.name.as_str(),
-            "network-operations",
-            "firewall rules",
-        ),
-        2 => (
-            ChangeKind::Route,
-            Dimension::Site,
-            site.name.as_str(),
-            "network-operations",
-            "route preference",
-        ),
-        3 => (
-            ChangeKind::Client,
-            Dimension::Client,
-            client,
-            "voice-platform",
-            "client settings",
-        ),
-        4 => (
-            ChangeKind::Driver,
-            Dimension::Headset,
-            headset.model,
-            "workplace-peripherals",
-            "driver package for new laptops",
-        ),
-        5 => (
-            ChangeKind::Firmware,
-            Dimension::Device,
-            phone.model,
-            "endpoint-hardware",
-            "firmware for new phones",
-        ),
-        6 => (
-            ChangeKind::Policy,
-            Dimension::Policy,
-            policy,
-            "voice-platform",
-            "policy description",
-        ),
-        7 => (
-            ChangeKind::Carrier,
-            Dimension::Carrier,
-            carrier,
-            "voice-carriers",
-            "number range ported",
-        ),
-        _ => (
-            ChangeKind::Certificate,
-            Dimension::Site,
-            site.name.as_str(),
-            "network-operations",
-            "certificate renewed",
-        ),
-    };
-    let scope = BTreeMap::from([(dimension, vec![name(value)])]);
-    let mut change = change(number, kind, at, scope, summary, dice);
-    change.team = Some(name(team));
-    change
-}
-
 /// Reported within two minutes.
-fn change(
+pub(crate) fn change(
     number: usize,
     kind: ChangeKind,
     at: EventTime,

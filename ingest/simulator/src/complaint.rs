@@ -33,8 +33,9 @@ impl Patience {
             .min(24.0 * 60.0);
         // A call that never was has no id to quote.
         let knows_call = dice.chance(0.3) && call.span > 0;
-        let near = where_it_was(&end.leaf, dice.chance(rules.without_site), dice.chance(0.3));
+        let says = [!dice.chance(rules.without_site), dice.chance(0.3)];
         let number = dice.bits();
+        let near = where_it_was(world, &end.leaf, says, number);
         complains.then(|| Complaint {
             complaint_id: ticket(number),
             tenant: None,
@@ -66,14 +67,16 @@ pub(crate) fn background(world: &World) -> Vec<Complaint> {
                 .plus(dice.between(8 * 3600, 18 * 3600) * time::SECOND)
                 .plus(-utc_minutes * time::MINUTE);
             let leaf = caller.desk(at, utc_minutes).leaf.clone();
+            let number = dice.bits();
+            let says = [!dice.chance(rules.without_site), false];
             complaints.push(Complaint {
-                complaint_id: ticket(dice.bits()),
+                complaint_id: ticket(number),
                 tenant: None,
                 complained_at: at,
                 about: None,
                 call_id: None,
                 user: Some(caller.user.clone()),
-                near: where_it_was(&leaf, dice.chance(rules.without_site), false),
+                near: where_it_was(world, &leaf, says, number),
                 category: None,
                 system: Some(name("service-desk")),
             });
@@ -84,12 +87,24 @@ pub(crate) fn background(world: &World) -> Vec<Complaint> {
     complaints
 }
 
-/// What the service desk writes down: mostly the site, sometimes the headset, sometimes nothing.
-fn where_it_was(leaf: &Leaf, without_site: bool, with_headset: bool) -> Leaf {
+/// What the service desk writes down: mostly the site, sometimes the headset, sometimes nothing; and now and then a wrong site.
+fn where_it_was(world: &World, leaf: &Leaf, [site, headset]: [bool; 2], number: u64) -> Leaf {
     Leaf {
-        site: leaf.site.clone().filter(|_| !without_site),
-        headset: leaf.headset.clone().filter(|_| with_headset),
+        site: site.then(|| site_named(world, leaf, number)).flatten(),
+        headset: leaf.headset.clone().filter(|_| headset),
         ..Leaf::default()
+    }
+}
+
+/// Where the call was, or any other site: the one that the user is assigned to, or the other end's.
+fn site_named(world: &World, leaf: &Leaf, number: u64) -> Option<Text> {
+    let mut dice = Dice::new(world.seed, Stream::WrongSite, number >> 8);
+    let is_wrong = dice.chance(world.scenario.complaints.wrong_site);
+    let sites = world.estate.sites.iter().map(|site| &site.name);
+    let others: Vec<&Text> = sites.filter(|name| leaf.site.as_ref() != Some(*name)).collect();
+    match others.get(dice.below(others.len())) {
+        Some(other) if is_wrong => Some((*other).clone()),
+        _ => leaf.site.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use dialtone_schemas::Text;
+use dialtone_schemas::{Leaf, Text};
 
 use crate::{
     catalogue::{PLACES, Place, REGIONS},
@@ -49,6 +49,14 @@ impl Segment {
         let [a, b, c] = self.network;
         name(format!("{a}.{b}.{}.{}", usize::from(c) + host / 256, host % 256))
     }
+
+    /// What follows for whoever sits here.
+    pub(crate) fn place(&self, leaf: &mut Leaf) {
+        leaf.site = Some(self.site.clone());
+        leaf.building = Some(self.building.clone());
+        leaf.segment = Some(self.name.clone());
+        leaf.connection = Some(name(self.connection.name()));
+    }
 }
 
 /// A building with its segments, by number.
@@ -85,7 +93,7 @@ impl Estate {
             vpn: [0; 3],
         };
         for i in 0..sizes.sites {
-            let site = estate.site(i, i + sizes.sites_with_final_reports_only >= sizes.sites);
+            let site = estate.site(i, i + sizes.final_reports_only() >= sizes.sites);
             estate.sites.push(site);
         }
         for (region, pool) in (0_u8..).zip(0..REGIONS.len()) {

@@ -3,7 +3,7 @@
 //!
 //! The story of a minute: [`Simulation::advance`] draws the calls that start in it (`call`), lets each pass through the
 //! access lines and paths with their noise and faults (`path`, `noise`, `fault`), and queues what the ends report of it
-//! (`report`) and what the users say (`complaint`) until it is due.
+//! (`report`), so far as it gets out (`reporting`), and what the users say (`complaint`) until it is due.
 
 mod call;
 mod catalogue;
@@ -11,8 +11,11 @@ mod change;
 mod complaint;
 mod estate;
 mod fault;
+mod holiday;
+mod innocent;
 mod line;
 mod load;
+mod moving;
 mod noise;
 mod owner;
 mod path;
@@ -21,6 +24,8 @@ mod population;
 mod random;
 pub mod render;
 mod report;
+mod reporting;
+mod rollout;
 mod run;
 pub mod scenario;
 mod span;
@@ -29,9 +34,12 @@ mod world;
 mod write;
 
 pub use fault::FaultKind;
+pub use innocent::Maintenance;
 pub use line::json_line;
+pub use moving::OfficeMove;
 pub use noise::Noise;
 pub use render::{Door, door_of};
+pub use reporting::{ClockOff, Gap, Reporting};
 pub use run::{Deliveries, Simulation};
 pub use scenario::{Scenario, ScenarioError};
 pub use truth::{Cause, Truth};

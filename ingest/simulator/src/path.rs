@@ -160,11 +160,9 @@ impl<'a> Passage<'a> {
             Connection::Wifi => 0.0085,
             Connection::Vpn => 0.0095,
         };
-        let busy = 0.8
-            + 0.4
-                * self
-                    .world
-                    .intensity(end.whose.site.min(self.world.estate.sites.len() - 1), at);
+        // Lines are built for the busiest hour; what goes beyond it is more calls, not worse ones.
+        let site = end.whose.site.min(self.world.estate.sites.len() - 1);
+        let busy = 0.8 + 0.4 * self.world.intensity(site, at).min(1.0);
         let odds = hazard * busy * self.world.noise.factor(end.whose, at);
         let begins = self.dice.chance(odds / (1.0 + odds));
         let goes_on = self.dice.chance(SPELL_GOES_ON);

@@ -34,9 +34,11 @@ pub(crate) struct Caller {
     pub(crate) site: usize,
     pub(crate) user: Text,
     pub(crate) device_id: Text,
-    office: Desk,
+    pub(crate) office: Desk,
+    /// Another office, from then on.
+    pub(crate) moved: Option<(EventTime, Desk)>,
     home: Option<Desk>,
-    /// Bit n: at home on day n of the week.
+    /// Bit n: at home on day n of the week, from Monday on.
     home_days: u8,
     /// Place in the order in which a rollout reaches the devices, 0 to 1.
     pub(crate) rollout_rank: f64,
@@ -48,8 +50,10 @@ impl Caller {
     /// Where the caller sits at that time.
     pub(crate) fn desk(&self, at: EventTime, utc_minutes: i64) -> &Desk {
         let weekday = (at.plus(utc_minutes * time::MINUTE).day() + 3).rem_euclid(7);
-        match &self.home {
-            Some(home) if self.home_days >> weekday & 1 == 1 => home,
+        let is_home_day = self.home_days >> weekday & 1 == 1;
+        match (&self.home, &self.moved) {
+            (Some(home), _) if is_home_day => home,
+            (_, Some((from, office))) if at >= *from => office,
             _ => &self.office,
         }
     }
@@ -119,6 +123,9 @@ impl Population {
     }
 }
 
+/// Of the days of the week, from Monday on.
+const FRIDAY: u8 = 4;
+
 /// A room starts as many calls as this many people.
 const ROOM_WEIGHT: f64 = 8.0;
 
@@ -179,7 +186,7 @@ impl Hiring<'_> {
         leaf.client = Some(name(CLIENTS[client].0));
         let pool = self.estate.vpn[region];
         let mut home = leaf.clone();
-        self.place(&mut home, pool);
+        self.estate.segments[pool].place(&mut home);
         home.isp = Some(name(HOME_ISPS[region][self.dice.weighted(&[0.6, 0.4])]));
         let home = self.desk(site, pool, home, (headset, client));
         let office = self.desk(site, segment, leaf, (headset, client));
@@ -243,16 +250,8 @@ impl Hiring<'_> {
             policy: Some(name(POLICIES[self.dice.weighted(&policies)].0)),
             ..Leaf::default()
         };
-        self.place(&mut leaf, segment);
+        self.estate.segments[segment].place(&mut leaf);
         leaf
-    }
-
-    fn place(&self, leaf: &mut Leaf, segment: usize) {
-        let segment = &self.estate.segments[segment];
-        leaf.site = Some(segment.site.clone());
-        leaf.building = Some(segment.building.clone());
-        leaf.segment = Some(segment.name.clone());
-        leaf.connection = Some(name(segment.connection.name()));
     }
 
     fn hardware(&mut self, leaf: &mut Leaf, hardware: &Hardware) {
@@ -279,7 +278,14 @@ impl Hiring<'_> {
     }
 
     fn hire(&mut self, kind: Kind, site: usize, user: Text, device_id: Text, office: Desk, home: Option<Desk>) {
-        let home_days = (0..7).fold(0, |days, day| days | u8::from(self.dice.chance(self.sizes.home)) << day);
+        let home_days = (0..7).fold(0, |days, day| {
+            let share = if day == FRIDAY {
+                self.sizes.vpn_friday
+            } else {
+                self.sizes.home
+            };
+            days | u8::from(self.dice.chance(share)) << day
+        });
         let weight = if kind == Kind::Room {
             ROOM_WEIGHT
         } else {
@@ -292,6 +298,7 @@ impl Hiring<'_> {
             user,
             device_id,
             office,
+            moved: None,
             home,
             home_days,
             rollout_rank,

@@ -26,6 +26,18 @@ pub(crate) enum Stream {
     Complaints = 8,
     /// Complaints that have no bad call behind them.
     Background = 9,
+    /// Which reports never come, come twice or come late; numbered by the call and its end.
+    Reporting = 10,
+    /// Where and when no report gets out, and whose clocks are off.
+    Disorder = 11,
+    /// Who names a wrong site; numbered by the complaint.
+    WrongSite = 12,
+    /// What an innocent change overlaps, and whether it is a maintenance window; numbered by the change.
+    Innocent = 13,
+    /// Which devices a harmless version reaches, and when.
+    Rollout = 14,
+    /// Which office moves, where to and when.
+    Move = 15,
 }
 
 /// One stream of random numbers.

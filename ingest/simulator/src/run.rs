@@ -12,6 +12,8 @@ use crate::{
     owner, pick,
     random::{Dice, Stream},
     report::{Account, reports},
+    reporting::{Disorder, Journey},
+    rollout,
     scenario::{Scenario, ScenarioError},
     truth::{self, Truth},
     world::World,
@@ -35,6 +37,7 @@ type Underway<T> = BTreeMap<(EventTime, u64), T>;
 #[derive(Debug)]
 pub struct Simulation {
     world: World,
+    disorder: Disorder,
     truth: Truth,
     /// The next minute whose calls have not been drawn yet.
     minute: EventTime,
@@ -50,9 +53,14 @@ impl Simulation {
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
         let mut world = World::healthy(scenario, seed);
         pick::resolve(&mut world);
-        let (changes, guilty) = change::changes(&world);
-        let truth = truth::truth(&world, &guilty);
-        let changes = (0..).zip(changes).map(|(n, c)| ((c.time_reported(), n), c)).collect();
+        world.rollouts = rollout::harmless(&world);
+        let changes = change::changes(&world);
+        let disorder = Disorder::new(&world);
+        let truth = truth::truth(&world, &changes, &disorder);
+        let changes = (0..)
+            .zip(changes.all)
+            .map(|(n, c)| ((c.time_reported(), n), c))
+            .collect();
         let complaints: Underway<Complaint> = (0..)
             .zip(complaint::background(&world))
             .map(|(n, c)| ((c.complained_at, n), c))
@@ -61,6 +69,7 @@ impl Simulation {
             minute: scenario.start,
             sent: 1 << 32,
             world,
+            disorder,
             truth,
             events: Underway::new(),
             changes,
@@ -134,12 +143,14 @@ impl Simulation {
         }
         let accounts = reports(&self.world, &call, &mut dice);
         for (i, Account { sent, was_poor }) in accounts.into_iter().enumerate() {
-            for report in sent {
-                let is_cut_off = silent.get(i).copied().flatten().is_some_and(|from| report.at >= from);
-                if !is_cut_off {
-                    self.sent += 1;
-                    self.events.insert((report.at, self.sent), report.event);
-                }
+            let cut_off_from = silent.get(i).copied().flatten();
+            let mut journey = Journey::new(&self.world, &self.disorder, &call, i);
+            let sent = sent
+                .into_iter()
+                .filter(|report| cut_off_from.is_none_or(|from| report.at < from));
+            for report in sent.flat_map(|report| journey.arrivals(report)) {
+                self.sent += 1;
+                self.events.insert((report.at, self.sent), report.event);
             }
             if was_poor {
                 let complaint = self.patience.tried(&self.world, &call, &call.ends[i], &mut dice);

@@ -4,7 +4,7 @@ use dialtone_schemas::{Dimension, EventTime, Scope, Text, time};
 use serde::Deserialize;
 
 pub use crate::span::Span;
-use crate::{fault::FaultKind, noise::Noise};
+use crate::{catalogue::PHONES, fault::FaultKind, noise::Noise, reporting::Reporting};
 
 /// What is to be simulated. Every key is explained in `scenarios/demo.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Scenario {
     /// What varies without being a fault.
     #[serde(default)]
     pub noise: Noise,
+    /// What becomes of reports on their way.
+    #[serde(default)]
+    pub reporting: Reporting,
     /// What people do to the systems.
     #[serde(default)]
     pub changes: Changes,
@@ -49,10 +52,18 @@ pub struct Enterprise {
     pub calls_per_user_busy_hour: f64,
     /// Load on Saturday and Sunday, relative to a weekday.
     pub weekend: f64,
+    /// Are public holidays as quiet as a weekend?
+    pub holidays: bool,
+    /// Load of the hour from 14:00 UTC on Mondays, when all hands meet, relative to the usual; 0 if they do not.
+    pub all_hands: f64,
     /// Share of laptop days spent at home, behind the VPN.
     pub home: f64,
-    /// How many of the sites, counted from the smallest, have phones that report only at the end of a call.
-    pub sites_with_final_reports_only: usize,
+    /// The same on Fridays.
+    pub vpn_friday: f64,
+    /// Do the people of one segment move to another site, in a run of more than three days?
+    pub office_move: bool,
+    /// How many of the sites, counted from the smallest, have phones that report only at the end of a call; without it, half.
+    pub sites_with_final_reports_only: Option<usize>,
 }
 
 impl Default for Enterprise {
@@ -62,10 +73,21 @@ impl Default for Enterprise {
             users: 4000,
             rooms_per_building: 3,
             calls_per_user_busy_hour: 1.0,
-            weekend: 0.08,
+            weekend: 0.1,
+            holidays: true,
+            all_hands: 3.0,
             home: 0.25,
-            sites_with_final_reports_only: 2,
+            vpn_friday: 0.45,
+            office_move: true,
+            sites_with_final_reports_only: None,
         }
+    }
+}
+
+impl Enterprise {
+    /// How many sites have phones that report only at the end of a call.
+    pub fn final_reports_only(&self) -> usize {
+        self.sites_with_final_reports_only.unwrap_or(self.sites / 2)
     }
 }
 
@@ -77,6 +99,12 @@ pub struct Changes {
     pub per_day: u32,
     /// Share of the innocent changes of a fault's day that lie within an hour of its onset.
     pub near_onset: f64,
+    /// Share of those near an onset that touch what is broken, without being its cause.
+    pub overlapping: f64,
+    /// Share of the innocent changes that are maintenance windows.
+    pub maintenance: f64,
+    /// Harmless firmware versions that are rolled out in stages in the judged part.
+    pub rollouts: usize,
 }
 
 impl Default for Changes {
@@ -84,6 +112,9 @@ impl Default for Changes {
         Self {
             per_day: 15,
             near_onset: 0.5,
+            overlapping: 0.33,
+            maintenance: 0.1,
+            rollouts: 1,
         }
     }
 }
@@ -104,6 +135,8 @@ pub struct Complaints {
     pub background_per_1000: f64,
     /// Share that does not say where.
     pub without_site: f64,
+    /// Share of those that say where, but name a wrong site.
+    pub wrong_site: f64,
 }
 
 impl Default for Complaints {
@@ -115,6 +148,7 @@ impl Default for Complaints {
             delay_sigma: 1.0,
             background_per_1000: 1.0,
             without_site: 0.15,
+            wrong_site: 0.1,
         }
     }
 }
@@ -281,6 +315,22 @@ impl Scenario {
                 (0.0..=20.0).contains(&calls),
                 "enterprise.calls_per_user_busy_hour: expected 0 to 20",
             ),
+            (
+                (0.0..=20.0).contains(&e.all_hands),
+                "enterprise.all_hands: expected 0 to 20",
+            ),
+            (
+                (0.0..=3.0).contains(&self.reporting.graph_delay_sigma),
+                "reporting.graph_delay_sigma: expected 0 to 3",
+            ),
+            (
+                self.reporting.clock_off.0 <= time::DAY,
+                "reporting.clock_off: at most a day",
+            ),
+            (
+                self.changes.rollouts <= PHONES.len(),
+                "changes.rollouts: at most 4, one for each model of phone",
+            ),
         ];
         let unmet = demands
             .into_iter()
@@ -300,14 +350,20 @@ impl Scenario {
         unmet.chain(shares).chain(faults).collect()
     }
 
-    fn shares(&self) -> [(&'static str, f64); 6] {
+    fn shares(&self) -> [(&'static str, f64); 12] {
         [
             ("enterprise.weekend", self.enterprise.weekend),
             ("enterprise.home", self.enterprise.home),
+            ("enterprise.vpn_friday", self.enterprise.vpn_friday),
+            ("reporting.never", self.reporting.never),
+            ("reporting.duplicates", self.reporting.duplicates),
             ("changes.near_onset", self.changes.near_onset),
+            ("changes.overlapping", self.changes.overlapping),
+            ("changes.maintenance", self.changes.maintenance),
             ("complaints.first", self.complaints.first),
             ("complaints.later", self.complaints.later),
             ("complaints.without_site", self.complaints.without_site),
+            ("complaints.wrong_site", self.complaints.wrong_site),
         ]
     }
 }

@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     call::End,
+    change::Changes,
     fault::{Fault, FaultKind},
+    innocent::Maintenance,
+    moving::OfficeMove,
     owner::owner_of,
     pick,
     random::name,
+    reporting::{ClockOff, Disorder, Gap},
     world::World,
 };
 
@@ -25,6 +29,18 @@ pub struct Truth {
     pub end: EventTime,
     /// The planted causes, in order of the scenario.
     pub causes: Vec<Cause>,
+    /// Where and when no report got out, though nothing was broken.
+    #[serde(default)]
+    pub gap: Option<Gap>,
+    /// Whose clocks were off.
+    #[serde(default)]
+    pub clock_off: Option<ClockOff>,
+    /// The maintenance windows, none of which broke anything.
+    #[serde(default)]
+    pub maintenance: Vec<Maintenance>,
+    /// Whose people work somewhere else, from when on.
+    #[serde(default)]
+    pub office_move: Option<OfficeMove>,
 }
 
 /// One planted cause.
@@ -55,7 +71,7 @@ pub struct Cause {
 /// Scopes with at least this Jaccard index mean the same call-ends.
 const SAME: f64 = 0.9;
 
-pub(crate) fn truth(world: &World, guilty: &[Option<Text>]) -> Truth {
+pub(crate) fn truth(world: &World, changes: &Changes, disorder: &Disorder) -> Truth {
     let causes = world.faults.iter().enumerate().map(|(i, fault)| {
         let scope = named_scope(fault);
         Cause {
@@ -66,7 +82,7 @@ pub(crate) fn truth(world: &World, guilty: &[Option<Text>]) -> Truth {
             device_id: fault.device_id.clone(),
             onset: fault.onset,
             until: fault.until,
-            change_id: guilty.get(i).cloned().flatten(),
+            change_id: changes.guilty.get(i).cloned().flatten(),
             owner: owner_of(fault, &world.estate),
             channel: name(fault.kind.channel()),
         }
@@ -77,6 +93,10 @@ pub(crate) fn truth(world: &World, guilty: &[Option<Text>]) -> Truth {
         warm_up_until: world.scenario.judged_from(),
         end: world.scenario.end(),
         causes: causes.collect(),
+        gap: disorder.gap.clone(),
+        clock_off: disorder.clock_off.clone(),
+        maintenance: changes.maintenance.clone(),
+        office_move: world.office_move.clone(),
     }
 }
 

@@ -6,7 +6,8 @@ use crate::{
     catalogue::{CLIENTS, HEADSETS},
     estate::Estate,
     fault::Fault,
-    load,
+    load, moving,
+    moving::OfficeMove,
     noise::{Draws, Extent},
     population::Population,
     scenario::Scenario,
@@ -18,15 +19,19 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) estate: Estate,
     pub(crate) population: Population,
+    pub(crate) office_move: Option<OfficeMove>,
     pub(crate) noise: Draws,
     pub(crate) faults: Vec<Fault>,
+    /// New versions that do no harm.
+    pub(crate) rollouts: Vec<Fault>,
 }
 
 impl World {
     /// A world in which nothing is broken.
     pub(crate) fn healthy(scenario: &Scenario, seed: u64) -> Self {
         let estate = Estate::new(&scenario.enterprise);
-        let population = Population::new(&scenario.enterprise, &estate, seed);
+        let mut population = Population::new(&scenario.enterprise, &estate, seed);
+        let office_move = moving::move_office(&mut population, &estate, scenario, seed);
         let extent = Extent {
             start: scenario.start,
             end: scenario.end(),
@@ -42,17 +47,15 @@ impl World {
             seed,
             estate,
             population,
+            office_move,
             noise,
             faults: Vec::new(),
+            rollouts: Vec::new(),
         }
     }
 
     /// The load of a site at that time, relative to its busiest hour.
     pub(crate) fn intensity(&self, site: usize, at: EventTime) -> f64 {
-        load::intensity(
-            at,
-            self.estate.sites[site].place.utc_minutes,
-            self.scenario.enterprise.weekend,
-        )
+        load::intensity(at, &self.estate.sites[site].place, &self.scenario.enterprise)
     }
 }

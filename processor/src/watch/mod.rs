@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod book;
 pub mod budget;
 pub mod calendar;
+pub mod dependency;
 pub mod detect;
 pub mod device;
 pub mod dictionary;

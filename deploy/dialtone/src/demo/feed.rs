@@ -19,6 +19,8 @@ const BULK_STEP: i64 = 10 * time::MINUTE;
 const STEP: i64 = 30 * time::SECOND;
 /// Bytes of one body before packing; the door takes 8 MiB.
 const BODY: usize = 6 * 1024 * 1024;
+/// Call records of one page: what the door unpacks at most is a few megabytes.
+const PAGE: usize = 100;
 /// Phones that send at the same time.
 const PHONES: usize = 32;
 /// SIP's T1: a request without an answer is sent again after this, doubled each time.
@@ -104,10 +106,10 @@ impl Feed {
     async fn deliver(&mut self, deliveries: Deliveries, history: bool, fed: &mut Fed) -> Result<()> {
         let mut by_door: BTreeMap<Door, Vec<Event>> = BTreeMap::new();
         for event in deliveries.events {
-            let door = if history || self.sip.is_none() {
-                Door::Http
-            } else {
-                door_of(&event)
+            // The history's desk phones report in bulk; a provider's records come late and must come as such.
+            let door = match door_of(&event) {
+                Door::Sip if history || self.sip.is_none() => Door::Http,
+                door => door,
             };
             by_door.entry(door).or_default().push(event);
         }
@@ -167,8 +169,9 @@ impl Feed {
         Ok(())
     }
 
-    /// Provider calls as call records: when both ends have reported.
+    /// Provider calls as call records, when both ends have reported, in pages as a query is answered.
     async fn call_records(&mut self, events: Vec<Event>) -> Result<()> {
+        let mut page = Vec::new();
         for event in events {
             if event.kind != ReportKind::Final {
                 continue;
@@ -180,20 +183,25 @@ impl Feed {
             };
             let is_caller = first.leg_id.as_ref().is_some_and(|leg| leg.as_str() == "a");
             let (caller, callee) = if is_caller { (&first, &event) } else { (&event, &first) };
-            if let Some(record) = graph::call_record(caller, callee) {
-                self.send_json("graph", &record).await?;
+            page.extend(graph::call_record(caller, callee));
+            if page.len() == PAGE {
+                self.send_page(&std::mem::take(&mut page)).await?;
             }
         }
-        Ok(())
+        if page.is_empty() {
+            return Ok(());
+        }
+        self.send_page(&page).await
     }
 
-    async fn send_json(&self, path: &str, value: &serde_json::Value) -> Result<()> {
-        let url = format!("{}/v1/{path}", self.base);
-        let answer = self.http.post(url).bearer_auth(&self.token).json(value).send().await?;
+    async fn send_page(&self, records: &[serde_json::Value]) -> Result<()> {
+        let url = format!("{}/v1/graph", self.base);
+        let page = serde_json::json!({ "value": records });
+        let answer = self.http.post(url).bearer_auth(&self.token).json(&page).send().await?;
         let status = answer.status();
         if status.as_u16() != 200 {
             let text: String = answer.text().await?.chars().take(600).collect();
-            bail!("POST /v1/{path}: {status}: {text}");
+            bail!("POST /v1/graph: {status}: {text}");
         }
         Ok(())
     }

@@ -12,8 +12,8 @@ use dialtone_processor::{
         judge::{end_of, judge},
     },
 };
-use dialtone_schemas::{Channel, Complaint, Event, EventTime, Source, Text, avro, time, topic::event_key};
-use dialtone_simulator::{Cause, Scenario, Simulation, Truth};
+use dialtone_schemas::{Channel, Complaint, Event, EventTime, ReportKind, Source, Text, avro, time, topic::event_key};
+use dialtone_simulator::{Cause, Door, Scenario, Simulation, Truth, door_of};
 use serde::{Deserialize, Serialize};
 
 use super::interval::real;
@@ -39,7 +39,7 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// Simulates and summarises: changes and complaints as they lie in their logs, events in the order of time.
+    /// Simulates and summarises: everything in the order in which it arrives, so that what comes too late for its window is set aside.
     pub fn new(config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {
         let mut simulation = Simulation::new(scenario, seed);
         simulation.check()?;
@@ -50,21 +50,22 @@ impl Simulated {
         let truth = simulation.truth().clone();
         let mut usual = Usual::new(&truth, &config.processor.summarise.thresholds);
         let mut complaints = Complaints::new(&truth);
-        let (mut events, mut calls) = (Vec::new(), Calls::default());
+        let mut calls = Calls::default();
         let mut now = simulation.start();
         while now < simulation.end() {
             let is_judged = now >= scenario.judged_from();
             now = now.plus(STEP);
             let arrived = simulation.advance(now);
             for event in arrived.events {
-                let event = normaliser.event(event, &tenant, Source::Http, None)?;
+                let Some(source) = source_of(&event) else { continue };
+                let event = normaliser.event(event, &tenant, source, None)?;
                 usual.see(&event);
                 complaints.see(&event);
                 if is_judged {
                     calls.add(&event.near);
                 }
                 let key = event_key(tenant.as_str(), event.call_id.as_str());
-                events.push((event.end, key, avro::built_in_frame_from(&event)?));
+                logs.framed_event(&key, avro::built_in_frame_from(&event)?.into())?;
             }
             for change in arrived.changes {
                 logs.change(&normaliser.change(change, &tenant, None)?)?;
@@ -74,10 +75,6 @@ impl Simulated {
                 complaints.hear(&complaint);
                 logs.complaint(&complaint)?;
             }
-        }
-        events.sort_by_key(|(end, ..)| *end);
-        for (_, key, frame) in events {
-            logs.framed_event(&key, frame.into())?;
         }
         logs.finish()?;
         Ok(Self {
@@ -128,6 +125,15 @@ impl Simulated {
             .and_then(|()| std::fs::rename(&part, &file))
             .with_context(|| format!("cannot keep {}", file.display()))?;
         Ok(run)
+    }
+}
+
+/// By which door an event comes; none where that door does not tell of it: a provider's record is made when the call is over.
+fn source_of(event: &Event) -> Option<Source> {
+    match door_of(event) {
+        Door::Graph => (event.kind == ReportKind::Final).then_some(Source::Graph),
+        Door::Sip => Some(Source::VqRtcpxr),
+        Door::Http => Some(Source::Http),
     }
 }
 

@@ -3,12 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{CallEnd, Share, call_ends, covers, inside_outside, near_far_neither, short};
+use crate::reporting::perfect;
 use dialtone_schemas::{Event, EventId, ReportKind, Text, time};
-use dialtone_simulator::{Deliveries, FaultKind, Scenario, Simulation, Truth, json_line, scenario};
+use dialtone_simulator::{
+    Deliveries, FaultKind, Scenario, Simulation, Truth, json_line,
+    scenario::{self, Enterprise},
+};
 
 /// Everything a run delivers, in steps of that many seconds.
 fn run(name: &str, seed: u64, step_seconds: i64) -> Deliveries {
-    let mut simulation = Simulation::new(&short(name), seed);
+    run_of(&short(name), seed, step_seconds)
+}
+
+fn run_of(scenario: &Scenario, seed: u64, step_seconds: i64) -> Deliveries {
+    let mut simulation = Simulation::new(scenario, seed);
     let mut now = simulation.truth().warm_up_until.plus(-time::HOUR);
     let mut all = Deliveries::default();
     while now < simulation.end() {
@@ -82,7 +90,7 @@ fn a_fault_changes_only_what_it_touches() {
 
 #[test]
 fn ids_are_unique_and_lines_read_back_as_they_were() {
-    let all = run("demo", 3, 600);
+    let all = run_of(&perfect("demo"), 3, 600);
     let ids: BTreeSet<EventId> = all.events.iter().map(|e| e.event_id.expect("an id")).collect();
     assert_eq!(ids.len(), all.events.len());
     let changes: BTreeSet<&Text> = all.changes.iter().map(|c| &c.change_id).collect();
@@ -98,7 +106,7 @@ fn ids_are_unique_and_lines_read_back_as_they_were() {
 
 #[test]
 fn reports_arrive_within_their_bounds_and_in_order() {
-    let mut simulation = Simulation::new(&short("none"), 2);
+    let mut simulation = Simulation::new(&perfect("none"), 2);
     let mut now = simulation.truth().warm_up_until.plus(-time::HOUR);
     while now < simulation.end() {
         now = now.plus(10 * time::SECOND);
@@ -117,15 +125,28 @@ fn reports_arrive_within_their_bounds_and_in_order() {
     }
 }
 
+/// Twelve sites: those from the seventh on, warsaw to dublin, have the networks 10.16 to 10.21.
 #[test]
-fn phones_of_the_smallest_sites_report_only_at_the_end() {
+fn phones_of_the_smaller_half_of_the_sites_report_only_at_the_end() {
     let all = run("none", 2, 600);
-    let of_dublin = |e: &&Event| {
-        let address = e.near_endpoint.address.as_ref().expect("an address").as_str();
-        address.starts_with("10.21.") && e.near.firmware.is_some() && e.near.client.is_none()
+    let kinds = |site: usize| -> BTreeSet<ReportKind> {
+        let network = format!("10.{}.", 10 + site);
+        let of_site = |e: &&Event| {
+            let address = e.near_endpoint.address.as_ref().expect("an address").as_str();
+            address.starts_with(&network) && e.near.firmware.is_some() && e.near.client.is_none()
+        };
+        all.events.iter().filter(of_site).map(|e| e.kind).collect()
     };
-    let kinds: BTreeSet<ReportKind> = all.events.iter().filter(of_dublin).map(|e| e.kind).collect();
-    assert_eq!(kinds, BTreeSet::from([ReportKind::Final]));
+    for site in 0..6 {
+        assert_eq!(
+            kinds(site),
+            BTreeSet::from([ReportKind::Interval, ReportKind::Final]),
+            "{site}"
+        );
+    }
+    for site in 6..12 {
+        assert_eq!(kinds(site), BTreeSet::from([ReportKind::Final]), "{site}");
+    }
 }
 
 #[test]
@@ -304,6 +325,30 @@ fn complaints_come_after_a_delay_and_more_of_them_when_something_is_broken() {
     assert!((4 * 60..30 * 60).contains(&median), "{median} s of {}", delays.len());
 }
 
+/// With 200 complaints per 1,000 users and day, a hundred and more name a site.
+#[test]
+fn one_complaint_in_ten_names_a_wrong_site_and_is_otherwise_as_it_was() {
+    let complaints = |wrong_site: f64| {
+        let mut scenario = short("demo");
+        scenario.complaints.background_per_1000 = 200.0;
+        scenario.complaints.wrong_site = wrong_site;
+        run_of(&scenario, 6, 600).complaints
+    };
+    let (right, told) = (complaints(0.0), complaints(0.1));
+    assert_eq!(right.len(), told.len());
+    let (mut named, mut wrong) = (0.0, 0.0);
+    for (right, told) in right.iter().zip(&told) {
+        assert_eq!(right.near.site.is_some(), told.near.site.is_some());
+        named += f64::from(u8::from(told.near.site.is_some()));
+        wrong += f64::from(u8::from(told.near.site != right.near.site));
+        let mut corrected = told.clone();
+        corrected.near.site.clone_from(&right.near.site);
+        assert_eq!(corrected, *right);
+    }
+    assert!(named > 200.0, "{named}");
+    assert!((0.05..0.15).contains(&(wrong / named)), "{wrong} of {named}");
+}
+
 #[test]
 fn a_guilty_change_lies_up_to_ten_minutes_before_the_onset_and_is_reported() {
     for seed in 1..4 {
@@ -335,10 +380,10 @@ fn every_built_in_scenario_can_be_run_and_tells_its_truth() {
                 "{name}"
             );
             assert!(!cause.scope.to_string().contains("nowhere"), "{name}: {}", cause.scope);
+            let owners = simulation.owners_toml();
+            let named = ["team", "default"].map(|key| format!("{key} = \"{}\"\n", cause.owner));
             assert!(
-                simulation
-                    .owners_toml()
-                    .contains(&format!("team = \"{}\"", cause.owner)),
+                named.iter().any(|line| owners.contains(line)),
                 "{name}: {}",
                 cause.owner
             );
@@ -373,9 +418,24 @@ fn causes_at_the_same_time_lie_apart() {
 
 #[test]
 fn a_scenario_that_makes_no_sense_is_refused_with_every_reason() {
-    let toml = short_text("[enterprise]\nsites = 0\nweekend = 2.0\n[[fault]]\nkind = \"site_uplink\"\nat = \"9h\"\n");
+    let toml = short_text(
+        "[enterprise]\nsites = 0\nweekend = 2.0\nall_hands = -1.0\n[reporting]\nnever = 1.5\nclock_off = \"2d\"\n\
+         [changes]\noverlapping = 3.0\nrollouts = 5\n[complaints]\nwrong_site = -0.1\n\
+         [[fault]]\nkind = \"site_uplink\"\nat = \"9h\"\n",
+    );
     let error = Scenario::from_toml(&toml).expect_err("no sense").to_string();
-    for part in ["enterprise.sites", "enterprise.weekend of 2", "fault 1: at"] {
+    let expected = [
+        "enterprise.sites",
+        "enterprise.weekend of 2",
+        "enterprise.all_hands",
+        "reporting.never of 1.5",
+        "reporting.clock_off",
+        "changes.overlapping of 3",
+        "changes.rollouts",
+        "complaints.wrong_site of -0.1",
+        "fault 1: at",
+    ];
+    for part in expected {
         assert!(error.contains(part), "{error}");
     }
     let typo = Scenario::from_toml(&short_text("[enterprise]\nsite = 3\n"))
@@ -461,8 +521,17 @@ fn the_defaults_that_demo_toml_shows_are_the_defaults() {
     );
     let written = Scenario::from_toml(&shown).expect("a scenario");
     let silent = Scenario::from_toml(&short_text("")).expect("a scenario");
+    let half = silent.enterprise.final_reports_only();
+    let enterprise = Enterprise {
+        sites_with_final_reports_only: Some(half),
+        ..silent.enterprise
+    };
     assert_eq!(
-        (written.enterprise, written.noise, written.changes, written.complaints),
-        (silent.enterprise, silent.noise, silent.changes, silent.complaints)
+        (written.enterprise, written.noise, written.reporting),
+        (enterprise, silent.noise, silent.reporting)
+    );
+    assert_eq!(
+        (written.changes, written.complaints),
+        (silent.changes, silent.complaints)
     );
 }

@@ -1,5 +1,11 @@
-//! The simulator from outside: what it promises (`claims`), what it looks like at each door (`doors`).
+//! The simulator from outside: what it promises (`claims`), what people change meanwhile (`changes`), where they work and when
+//! they call (`habits`), what becomes of its reports on their way (`reporting`), who owns what (`owners`), what it looks like at
+//! each door (`doors`).
 
 mod audit;
+mod changes;
 mod claims;
 mod doors;
+mod habits;
+mod owners;
+mod reporting;

@@ -16,7 +16,10 @@ use dialtone_explain::Condition;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::dictionary::{Codes, D};
+use super::{
+    dependency::Dependencies,
+    dictionary::{Codes, D},
+};
 pub use calibration::{Calibrated, Calibration};
 pub(super) use cell::{ALTERNATIVES, log_of_mean, step};
 use cell::{Cell, Sum};
@@ -57,6 +60,7 @@ pub struct Detector {
     cells: FxHashMap<CellKey, Cell>,
     drift: Drift,
     calibration: Calibration,
+    dependencies: Dependencies,
     touched: Vec<CellKey>,
     minutes: u16,
     pairs: usize,
@@ -87,7 +91,7 @@ impl Detector {
             }
             self.add_to(CellKey::of((a, codes[a]), None), Sum { k, e });
             for b in a + 1..D {
-                if codes[b] != 0 {
+                if codes[b] != 0 && !self.dependencies.are_one(a, b) {
                     self.add_to(CellKey::of((a, codes[a]), Some((b, codes[b]))), Sum { k, e });
                 }
             }
@@ -134,6 +138,17 @@ impl Detector {
             self.block(indifference, threshold);
         }
         alarms
+    }
+
+    /// Pairs of dimensions of which one follows from the other are not watched: the one alone is.
+    pub fn depend(&mut self, dependencies: Dependencies) {
+        self.dependencies = dependencies;
+        let is_one = |key: &CellKey| match key.conditions().as_slice() {
+            [a, b] => dependencies.are_one(a.attribute, b.attribute),
+            _ => false,
+        };
+        self.cells.retain(|key, _| !is_one(key));
+        self.pairs = self.cells.keys().filter(|key| key.is_pair()).count();
     }
 
     /// A day is over, with an incident or without.
@@ -221,6 +236,12 @@ impl Detector {
         let of = |condition: &Condition| (condition.attribute, condition.code);
         let key = match conditions {
             [one] => CellKey::of(of(one), None),
+            [one, other] if self.dependencies.are_one(one.attribute, other.attribute) => {
+                // The one from which the other follows has all the calls of both: the fewer of the two.
+                let of_one = |condition: &Condition| self.look(&[*condition], indifference, threshold);
+                let looks = [of_one(one), of_one(other)].into_iter().flatten();
+                return looks.min_by(|a, b| a.expected_per_minute.total_cmp(&b.expected_per_minute));
+            }
             [one, other] => CellKey::of(of(one.min(other)), Some(of(one.max(other)))),
             _ => return None,
         };

@@ -32,6 +32,7 @@ use super::{
     book::{Basis, Case},
     budget::Budgets,
     calendar::{self, Calendar},
+    dependency::Dependencies,
     detect::{Alarm, Detector},
     device::Devices,
     dictionary::{Codes, Dictionary},
@@ -490,6 +491,11 @@ impl Tenant {
 
     /// A whole day is over: what its evidence says of the thresholds, channel by channel.
     fn calibrate(&mut self, now: EventTime, config: &WatchConfig) {
+        let leaves = (0..).zip(self.dictionary.leaves());
+        let dependencies = Dependencies::of(leaves.map(|(leaf, codes)| (codes, self.baseline.weight(leaf))));
+        self.detectors
+            .iter_mut()
+            .for_each(|detector| detector.depend(dependencies));
         let yesterday = now.plus(-time::DAY);
         if self
             .began

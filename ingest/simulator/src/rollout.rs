@@ -1,0 +1,82 @@
+//! New versions that do no harm: they reach the devices in stages, as those do that break something.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{Change, ChangeKind, Dimension, Scope, time};
+
+use crate::{
+    catalogue::{Hardware, PHONES},
+    change::change,
+    fault::{Fault, FaultKind},
+    random::{Dice, Stream, name},
+    scenario::{FaultSpec, Hit, Stage, Strain},
+    span::Span,
+    world::World,
+};
+
+/// A tenth of the devices, half of them after half an hour, all of them after 70 minutes.
+const STAGES: [(i64, f64); 3] = [(0, 0.1), (30, 0.5), (70, 1.0)];
+
+/// The harmless rollouts of a run, each of the next firmware of a phone that no fault names.
+pub(crate) fn harmless(world: &World) -> Vec<Fault> {
+    let mut dice = Dice::new(world.seed, Stream::Rollout, 0);
+    let is_named = |phone: &Hardware| {
+        let mut devices = world
+            .faults
+            .iter()
+            .filter_map(|fault| fault.scope.get(Dimension::Device));
+        devices.any(|device| device.as_str() == phone.model)
+    };
+    let mut phones: Vec<Hardware> = PHONES.into_iter().filter(|phone| !is_named(phone)).collect();
+    let mut rollouts = Vec::new();
+    for _ in 0..world.scenario.changes.rollouts.min(phones.len()) {
+        let phone = phones.swap_remove(dice.below(phones.len()));
+        let scope = Scope::new([
+            (Dimension::Device, name(phone.model)),
+            (Dimension::Firmware, name(phone.next_firmware)),
+        ]);
+        let at = dice.between(0, world.scenario.evaluate.0 / time::SECOND) * time::SECOND;
+        rollouts.push(Fault::new(&spec(at), world.scenario.judged_from(), scope, None));
+    }
+    rollouts
+}
+
+/// A rollout that does nothing but replace the version.
+fn spec(at: i64) -> FaultSpec {
+    let stage = |(minutes, share): (i64, f64)| Stage {
+        after: Span(minutes * time::MINUTE),
+        share,
+    };
+    FaultSpec {
+        kind: FaultKind::FirmwareRollout,
+        at: Span(at),
+        lasts: None,
+        scope: None,
+        device_id: None,
+        ramp: None,
+        stages: STAGES.map(stage).to_vec(),
+        change: true,
+        hit: Some(Hit::default()),
+        steady: Some(Strain::default()),
+        far: Some(0.0),
+        setup_failed: 0.0,
+        dropped: 0.0,
+    }
+}
+
+/// Each is a change like any other.
+pub(crate) fn announce(world: &World, changes: &mut Vec<Change>, dice: &mut Dice) {
+    for rollout in &world.rollouts {
+        let Some(model) = rollout.scope.get(Dimension::Device) else {
+            continue;
+        };
+        let phone = PHONES.iter().find(|phone| phone.model == model.as_str());
+        let scope = BTreeMap::from([(Dimension::Device, vec![model.clone()])]);
+        let summary = "staged firmware rollout";
+        let mut change = change(changes.len(), ChangeKind::Firmware, rollout.onset, scope, summary, dice);
+        change.team = Some(name("endpoint-hardware"));
+        change.from_version = phone.map(|phone| name(phone.firmware[0].0));
+        change.to_version = rollout.scope.get(Dimension::Firmware).cloned();
+        changes.push(change);
+    }
+}
