@@ -30,6 +30,9 @@ sites = 4
 users = 1200
 sites_with_final_reports_only = 1
 
+[reporting]
+gap = "0m"
+
 [[fault]]
 kind = "carrier_route"
 at = "20m"

@@ -37,6 +37,9 @@ evaluate = "4h"
 sites = 4
 users = 1200
 
+[reporting]
+gap = "0m"
+
 [[fault]]
 kind = "total_outage"
 at = "20m"
@@ -74,6 +77,9 @@ evaluate = "8h"
 sites = 4
 users = 1200
 
+[reporting]
+gap = "0m"
+
 [[fault]]
 kind = "room_device"
 at = "30m"
@@ -90,4 +96,32 @@ lasts = "2h"
     );
     assert!(incident.excess_poor_minutes > 10.0, "{}", incident.excess_poor_minutes);
     assert!(incident.evidence[0].poor > 3, "{:?}", incident.evidence);
+}
+
+/// Forty minutes without a report from one site, in a morning in which nothing is broken: the others tell that its calls go on.
+#[test]
+fn a_collector_gap_is_told_as_lost_reports_and_calls_nobody() {
+    let run = watch(
+        r#"
+name = "gap"
+start = "2026-03-03T05:00:00Z"
+history = "3h"
+evaluate = "3h"
+
+[enterprise]
+sites = 4
+users = 2400
+"#,
+    );
+    let gap = run.truth.gap.as_ref().expect("a gap");
+    let incident = one(&run);
+    assert_eq!(incident.metric.as_str(), "telemetry");
+    let opened = incident.opened.expect("told of");
+    assert!((gap.from..gap.until).contains(&opened), "{opened} {gap:?}");
+    assert!(
+        incident.excess_poor_minutes.abs() < 1e-9,
+        "no call was poor: {}",
+        incident.excess_poor_minutes
+    );
+    assert!(run.judgement().is_clean(), "{}", run.row());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_schemas::{Change, Complaint, Event, EventTime, time};
+use dialtone_schemas::{Change, Complaint, Event, EventTime, Text, time};
 
 use crate::{
     call::{Call, Outcome, calls_of_minute},
@@ -46,6 +46,8 @@ pub struct Simulation {
     changes: Underway<Change>,
     complaints: Underway<Complaint>,
     patience: Patience,
+    /// The calls that complaints are about, whether they name them or not.
+    behind: BTreeMap<Text, Text>,
 }
 
 impl Simulation {
@@ -75,6 +77,7 @@ impl Simulation {
             changes,
             complaints,
             patience: Patience::default(),
+            behind: BTreeMap::new(),
         }
     }
 
@@ -154,22 +157,28 @@ impl Simulation {
             }
             if was_poor {
                 let complaint = self.patience.tried(&self.world, &call, &call.ends[i], &mut dice);
-                self.complain(complaint);
+                self.complain(complaint, &call.id);
             }
         }
+    }
+
+    /// The call that a complaint is about, whether it names it or not; none where no poor call stands behind it. Part of the truth.
+    pub fn call_behind(&self, complaint: &Text) -> Option<&Text> {
+        self.behind.get(complaint)
     }
 
     /// Who is cut off cannot call, but can complain.
     fn try_in_vain(&mut self, call: &Call, silent: &[Option<EventTime>], dice: &mut Dice) {
         for (end, _) in call.ends.iter().zip(silent).filter(|(_, silent)| silent.is_some()) {
             let complaint = self.patience.tried(&self.world, call, end, dice);
-            self.complain(complaint);
+            self.complain(complaint, &call.id);
         }
     }
 
-    fn complain(&mut self, complaint: Option<Complaint>) {
+    fn complain(&mut self, complaint: Option<Complaint>, call: &Text) {
         if let Some(complaint) = complaint {
             self.sent += 1;
+            self.behind.insert(complaint.complaint_id.clone(), call.clone());
             self.complaints.insert((complaint.complained_at, self.sent), complaint);
         }
     }

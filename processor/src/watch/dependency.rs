@@ -16,7 +16,7 @@ pub struct Dependencies([u16; D]);
 
 impl Dependencies {
     /// Of leaves with their calls: `b` follows from `a` when `H(b | a) = Σ p(a) Σ −p(b | a) ln p(b | a)` is next to nothing, over the calls
-    /// that name a value of `a`.
+    /// that name values of both.
     pub fn of<'a>(leaves: impl Iterator<Item = (&'a Codes, f64)> + Clone) -> Self {
         let mut found = Self::default();
         for a in 0..D {
@@ -36,10 +36,10 @@ impl Dependencies {
     }
 }
 
-/// The conditional entropy of `b` given `a`, in nats; none where no call names a value of `a`.
+/// The conditional entropy of `b` given `a`, in nats; none where no call names values of both.
 fn entropy<'a>(leaves: impl Iterator<Item = (&'a Codes, f64)>, a: usize, b: usize) -> Option<f64> {
     let mut calls: BTreeMap<u32, BTreeMap<u32, f64>> = BTreeMap::new();
-    for (codes, weight) in leaves.filter(|(codes, weight)| codes[a] != 0 && *weight > 0.0) {
+    for (codes, weight) in leaves.filter(|(codes, weight)| codes[a] != 0 && codes[b] != 0 && *weight > 0.0) {
         *calls.entry(codes[a]).or_default().entry(codes[b]).or_default() += weight;
     }
     let (mut sum, mut all) = (0.0, 0.0);

@@ -23,7 +23,7 @@ pub struct Fate {
     pub false_incidents: usize,
     /// Of those, incidents that name a cause which another incident names already.
     pub duplicates: usize,
-    /// Incidents that reached OPEN.
+    /// Incidents that reached OPEN, without those that say of a collector gap what it is.
     pub incidents: usize,
     /// Of those, with a change blamed that caused nothing of it.
     pub innocent_blamed: usize,
@@ -120,7 +120,8 @@ impl Fate {
     /// Of one run.
     pub fn of(run: &Watched) -> Self {
         let judgement = run.judgement();
-        let incidents: Vec<&Incident> = run.incidents.iter().filter(|i| i.opened.is_some()).collect();
+        let is_cause_or_false = |incident: &&Incident| incident.opened.is_some() && !judgement.gaps.contains(incident);
+        let incidents: Vec<&Incident> = run.incidents.iter().filter(is_cause_or_false).collect();
         let guilty = |incident: &Incident| {
             let of_this = judgement.causes.iter().filter(|named| {
                 run.calls.jaccard(&incident.scope, &named.cause.scope) > 0.0 || named.incident == Some(incident)

@@ -72,7 +72,7 @@ impl Simulated {
             }
             for complaint in arrived.complaints {
                 let complaint = normaliser.complaint(complaint, &tenant)?;
-                complaints.hear(&complaint);
+                complaints.hear(&complaint, simulation.call_behind(&complaint.complaint_id));
                 logs.complaint(&complaint)?;
             }
         }
@@ -220,9 +220,10 @@ impl Complaints {
         }
     }
 
-    fn hear(&mut self, complaint: &Complaint) {
+    /// Few complaints name their call; which it is, is known of all of them here.
+    fn hear(&mut self, complaint: &Complaint, call: Option<&Text>) {
         self.heard
-            .extend(complaint.call_id.clone().map(|call| (complaint.complained_at, call)));
+            .extend(call.map(|call| (complaint.complained_at, call.clone())));
     }
 
     /// Their times in order, of each planted cause.

@@ -2,13 +2,14 @@
 
 use dialtone_schemas::{
     Change, Channel, Complaint, Dimension, EventTime, State, Text, Window,
-    incident::{Evidence as Line, Onset, Severity},
+    incident::{Evidence as Line, Onset, Severity, Verdict},
     time,
 };
 
 use super::{
     Tenant,
     cost::{cost_of_device, last_hour},
+    silent::is_telemetry,
 };
 use crate::{
     config::WatchConfig,
@@ -43,7 +44,7 @@ impl Tenant {
                     self.tell_apart(case);
                     let back = case.conditions.iter().all(|c| self.volume.is_back(*c));
                     case.back = if back { f64::INFINITY } else { 0.0 };
-                    let missing = if back { 0.0 } else { case.sums.0 };
+                    let missing = if back || is_telemetry(case) { 0.0 } else { case.sums.0 };
                     case.incident.poor_minutes_an_hour = Some(round(60.0 * missing, 10.0));
                     case.incident.excess_poor_minutes = round(case.incident.excess_poor_minutes + missing, 10.0);
                 }
@@ -80,9 +81,21 @@ impl Tenant {
         });
         self.cases = cases;
         self.cases.iter().for_each(|case| self.firsts.note(&case.incident));
+        self.judge_suspects();
         for i in 0..self.cases.len() {
             if due.contains(&self.cases[i].incident.id) {
                 self.diagnose(i, config);
+            }
+        }
+    }
+
+    /// What people say of an incident's cause is said of the change that is suspected first.
+    fn judge_suspects(&mut self) {
+        for incident in self.cases.iter().map(|case| &case.incident) {
+            let first = incident.suspected_changes.first();
+            let change = first.and_then(|first| self.changes.get(&first.change_id));
+            if let (Some(change), Some(verdict)) = (change, incident.verdict) {
+                self.priors.judge(&incident.id, change.kind, verdict == Verdict::Right);
             }
         }
     }
@@ -325,7 +338,8 @@ impl Tenant {
         let Onset { from, to } = case.incident.onset;
         let near =
             |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
-        case.incident.suspected_changes = suspects(self.changes.values().filter(near), from, to, overlap);
+        case.incident.suspected_changes =
+            suspects(self.changes.values().filter(near), (from, to), &self.priors, overlap);
         for suspect in &mut case.incident.suspected_changes {
             suspect.score = round(suspect.score, 1000.0);
         }

@@ -43,6 +43,7 @@ use super::{
     past::Past,
     season::Seasons,
     shift::Shifts,
+    suspect::Priors,
     volume::{Silence, Volume, outermost},
 };
 use crate::config::WatchConfig;
@@ -97,7 +98,10 @@ pub struct Tenant {
     controls: BTreeMap<Text, EventTime>,
     past: Past,
     firsts: Firsts,
+    priors: Priors,
     warnings: Vec<warn::Warning>,
+    /// What would have been warned of at the last look, had it been so at the one before.
+    sure: Vec<Vec<Condition>>,
     warned: Warnings,
 }
 
@@ -142,7 +146,9 @@ impl Tenant {
             controls: BTreeMap::new(),
             past: Past::default(),
             firsts: Firsts::default(),
+            priors: Priors::default(),
             warnings: Vec::new(),
+            sure: Vec::new(),
             warned: Warnings::default(),
         }
     }
@@ -293,6 +299,7 @@ impl Tenant {
             self.calibrate(now, config);
         }
         let mut alerts = if warm { self.warn(now, config) } else { Vec::new() };
+        self.remember_warnings();
         alerts.extend(self.tell(now, config));
         let verdicts = if warm {
             self.try_changes(now, config)

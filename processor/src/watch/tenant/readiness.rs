@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dialtone_schemas::{Change, ChangeVerdict, Dimension, EventTime, Ruling, Scope, Text, time};
 use serde::Serialize;
 
-use super::{FEW_CELLS, Tenant, live::round};
+use super::{FEW_CELLS, Tenant, live::round, silent::is_telemetry};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -237,8 +237,10 @@ impl Tenant {
             let look = self.detectors[channel].look(&conditions, config.indifference, threshold);
             look.is_some_and(|look| look.evidence >= look.threshold / 2.0)
         };
-        let standing = if self.open().any(holds) {
+        let standing = if self.open().any(|case| holds(case) && !is_telemetry(case)) {
             Standing::Incident
+        } else if self.open().any(holds) {
+            Standing::NoData
         } else if !self.has_reported(site, now) && self.seasons.promised(site) >= SHOULD_HAVE_COME {
             Standing::NoData
         } else if (0..WATCHED.len()).any(is_gathering) {
@@ -277,8 +279,12 @@ impl Tenant {
         let shares = self.shares_of(|_, codes| covers(&case.conditions, codes));
         let busiest = self.seasons.busiest(&shares, now, now.plus(DAY));
         let calls = busiest.map(|(_, calls)| calls);
-        // Of a silent scope every call is lost.
-        let share = if case.basis == Basis::Volume { 1.0 } else { case.share };
+        // Of a silent scope every call is lost, of one whose reports are lost none.
+        let share = match case.basis {
+            Basis::Volume if is_telemetry(case) => 0.0,
+            Basis::Volume => 1.0,
+            Basis::Rate(_) => case.share,
+        };
         let is_one_device = case.incident.device_id.is_some();
         let minutes = if is_one_device {
             case.incident.poor_minutes_an_hour

@@ -37,7 +37,7 @@ fn verdict(drive: &Drive) -> &dialtone_schemas::ChangeVerdict {
     trial.last().expect("a verdict")
 }
 
-/// From Monday to Thursday Berlin's lines are busy from nine to ten: 3.2 % instead of 2 %, too little to be told of. On Friday at nine
+/// From Monday to Thursday Berlin's lines are busy from nine to ten: 3.2 % instead of 2 %, too little for an incident. On Friday at nine
 /// that is expected, and at three in the afternoon it is not.
 #[test]
 fn what_is_poorer_at_nine_on_every_day_is_expected_at_nine() {
@@ -48,7 +48,8 @@ fn what_is_poorer_at_nine_on_every_day_is_expected_at_nine() {
         two(if busy.contains(&minute) { 0.032 } else { 0.02 }, 0.02)
     };
     let told = drive.until(day(4, 9), calls);
-    assert_eq!(told.alerts, [], "nobody is told of a busy hour");
+    assert!(first_opened(&told).is_none(), "a busy hour is no incident");
+    assert!(told.alerts.iter().all(|alert| !alert.page), "and calls nobody");
     let evidence = drive.tenant.evidence(0, 1.0);
     let berlin = drive.tenant.dictionary.conditions(&site("berlin")).expect("known")[0].code;
     let factor = |hour| {
@@ -187,4 +188,26 @@ fn a_site_is_boring_only_if_a_fault_would_be_seen_and_silent_is_not_boring() {
         Some(1.0),
         "and nobody has complained"
     );
+}
+
+/// From Tuesday nine o'clock on Berlin gets poorer by a tenth every five minutes: it doubles within thirty-five.
+#[test]
+fn what_climbs_is_warned_of_before_it_is_told_and_calls_nobody() {
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    let climbing = |now: dialtone_schemas::EventTime| {
+        let steps = now.since(day(1, 9)) / (5 * time::MINUTE);
+        let share = 0.02 * (0.1 * f64::from(i32::try_from(steps).expect("few"))).exp();
+        two(share.min(0.12), 0.02)
+    };
+    let told = drive.until(day(1, 11), climbing);
+    let warning = &told.alerts.first().expect("a warning");
+    assert_eq!((warning.incident.state, warning.page), (State::Watch, false));
+    assert_eq!(warning.incident.opened, None);
+    let by = warning.incident.crosses_by.expect("a time");
+    assert!(by > warning.at && by <= warning.at.plus(time::HOUR), "{by}");
+    let incident = first_opened(&told).expect("told of in the end");
+    assert_eq!((&incident.scope, incident.warned), (&site("berlin"), Some(warning.at)));
+    let warnings = drive.tenant.warnings();
+    assert_eq!((warnings.given, warnings.came_true), (1, 1), "{}", warning.title);
 }

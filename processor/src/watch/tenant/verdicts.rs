@@ -136,9 +136,19 @@ impl Tenant {
             // An incident may open after its repair.
             trial.repairs = trial.repairs.or_else(|| self.to_be_repaired(&change));
             told.extend(self.look_at(&change, &mut trial, now, config));
+            self.judge_taken_back(&change, &trial);
             self.trials.insert(id, trial);
         }
         told
+    }
+
+    /// A change that was taken back was to blame if that was the repair, and was not if it had no effect.
+    fn judge_taken_back(&mut self, change: &Change, trial: &Trial) {
+        let taken_back = change.rollback_of.as_ref().and_then(|id| self.changes.get(id));
+        let repair = trial.last.as_ref().and_then(|last| last.repair);
+        if let (Some(taken_back), Some(incident), Some(repair)) = (taken_back, &trial.repairs, repair) {
+            self.priors.judge(incident, taken_back.kind, repair != Repair::NoEffect);
+        }
     }
 
     /// Is the change to end an incident: does it take back the guilty one, or touch most of the calls of one that was under way?

@@ -25,11 +25,11 @@ const EVERY: i64 = STEP;
 const MEMORY: i64 = 2 * time::HOUR;
 /// A warning is about the hour to come ...
 const AHEAD: i64 = time::HOUR;
-/// ... and is given from this probability on.
+/// ... and is given from this probability on, at two looks in a row.
 const SURE: f64 = 0.8;
 /// Cells with this part of the evidence that would be noticed are watched closely, at most so many of them.
-const CLOSE: f64 = 3.0;
-const MOST: usize = 20;
+const CLOSE: f64 = 6.0;
+const MOST: usize = 5;
 /// The line is the share of call minutes that may be poor; of a scope that uses more than that anyway, double its usual rate.
 const DOUBLE: f64 = 2.0;
 /// A scope that shares so much of its calls with one that was warned of is the same.
@@ -72,6 +72,7 @@ impl Tenant {
         }
         let mut told = self.come_out(now, config);
         self.warnings.retain(|warning| now.since(warning.at) < REST);
+        let before = std::mem::take(&mut self.sure);
         for conditions in self.climbing(config) {
             if self.is_known_trouble(&conditions) {
                 continue;
@@ -79,9 +80,11 @@ impl Tenant {
             let Some((trend, usual, line)) = self.trend(&conditions, now, config) else {
                 continue;
             };
-            let is_below = trend.rate() < line;
-            if is_below && trend.crosses(line) >= SURE {
+            let is_sure = trend.rate() < line && trend.crosses(line) >= SURE;
+            if is_sure && before.contains(&conditions) {
                 told.push(self.warn_of(conditions, (&trend, usual, line), now, config));
+            } else if is_sure {
+                self.sure.push(conditions);
             }
         }
         told
@@ -90,9 +93,8 @@ impl Tenant {
     /// The cells that gather evidence, the strongest first.
     fn climbing(&self, config: &WatchConfig) -> Vec<Vec<Condition>> {
         let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
-        let mut cells = self.detectors[0].above(threshold / CLOSE);
-        cells.truncate(MOST);
-        cells.into_iter().map(|alarm| alarm.conditions).collect()
+        let cells = self.detectors[0].above(threshold / CLOSE).into_iter().take(MOST);
+        cells.map(|alarm| alarm.conditions).collect()
     }
 
     /// Is it an open incident's, or has it been warned of?
@@ -110,6 +112,8 @@ impl Tenant {
     /// Where a scope's rate is going, what it usually is, and the line.
     fn trend(&self, conditions: &[Condition], now: EventTime, config: &WatchConfig) -> Option<(Trend, f64, f64)> {
         let evidence = self.evidence(0, 1.0);
+        let leaves = self.dictionary.leaves();
+        let is_inside: Vec<bool> = leaves.iter().map(|codes| covers(conditions, codes)).collect();
         let mut steps: BTreeMap<i64, Seen> = BTreeMap::new();
         let (mut expected, mut n, mut allowed) = (0.0, 0.0, 0.0);
         for (window, slice) in self.ring.since(Window::of_end(now.plus(1 - MEMORY))) {
@@ -118,7 +122,7 @@ impl Tenant {
             let inside = slice
                 .leaves
                 .iter()
-                .filter(|(leaf, _)| covers(conditions, self.dictionary.codes(**leaf)));
+                .filter(|(leaf, _)| is_inside.get(**leaf as usize) == Some(&true));
             for (leaf, counts) in inside {
                 let at_risk = real(counts.n[0]);
                 seen.n += at_risk;
@@ -179,7 +183,20 @@ impl Tenant {
         told
     }
 
-    /// Warnings that came true or whose hour is over; incidents that were warned of say so.
+    /// Incidents that have just opened say that they were warned of.
+    pub(super) fn remember_warnings(&mut self) {
+        for i in 0..self.cases.len() {
+            let case = &self.cases[i];
+            if case.sent.is_some() {
+                continue;
+            }
+            let is_same = |warning: &&Warning| self.overlap(&warning.conditions, &case.conditions).of_smaller >= SAME;
+            let first = self.warnings.iter().filter(is_same).map(|warning| warning.at).min();
+            self.cases[i].incident.warned = first;
+        }
+    }
+
+    /// Warnings that came true or whose hour is over.
     fn come_out(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
         let mut warnings = std::mem::take(&mut self.warnings);
         let mut out = Vec::new();
@@ -188,13 +205,6 @@ impl Tenant {
                 .trend(&warning.conditions, now, config)
                 .is_some_and(|(trend, ..)| trend.rate() >= warning.line);
             let is_over = now.since(warning.at) >= AHEAD;
-            for i in 0..self.cases.len() {
-                let is_same = self.overlap(&warning.conditions, &self.cases[i].conditions).of_smaller >= SAME;
-                let incident = &mut self.cases[i].incident;
-                if is_same && incident.warned.is_none() && incident.opened.is_some_and(|opened| opened >= warning.at) {
-                    incident.warned = Some(warning.at);
-                }
-            }
             if is_there || is_over {
                 warning.came_true = Some(is_there);
                 self.warned.given += 1;
