@@ -39,6 +39,8 @@ pub struct Fate {
     pub innocent_changes: Rulings,
     /// Days that were judged.
     pub days: f64,
+    /// Days of the whole run: warnings are given in its history too.
+    pub days_in_all: f64,
     /// Cells watched at the end, each on each of its channels.
     pub cells: usize,
 }
@@ -169,6 +171,7 @@ impl Fate {
             guilty_changes: ruled(true),
             innocent_changes: ruled(false),
             days: minutes(run.truth.end, run.truth.warm_up_until) / 1440.0,
+            days_in_all: minutes(run.truth.end, run.began) / 1440.0,
             cells: run.cells,
         }
     }

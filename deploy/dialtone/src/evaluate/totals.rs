@@ -207,7 +207,7 @@ impl Totals {
         let (given, came_true) = (sum(|run| run.warnings), sum(|run| run.warnings_true));
         self.warnings = u64::try_from(given).unwrap_or(u64::MAX);
         self.warning_calibration = (given > 0).then(|| self.share("warning_calibration", came_true, given));
-        let days: f64 = runs.iter().map(|run| run.days).sum();
+        let days: f64 = runs.iter().map(|run| run.days_in_all).sum();
         let wrong = given - came_true;
         let a_day = if days > 0.0 { real(wrong) / days } else { 0.0 };
         self.false_warnings_per_day = self.put("false_warnings_per_day", a_day, interval::rate(wrong, days.max(1e-9)));
@@ -350,6 +350,7 @@ mod tests {
             guilty_changes: Rulings::default(),
             innocent_changes: Rulings::default(),
             days: 2.0,
+            days_in_all: 2.0,
             cells: 7,
         }
     }

@@ -20,6 +20,8 @@ pub struct Watched {
     pub scenario: String,
     /// Which seed.
     pub seed: u64,
+    /// First instant of the run.
+    pub began: EventTime,
     /// What was planted.
     pub truth: Truth,
     /// What was found.
@@ -50,6 +52,7 @@ impl Watched {
         Ok(Self {
             scenario: name.to_owned(),
             seed,
+            began: scenario.start,
             truth: run.truth,
             incidents: watching.incidents(),
             verdicts: watching.verdicts(),

@@ -237,11 +237,10 @@ impl Tenant {
             let look = self.detectors[channel].look(&conditions, config.indifference, threshold);
             look.is_some_and(|look| look.evidence >= look.threshold / 2.0)
         };
+        let is_dumb = !self.has_reported(site, now) && self.seasons.promised(site) >= SHOULD_HAVE_COME;
         let standing = if self.open().any(|case| holds(case) && !is_telemetry(case)) {
             Standing::Incident
-        } else if self.open().any(holds) {
-            Standing::NoData
-        } else if !self.has_reported(site, now) && self.seasons.promised(site) >= SHOULD_HAVE_COME {
+        } else if is_dumb || self.open().any(holds) {
             Standing::NoData
         } else if (0..WATCHED.len()).any(is_gathering) {
             Standing::Suspicious

@@ -25,8 +25,13 @@ const EVERY: i64 = STEP;
 const MEMORY: i64 = 2 * time::HOUR;
 /// A warning is about the hour to come ...
 const AHEAD: i64 = time::HOUR;
-/// ... and is given from this probability on, at two looks in a row.
+/// ... and is given from this probability on, at two looks in a row; from more where those before it did not come true so often.
 const SURE: f64 = 0.8;
+/// Warnings that are believed to have been given, of which four in five came true.
+const BELIEVED: f64 = 5.0;
+/// Noise that remembers itself for twenty minutes varies so much more by itself than its means over twenty minutes, of which the
+/// drift is learnt: 1 / (2 / e).
+const OF_A_MOMENT: f64 = 1.36;
 /// Cells with this part of the evidence that would be noticed are watched closely, at most so many of them.
 const CLOSE: f64 = 6.0;
 const MOST: usize = 5;
@@ -59,6 +64,15 @@ pub struct Warnings {
     pub came_true: u64,
 }
 
+impl Warnings {
+    /// The probability from which on one is given: with a share s of those before it that came true, 1 − 0.2 (s / 0.8)².
+    fn needed(self) -> f64 {
+        let count = |n: u64| real(i64::try_from(n).unwrap_or(i64::MAX));
+        let share = (count(self.came_true) + SURE * BELIEVED) / (count(self.given) + BELIEVED);
+        (1.0 - (1.0 - SURE) * (share / SURE).powi(2)).max(SURE)
+    }
+}
+
 impl Tenant {
     /// How warnings came out so far.
     pub const fn warnings(&self) -> Warnings {
@@ -72,6 +86,7 @@ impl Tenant {
         }
         let mut told = self.come_out(now, config);
         self.warnings.retain(|warning| now.since(warning.at) < REST);
+        let needed = self.warned.needed();
         let before = std::mem::take(&mut self.sure);
         for conditions in self.climbing(config) {
             if self.is_known_trouble(&conditions) {
@@ -80,7 +95,7 @@ impl Tenant {
             let Some((trend, usual, line)) = self.trend(&conditions, now, config) else {
                 continue;
             };
-            let is_sure = trend.rate() < line && trend.crosses(line) >= SURE;
+            let is_sure = trend.rate() < line && trend.crosses(line) >= needed;
             if is_sure && before.contains(&conditions) {
                 told.push(self.warn_of(conditions, (&trend, usual, line), now, config));
             } else if is_sure {
@@ -141,7 +156,7 @@ impl Tenant {
         let known = Known {
             usual,
             dispersion: evidence.drift.fine(),
-            wander: evidence.drift.of(&attributes),
+            wander: OF_A_MOMENT * evidence.drift.of(&attributes),
         };
         let steps: Vec<Seen> = steps.into_values().collect();
         Some((Trend::of(&steps, known), usual, line))
@@ -244,5 +259,19 @@ fn told(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
         at: now,
         title: format!("early warning: {} {what}", incident.scope),
         incident: incident.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// None of five came true: s = (0 + 4) / (5 + 5) = 0.4, and 1 − 0.2 · 0.25 = 0.95 is asked for.
+    #[test]
+    fn warnings_that_did_not_come_true_make_the_next_one_rarer() {
+        let needed = |given, came_true| Warnings { given, came_true }.needed();
+        assert!((needed(0, 0) - 0.8).abs() < 1e-9);
+        assert!((needed(5, 0) - 0.95).abs() < 1e-9);
+        assert!((needed(50, 50) - 0.8).abs() < 1e-9, "and never less than that");
     }
 }
