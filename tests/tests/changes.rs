@@ -46,7 +46,9 @@ fn the_guilty_change_is_ruled_harmful_with_its_incident_and_no_other_is() {
         "and of some a multiple is ruled out: {verdicts:?}"
     );
     for other in verdicts.iter().filter(|v| v.ruling == Ruling::NotEnoughCalls) {
-        assert!(other.calls_missing.is_some(), "what is missing is told: {other:?}");
+        // Of a version that no phone has yet nobody knows how poor it is.
+        let is_told = other.calls_missing.is_some() || other.at_risk == 0;
+        assert!(is_told, "what is missing is told: {other:?}");
     }
 }
 

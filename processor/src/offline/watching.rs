@@ -82,9 +82,10 @@ impl Watching {
         Ok(())
     }
 
-    /// The last revision of every incident, by (opened, id).
+    /// The last revision of every incident, by (opened, id). What was only warned of has never opened: see the alerts.
     pub fn incidents(&self) -> Vec<Incident> {
-        let mut incidents: Vec<Incident> = self.incidents.values().cloned().collect();
+        let opened = self.incidents.values().filter(|incident| incident.opened.is_some());
+        let mut incidents: Vec<Incident> = opened.cloned().collect();
         incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
         incidents
     }

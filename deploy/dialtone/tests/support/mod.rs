@@ -13,7 +13,7 @@ use std::{
 
 use dialtone_broker::{Broker, BrokerConfig, RunningBroker};
 use dialtone_schemas::{EventTime, Incident, Summary, Window, avro, time, topic::Topic};
-use dialtone_simulator::{Scenario, Simulation, json_line};
+use dialtone_simulator::{Reporting, Scenario, Simulation, json_line};
 use dialtone_wire::{KafkaConfig, KafkaPublisher, LogRecord, OutRecord, Payload, Place, Publish, consume::Consumer};
 use serde::Serialize;
 
@@ -334,6 +334,12 @@ commit = "2s"
             .collect()
     }
 
+    /// Those of them that have opened: a replay does not tell of what was only warned of.
+    pub async fn opened(&self) -> Vec<String> {
+        let is_opened = |line: &String| !line.contains("\"opened\":null");
+        self.incidents().await.into_iter().filter(is_opened).collect()
+    }
+
     /// What replaying files finds, by the same configuration: its lines, and what it says beside them.
     pub fn replay(&self, files: &Path) -> (Vec<String>, String) {
         let file = |name: &str| files.join(name).display().to_string();
@@ -487,5 +493,9 @@ pub fn run(args: &[&str]) -> Output {
 
 /// The small scenario.
 pub fn small() -> Scenario {
-    Scenario::from_toml(SMALL).expect("a scenario")
+    // What is lost, repeated or late on the way would hide what the stages do to it.
+    Scenario {
+        reporting: Reporting::perfect(),
+        ..Scenario::from_toml(SMALL).expect("a scenario")
+    }
 }

@@ -253,10 +253,10 @@ impl Tenant {
         }
     }
 
-    /// The last revision of an incident that was sent.
+    /// The last revision of an incident, or of a warning, that was sent.
     pub fn sent(&self, id: &Text) -> Option<&Incident> {
-        let case = self.cases.iter().find(|case| case.incident.id == *id)?;
-        case.sent.as_ref()
+        let of_case = self.cases.iter().find(|case| case.incident.id == *id);
+        of_case.map_or_else(|| self.sent_warning(id), |case| case.sent.as_ref())
     }
 
     fn evidence(&self, channel: usize, least: f64) -> Evidence<'_> {

@@ -79,6 +79,12 @@ impl Tenant {
         self.warned
     }
 
+    /// The last revision of a warning that was sent.
+    pub(super) fn sent_warning(&self, id: &Text) -> Option<&Incident> {
+        let warnings = self.warnings.iter().map(|warning| &warning.incident);
+        warnings.into_iter().find(|incident| incident.id == *id)
+    }
+
     /// Looks where rates are going. What is told of it calls nobody.
     pub(super) fn warn(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
         if now.floor(EVERY) != now {
