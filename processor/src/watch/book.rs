@@ -51,6 +51,8 @@ pub struct Case {
     pub answered: Option<Text>,
     /// Nobody is called before then: it began during announced work that should be over by then.
     pub withheld: Option<EventTime>,
+    /// Since when its scope has been silent, and how many call-ends a minute outside used to talk to it.
+    pub silent: Option<(EventTime, Option<f64>)>,
 }
 
 impl Case {
@@ -71,12 +73,14 @@ impl Case {
             called: None,
             answered: None,
             withheld: None,
+            silent: None,
         }
     }
 
     /// Does it go on when the announced work it began in should be over? Said once.
     pub fn overruns(&mut self, now: EventTime) -> bool {
-        let is_over = self.withheld.is_some_and(|until| now >= until);
+        let is_silenced = self.incident.silenced_until.is_some_and(|until| until > now);
+        let is_over = self.withheld.is_some_and(|until| now >= until) && !is_silenced;
         let overruns = is_over && self.is_at_work();
         if overruns || !self.is_open() {
             self.withheld = None;
@@ -102,7 +106,11 @@ impl Case {
 
     /// Did it do harm in a window: since its onset, and until quality was back? One that opened again did so all the time.
     pub fn was_at_work(&self, window: Window) -> bool {
-        self.incident.onset.from < window.end() && self.recovering_since.is_none_or(|since| window.start() < since)
+        // What was accepted is expected by its shift.
+        let is_accepted = self.incident.accepted.is_some();
+        !is_accepted
+            && self.incident.onset.from < window.end()
+            && self.recovering_since.is_none_or(|since| window.start() < since)
     }
 
     /// Does its scope cover this leaf?
@@ -147,6 +155,7 @@ impl Case {
         self.incident.closed = None;
         (self.incident.escalated, self.incident.escalated_to) = (None, None);
         (self.called, self.answered, self.withheld) = (None, None, None);
+        self.incident.maintenance = None;
         (self.back, self.recovering_since) = (0.0, None);
     }
 

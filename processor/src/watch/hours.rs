@@ -4,7 +4,7 @@
 //! One day says little: its hours wander by themselves. So a day counts as no more than 25 expected poor call-ends an hour, and an hour
 //! has no opinion before three days have shown it (DESIGN.md §2).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use dialtone_schemas::{EventTime, Window, time};
 use serde::{Deserialize, Serialize};
@@ -95,17 +95,25 @@ impl Hours {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HourlyRates {
     sites: BTreeMap<u32, Hours>,
-    everybody: Hours,
+    /// Of working days, and of free ones: a holiday is one for some.
+    everybody: [Hours; 2],
 }
 
 /// What an hour does to the rates of all sites, on one channel.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AtHour(Vec<f64>);
+pub struct AtHour {
+    /// The first site ...
+    first: u32,
+    /// ... and those after it.
+    factors: Vec<f64>,
+}
 
 impl AtHour {
     /// What it does to the rate of a site's calls.
     pub fn factor(&self, site: u32) -> f64 {
-        self.0.get(site as usize).copied().unwrap_or(1.0)
+        let place = site.checked_sub(self.first);
+        let factor = place.and_then(|place| self.factors.get(place as usize));
+        factor.copied().unwrap_or(1.0)
     }
 }
 
@@ -113,26 +121,27 @@ impl HourlyRates {
     /// Learns poor and expected call-ends of a site in a window, by channel; `is_free`: no working day there.
     pub fn learn(&mut self, site: u32, window: Window, is_free: bool, counts: [(f64, f64); 3]) {
         let hour = hour_of(window.start());
-        self.everybody.add(hour, is_free, counts);
+        self.everybody[usize::from(is_free)].add(hour, is_free, counts);
         self.sites.entry(site).or_default().add(hour, is_free, counts);
     }
 
-    /// What the hour of an instant does to the rates of sites with codes below `sites`; `is_free` of one: no working day there.
-    pub fn at(&self, at: EventTime, channel: usize, sites: u32, is_free: impl Fn(u32) -> bool) -> AtHour {
+    /// What the hour of an instant does to the rates of sites with these codes; `is_free` of one: no working day there.
+    pub fn at(&self, at: EventTime, channel: usize, sites: Range<u32>, is_free: impl Fn(u32) -> bool) -> AtHour {
         let is_known = |slot: &[Slot; 3]| slot[channel].days >= DAYS;
-        if !self.everybody.slots.iter().any(is_known) {
+        if !self.everybody.iter().flat_map(|hours| &hours.slots).any(is_known) {
             return AtHour::default();
         }
-        AtHour(
-            (0..sites)
+        AtHour {
+            first: sites.start,
+            factors: sites
                 .map(|site| self.factor(site, at, is_free(site), channel))
                 .collect(),
-        )
+        }
     }
 
     fn factor(&self, site: u32, at: EventTime, is_free: bool, channel: usize) -> f64 {
         let slot = slot_of(hour_of(at), is_free);
-        let everybody = self.everybody.factor(slot, channel, 1.0);
+        let everybody = self.everybody[usize::from(is_free)].factor(slot, channel, 1.0);
         self.sites
             .get(&site)
             .map_or(everybody, |hours| hours.factor(slot, channel, everybody))

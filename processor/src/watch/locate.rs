@@ -1,6 +1,6 @@
 //! From an alarm to its causes: the evidence since the onset as a table, with what is known already counted in.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use dialtone_explain::{Cause, Condition, Row, Settings, Step, Table, causes, onset};
 use dialtone_schemas::{Dimension, Window, time};
@@ -68,8 +68,9 @@ pub struct Located {
     /// The likelihood ratio over the dispersion: against the scope's own control beyond its kind's drift, with the dispersion of single
     /// calls; of a cause at the far ends against the baseline, with the drift in the dispersion.
     pub evidence: f64,
-    /// The share of all that is poor beyond the expected which the causes found together explain.
-    pub explained: f64,
+    /// The share of all that is poor beyond the expected which the causes found together explain; of a cause at the far ends it is not
+    /// known.
+    pub explained: Option<f64>,
 }
 
 impl Evidence<'_> {
@@ -86,10 +87,20 @@ impl Evidence<'_> {
 
     /// What the hour of a window does to the rates.
     pub fn hour(&self, window: Window) -> AtHour {
+        self.hour_at(window, 0..self.dictionary.values(Dimension::Site.index()))
+    }
+
+    /// The same for one leaf's site.
+    pub fn hour_of(&self, window: Window, leaf: u32) -> AtHour {
+        let site = self.dictionary.codes(leaf)[Dimension::Site.index()];
+        self.hour_at(window, site..site + 1)
+    }
+
+    fn hour_at(&self, window: Window, sites: Range<u32>) -> AtHour {
         let index = Dimension::Site.index();
         let at = window.start();
         let is_free = |site: u32| is_free(self.calendars, self.dictionary.name(index, site), at);
-        self.hours.at(at, self.channel, self.dictionary.values(index), is_free)
+        self.hours.at(at, self.channel, sites, is_free)
     }
 
     fn expected_of(&self, hour: &AtHour, leaf: u32, n: i64, is_at_work: impl Fn(&Case) -> bool) -> f64 {
@@ -187,7 +198,7 @@ impl Evidence<'_> {
                     cause,
                     onset,
                     evidence,
-                    explained,
+                    explained: Some(explained),
                 })
             })
             .collect()
@@ -326,7 +337,7 @@ impl Evidence<'_> {
         Some(Located {
             onset: (windows[found.from], windows[found.best], windows[found.to]),
             evidence: (k * (k / e).ln() - (k - e)).max(0.0) / dispersion,
-            explained: 1.0,
+            explained: None,
             cause,
         })
     }

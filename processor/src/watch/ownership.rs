@@ -70,7 +70,7 @@ impl Firsts {
     /// Forgets what is older than a week.
     pub fn forget(&mut self, now: EventTime) {
         self.incidents.retain(|_, found| now.since(found.opened) < WEEK);
-        self.complaints.retain(|day, _| now.day() - day <= 7);
+        self.complaints.retain(|day, _| (0..7).contains(&(now.day() - day)));
     }
 
     /// The last week.

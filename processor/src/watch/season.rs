@@ -114,7 +114,7 @@ impl Seasons {
 
     /// The days on which a site calls as on a Sunday.
     pub fn keep_holidays(&mut self, site: u32, days: impl Iterator<Item = i32>) {
-        self.holidays.entry(site).or_default().extend(days);
+        self.holidays.insert(site, days.collect());
     }
 
     /// Time has come so far: quarters that are over are learnt.

@@ -73,7 +73,9 @@ impl Shifts {
 
     /// The baseline keeps so much of what it knew, and has learnt the rest.
     pub fn decay(&mut self, keeps: f64) {
-        self.0.iter_mut().for_each(|shift| shift.kept *= keeps);
+        // No baseline learns what one device does.
+        let learnt = self.0.iter_mut().filter(|shift| shift.device.is_none());
+        learnt.for_each(|shift| shift.kept *= keeps);
         self.0.retain(|shift| shift.left() > LEARNT);
     }
 }

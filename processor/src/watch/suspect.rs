@@ -28,7 +28,7 @@ const fn reach(kind: ChangeKind) -> i64 {
 /// Kinds of changes that were judged before, and whether they were to blame: what people said of the incident's cause, and whether
 /// quality came back when the change was taken back. Nothing else feeds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Priors(VecDeque<(Text, ChangeKind, bool)>);
+pub struct Priors(VecDeque<((Text, Text), ChangeKind, bool)>);
 
 /// Judgements remembered.
 const MOST_JUDGED: usize = 1000;
@@ -36,10 +36,11 @@ const MOST_JUDGED: usize = 1000;
 const BELIEVED: f64 = 4.0;
 
 impl Priors {
-    /// The change suspected first of an incident was to blame, or it was not. Said again, the last word counts.
-    pub fn judge(&mut self, incident: &Text, kind: ChangeKind, is_to_blame: bool) {
-        let judged = (incident.clone(), kind, is_to_blame);
-        match self.0.iter_mut().find(|(id, ..)| id == incident) {
+    /// A change was to blame for an incident, or it was not. Said again, the last word counts.
+    pub fn judge(&mut self, incident: &Text, change: &Change, is_to_blame: bool) {
+        let about = (incident.clone(), change.change_id.clone());
+        let judged = (about.clone(), change.kind, is_to_blame);
+        match self.0.iter_mut().find(|(known, ..)| *known == about) {
             Some(known) => *known = judged,
             None => {
                 self.0.push_back(judged);
@@ -169,10 +170,10 @@ mod tests {
         assert!((first(&priors)[0].score - first(&priors)[1].score).abs() < 1e-9);
         for number in 0..12 {
             let incident = Text::new(format!("i-{number}")).expect("a text");
-            priors.judge(&incident, ChangeKind::Route, false);
-            priors.judge(&incident, ChangeKind::Route, true);
+            priors.judge(&incident, &route, false);
+            priors.judge(&incident, &route, true);
         }
-        priors.judge(&Text::new("i-x").expect("a text"), ChangeKind::Policy, false);
+        priors.judge(&Text::new("i-x").expect("a text"), &policy, false);
         assert!(
             (priors.of(ChangeKind::Route) - 4.0).abs() < 1e-9,
             "the last word counts"

@@ -243,6 +243,14 @@ impl Volume {
         }
     }
 
+    /// What a cell shows is usual from now on: it learns anew.
+    pub fn relearn(&mut self, condition: Condition) {
+        self.release(condition);
+        if let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) {
+            cell.minutes.clear();
+        }
+    }
+
     /// The cells.
     pub fn conditions(&self) -> impl Iterator<Item = Condition> + '_ {
         self.cells.keys().map(|(attribute, code)| Condition {

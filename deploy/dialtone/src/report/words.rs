@@ -233,6 +233,9 @@ pub(super) fn found_first(ready: &Readiness) -> Vec<String> {
 /// What quiet days say of the thresholds.
 pub(super) fn trust(ready: &Readiness) -> Vec<String> {
     let of_channel = |(channel, of): (&&str, &Calibrated)| {
+        if of.quiet_days == 0 {
+            return format!("{channel}: no quiet day yet, the guarantee for independent minutes alone");
+        }
         let raised = if of.raised > 0 {
             format!(
                 "{} sets of attributes need up to {:.1} nats more",

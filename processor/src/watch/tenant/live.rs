@@ -2,7 +2,7 @@
 
 use dialtone_schemas::{
     Change, Channel, Complaint, Dimension, EventTime, State, Text, Window,
-    incident::{Evidence as Line, Onset, Severity, Verdict},
+    incident::{Evidence as Line, Onset, Severity},
     time,
 };
 
@@ -41,8 +41,10 @@ impl Tenant {
                 }
                 Basis::Rate(_) => self.live_device(case, now, config),
                 Basis::Volume => {
-                    self.tell_apart(case);
                     let back = case.conditions.iter().all(|c| self.volume.is_back(*c));
+                    if !back && case.is_at_work() {
+                        self.tell_apart(case, now);
+                    }
                     case.back = if back { f64::INFINITY } else { 0.0 };
                     let missing = if back || is_telemetry(case) { 0.0 } else { case.sums.0 };
                     case.incident.poor_minutes_an_hour = Some(round(60.0 * missing, 10.0));
@@ -81,21 +83,9 @@ impl Tenant {
         });
         self.cases = cases;
         self.cases.iter().for_each(|case| self.firsts.note(&case.incident));
-        self.judge_suspects();
         for i in 0..self.cases.len() {
             if due.contains(&self.cases[i].incident.id) {
                 self.diagnose(i, config);
-            }
-        }
-    }
-
-    /// What people say of an incident's cause is said of the change that is suspected first.
-    fn judge_suspects(&mut self) {
-        for incident in self.cases.iter().map(|case| &case.incident) {
-            let first = incident.suspected_changes.first();
-            let change = first.and_then(|first| self.changes.get(&first.change_id));
-            if let (Some(change), Some(verdict)) = (change, incident.verdict) {
-                self.priors.judge(&incident.id, change.kind, verdict == Verdict::Right);
             }
         }
     }
@@ -110,7 +100,7 @@ impl Tenant {
             self.shifts.accept(case);
             self.past.close(&case.incident);
             if case.basis == Basis::Volume {
-                case.conditions.iter().for_each(|c| self.volume.release(*c));
+                case.conditions.iter().for_each(|c| self.volume.relearn(*c));
             }
         }
     }

@@ -53,6 +53,8 @@ const FIT_EVERY: i64 = 30 * time::MINUTE;
 /// Complaints are remembered for so long, changes until the last verdict about them ...
 const MEMORY: i64 = 2 * time::DAY;
 const CHANGES: i64 = 5 * time::DAY;
+/// ... and work that is announced, so long ahead ...
+const ANNOUNCED: i64 = 60 * time::DAY;
 /// ... and not more than so many of each.
 const MOST: usize = 100_000;
 /// Fewer minutes with calls than this before a longer silence than that were no beginning: a stray report.
@@ -229,8 +231,8 @@ impl Tenant {
             SummaryKind::Device => {
                 let Some(device) = &summary.device_id else { return };
                 let evidence = self.evidence(0, 1.0);
-                let expected =
-                    evidence.expected(&evidence.hour(window), leaf, counts.n[0]) * self.shifts.of_device(device);
+                let expected = evidence.expected(&evidence.hour_of(window, leaf), leaf, counts.n[0])
+                    * self.shifts.of_device(device);
                 self.devices
                     .add(device, leaf, window, &counts, expected, &summary.exemplars);
             }
@@ -487,8 +489,10 @@ impl Tenant {
     /// Changes, complaints and control records that are too old, or of a day to come; incidents of a month ago.
     fn forget(&mut self, now: EventTime) {
         let near = |at: EventTime| now.since(at).abs() < MEMORY;
-        self.changes
-            .retain(|_, change| now.since(change.started_at).abs() < CHANGES);
+        self.changes.retain(|_, change| {
+            let over = change.finished_at.unwrap_or(change.started_at).max(change.started_at);
+            now.since(over) < CHANGES && change.started_at.since(now) < ANNOUNCED
+        });
         self.complaints.retain(|_, complaint| near(complaint.complained_at));
         self.controls.retain(|_, at| near(*at));
         self.past.forget(now);
@@ -508,12 +512,21 @@ impl Tenant {
             .began
             .is_none_or(|began| began.plus(config.warm_up.micros()) > yesterday)
         {
+            // What gathered while nothing was known says nothing of a quiet day.
+            self.detectors
+                .iter_mut()
+                .for_each(|detector| detector.night(false, f64::INFINITY));
             return;
         }
         let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
         let cases = &self.cases;
         for (channel, detector) in self.detectors.iter_mut().enumerate() {
-            let mut of_channel = cases.iter().filter(|case| case.basis == Basis::Rate(channel));
+            // One device's trouble is none of the cells'.
+            let is_of_cells = |case: &&Case| case.incident.device_id.is_none();
+            let mut of_channel = cases
+                .iter()
+                .filter(is_of_cells)
+                .filter(|case| case.basis == Basis::Rate(channel));
             let was_open = of_channel.any(|case| case.incident.closed.is_none_or(|closed| closed > yesterday));
             detector.night(!was_open, threshold);
         }

@@ -105,7 +105,7 @@ impl Tenant {
     /// Aliases, alternatives and exemplars of a located cause.
     fn describe(&self, incident: &mut Incident, found: &Located) {
         let scope = |conditions: &[Condition]| self.dictionary.scope(conditions);
-        incident.explained_ratio = Some(round(found.explained, 100.0));
+        incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
         incident.aliases = found.cause.aliases.iter().map(|c| scope(c)).collect();
         incident.alternatives = found
             .cause
@@ -192,7 +192,7 @@ impl Tenant {
             if let Some(case) = self.cases.iter_mut().find(|case| same(case)) {
                 if case.basis != Basis::Volume {
                     // It was noticed by its dropped calls first.
-                    silent(case, &silence);
+                    silent(case, &silence, now);
                     self.volume.is_out(&silence);
                 }
                 continue;
@@ -203,7 +203,7 @@ impl Tenant {
             self.volume.is_out(&silence);
             let closed = |case: &Case| case.basis == Basis::Volume && case.conditions == conditions;
             if let Some(case) = self.reopen(now, config, closed) {
-                silent(case, &silence);
+                silent(case, &silence, now);
                 continue;
             }
             // What closes now ended a bound ago, so the first of the silent minutes is this one.
@@ -211,7 +211,7 @@ impl Tenant {
             let scope = self.dictionary.scope(&conditions);
             let incident = self.incident(now, scope, (Basis::Volume, None), (began, began, began), config);
             let mut case = Case::new(incident, Basis::Volume, conditions);
-            silent(&mut case, &silence);
+            silent(&mut case, &silence, now);
             self.cases.push(case);
         }
     }
@@ -275,7 +275,7 @@ impl Tenant {
             match self.look_again(i, channel, config) {
                 Some(Second::Same(found)) => {
                     self.cases[i].incident.onset = span_of(found.onset);
-                    self.cases[i].incident.explained_ratio = Some(round(found.explained, 100.0));
+                    self.cases[i].incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
                 }
                 Some(Second::Other(found)) => self.follow(i, found),
                 None => {}

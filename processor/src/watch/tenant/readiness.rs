@@ -193,10 +193,11 @@ impl Tenant {
     /// False alarms that a week brings, by the tails of the quiet days, over the incidents that it brought.
     fn false_share(&self, now: EventTime, config: &WatchConfig) -> Option<f64> {
         let opened = self.firsts.week(now).incidents;
+        let is_known = self.calibration(config).values().any(|of| of.quiet_days > 0);
         let a_day: f64 = self.calibration(config).values().map(|of| of.false_a_day).sum();
         #[allow(clippy::cast_precision_loss, reason = "incidents of a week")]
         let share = 7.0 * a_day / opened.max(1) as f64;
-        (opened > 0).then(|| round(share.min(1.0), 1000.0))
+        (opened > 0 && is_known).then(|| round(share.min(1.0), 1000.0))
     }
 
     /// The sites that have a name.

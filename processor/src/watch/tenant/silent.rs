@@ -1,6 +1,6 @@
 //! A scope that has fallen silent: are there no calls, or only no reports? Those who talk to it from elsewhere tell.
 
-use dialtone_schemas::{Text, Window, incident::Severity, time};
+use dialtone_schemas::{EventTime, Text, Window, incident::Severity, time};
 
 use super::Tenant;
 use crate::watch::{baseline::real, book::Case, volume::Silence};
@@ -9,6 +9,8 @@ use crate::watch::{baseline::real, book::Case, volume::Silence};
 const USUAL: i64 = 30 * time::MINUTE;
 /// The calls that were under way end in so many minutes.
 const ENDING: i64 = 2 * time::MINUTE;
+/// What is seen since is that of so long.
+const LATELY: i64 = 10 * time::MINUTE;
 /// Of an outage's calls so many are still seen from outside.
 const LEFT: f64 = 0.05;
 /// A good pair of leaves stands for so many calls: what is seen from outside is known no better.
@@ -21,14 +23,18 @@ const OUTAGE: &str = "volume";
 const TELEMETRY: &str = "telemetry";
 
 impl Tenant {
-    /// Calls that go on from outside into a silent scope say that its reports are lost, not its calls. Until enough is known it stays
-    /// what it was taken for.
-    pub(super) fn tell_apart(&self, case: &mut Case) {
-        let onset = case.incident.onset.from;
-        let (before, _) = self.seen_from_outside(case, onset.plus(-USUAL), Some(onset));
-        let (since, minutes) = self.seen_from_outside(case, onset.plus(ENDING), None);
-        let usual = before / real(USUAL / time::MINUTE) * minutes;
-        let calls_go_on = (since * (1.0 / LEFT).ln() - (1.0 - LEFT) * usual) / SAMPLED;
+    /// Calls that go on from outside into a silent scope say that its reports are lost, not its calls: those of the last minutes, against
+    /// what was usual before the silence. Until enough is known it stays what it was taken for.
+    pub(super) fn tell_apart(&self, case: &mut Case, now: EventTime) {
+        let Some((since, usual)) = case.silent else { return };
+        let usual = usual.unwrap_or_else(|| {
+            let (seen, _) = self.seen_from_outside(case, since.plus(-USUAL), since);
+            seen / real(USUAL / time::MINUTE)
+        });
+        case.silent = Some((since, Some(usual)));
+        let from = since.plus(ENDING).max(now.plus(-LATELY));
+        let (seen, minutes) = self.seen_from_outside(case, from, now);
+        let calls_go_on = (seen * (1.0 / LEFT).ln() - (1.0 - LEFT) * usual * minutes) / SAMPLED;
         if calls_go_on >= TOLD {
             (case.incident.metric, case.incident.severity) = (metric(TELEMETRY), Severity::Minor);
         } else if calls_go_on <= -TOLD {
@@ -37,16 +43,11 @@ impl Tenant {
     }
 
     /// Call-ends outside a scope that talked into it, and in how many minutes.
-    fn seen_from_outside(
-        &self,
-        case: &Case,
-        from: dialtone_schemas::EventTime,
-        to: Option<dialtone_schemas::EventTime>,
-    ) -> (f64, f64) {
+    fn seen_from_outside(&self, case: &Case, from: EventTime, to: EventTime) -> (f64, f64) {
         let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
         let (mut seen, mut minutes) = (0.0, 0.0);
         let windows = self.ring.since(Window::of_end(from.plus(1)));
-        for (_, slice) in windows.take_while(|(window, _)| to.is_none_or(|to| window.start() < to)) {
+        for (_, slice) in windows.take_while(|(window, _)| window.start() < to) {
             minutes += 1.0;
             let into = slice
                 .pairs
@@ -59,7 +60,10 @@ impl Tenant {
 }
 
 /// The case is about a scope of which nothing comes any more.
-pub(super) fn silent(case: &mut Case, silence: &Silence) {
+pub(super) fn silent(case: &mut Case, silence: &Silence, now: EventTime) {
+    // What closes now ended a bound ago, so the first of the silent minutes is this one.
+    let since = now.plus(-i64::from(silence.minutes) * time::MINUTE);
+    case.silent = Some((since, None));
     case.basis = crate::watch::book::Basis::Volume;
     case.sums = (silence.expected, silence.missing, 0.0);
     case.incident.metric = metric(OUTAGE);
@@ -79,7 +83,7 @@ fn metric(name: &str) -> Text {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Dimension, EventTime, Leaf, Scope, incident::Onset};
+    use dialtone_schemas::{Dimension, Leaf, Scope, incident::Onset};
 
     use super::*;
     use crate::watch::{book::Basis, evidence::Counts};
@@ -119,7 +123,8 @@ mod tests {
         let incident = dialtone_schemas::Incident::opened(text("i-1"), text("acme"), scope, text("lan"), onset, at(3));
         let mut case = Case::new(incident, Basis::Volume, conditions);
         (case.incident.metric, case.incident.severity) = (metric(OUTAGE), Severity::Critical);
-        tenant.tell_apart(&mut case);
+        case.silent = Some((at(0), None));
+        tenant.tell_apart(&mut case, at(6));
         case
     }
 

@@ -1,7 +1,7 @@
 //! What people say about incidents, and what people are told.
 
 use dialtone_schemas::{
-    Alert, Change, ChangeKind, Control, EventTime, Incident, Text,
+    Alert, Change, ChangeKind, Control, EventTime, Incident, State, Text,
     alert::AlertReason,
     control::ControlKind,
     incident::{Onset, Verdict},
@@ -33,9 +33,17 @@ impl Tenant {
         }
         let about = |case: &&mut Case| control.incident_id.as_ref() == Some(&case.incident.id);
         let case = self.cases.iter_mut().find(about);
-        match case.filter(|_| control.check().is_ok()) {
-            Some(case) => hear(case, control),
-            None => return false,
+        // Of what is over nothing is to be accepted.
+        let says =
+            |case: &&mut Case| control.check().is_ok() && (control.kind != ControlKind::Accept || case.is_open());
+        let Some(case) = case.filter(says) else {
+            return false;
+        };
+        hear(case, control);
+        let suspect = case.sent.as_ref().and_then(|sent| sent.suspected_changes.first());
+        let change = suspect.and_then(|suspect| self.changes.get(&suspect.change_id));
+        if let (Some(change), Some(verdict)) = (change, control.verdict()) {
+            self.priors.judge(&case.incident.id, change, verdict == Verdict::Right);
         }
         true
     }
@@ -43,10 +51,17 @@ impl Tenant {
     /// The alerts about new revisions.
     pub(super) fn tell(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
         let mut alerts = Vec::new();
-        let works: Vec<Option<Work>> = self.cases.iter().map(|case| self.work_around(case)).collect();
+        let works: Vec<Option<Work>> = self.cases.iter().map(|case| self.work_around(case, now)).collect();
         for (case, work) in self.cases.iter_mut().zip(works) {
-            if let Some(Work { change, until }) = work {
-                (case.incident.maintenance, case.withheld) = (Some(change), Some(until));
+            match work {
+                Some(Work { change, until }) => {
+                    (case.incident.maintenance, case.withheld) = (Some(change), Some(until));
+                }
+                // It is about another scope than was thought, and that was not worked on.
+                None if has_moved(case) && case.withheld.is_some() => {
+                    (case.incident.maintenance, case.withheld) = (None, Some(now));
+                }
+                None => {}
             }
             let owner = owner(case, config);
             (case.incident.owner, case.incident.contact) = (owner.team, owner.contact);
@@ -66,12 +81,19 @@ impl Tenant {
         alerts
     }
 
-    /// The announced work during which an incident began that has not been told of yet, if it touches most of its calls.
-    fn work_around(&self, case: &Case) -> Option<Work> {
-        if case.sent.is_some() {
+    /// The announced work during which an incident began, or began again, if it touches most of its calls: looked for before it is told
+    /// of, and when its scope is another.
+    fn work_around(&self, case: &Case, now: EventTime) -> Option<Work> {
+        let is_again = case.is_open() && case.sent.as_ref().is_some_and(|sent| sent.state == State::Closed);
+        let is_moved = has_moved(case) && case.withheld.is_some();
+        if case.sent.is_some() && !is_again && !is_moved {
             return None;
         }
-        let Onset { from, to } = case.incident.onset;
+        let Onset { from, to } = if is_again {
+            Onset { from: now, to: now }
+        } else {
+            case.incident.onset
+        };
         let around = |change: &&Change| {
             let is_announced = change.kind == ChangeKind::Maintenance && change.started_at <= to;
             is_announced && from < should_end(change) && self.overlap_with(change, case).of_cause >= OF_CAUSE
@@ -86,6 +108,11 @@ impl Tenant {
             until: should_end(work),
         })
     }
+}
+
+/// Is it about another scope than was told last?
+fn has_moved(case: &Case) -> bool {
+    case.sent.as_ref().is_some_and(|sent| sent.scope != case.incident.scope)
 }
 
 /// Announced work: which change, and when it should be over.
@@ -398,6 +425,34 @@ mod tests {
         assert_eq!(calls(&mut tenant, 15, 25), []);
         tenant.cases[0].incident.state = State::Localised;
         assert_eq!(calls(&mut tenant, 25, 30), [(25, None)]);
+    }
+
+    /// The work should be over at 20; somebody wants silence until 30, and the fault goes on.
+    #[test]
+    fn what_overruns_while_it_is_silenced_calls_afterwards() {
+        let mut tenant = tenant();
+        work(&mut tenant);
+        told(&mut tenant, 0);
+        assert!(tenant.control(&Control {
+            until: Some(at(30)),
+            ..control("c-1", ControlKind::Silence, 10)
+        }));
+        assert_eq!(calls(&mut tenant, 10, 50), [(30, None)]);
+    }
+
+    /// Berlin is worked on; a minute later it turns out to be another scope, of which no call is known here.
+    #[test]
+    fn what_turns_out_to_be_elsewhere_calls_at_once() {
+        let mut tenant = tenant();
+        work(&mut tenant);
+        told(&mut tenant, 0);
+        let elsewhere = dialtone_explain::Condition {
+            attribute: Dimension::Isp.index(),
+            code: 9,
+        };
+        tenant.cases[0].conditions = vec![elsewhere];
+        tenant.cases[0].incident.scope = Scope::new([(Dimension::Isp, text("nordnet"))]);
+        assert_eq!(calls(&mut tenant, 1, 20), [(1, None)]);
     }
 
     #[test]

@@ -142,12 +142,17 @@ impl Tenant {
         told
     }
 
-    /// A change that was taken back was to blame if that was the repair, and was not if it had no effect.
+    /// A change that was taken back was to blame if that is confirmed as the repair, and was not if it had no effect.
     fn judge_taken_back(&mut self, change: &Change, trial: &Trial) {
         let taken_back = change.rollback_of.as_ref().and_then(|id| self.changes.get(id));
         let repair = trial.last.as_ref().and_then(|last| last.repair);
-        if let (Some(taken_back), Some(incident), Some(repair)) = (taken_back, &trial.repairs, repair) {
-            self.priors.judge(incident, taken_back.kind, repair != Repair::NoEffect);
+        let is_to_blame = match repair {
+            Some(Repair::Confirmed) => true,
+            Some(Repair::NoEffect) => false,
+            Some(Repair::Moved) | None => return,
+        };
+        if let (Some(taken_back), Some(incident)) = (taken_back, &trial.repairs) {
+            self.priors.judge(incident, taken_back, is_to_blame);
         }
     }
 
@@ -329,8 +334,12 @@ impl Tenant {
     ) -> Sides {
         let leaves = self.dictionary.leaves();
         let mut by_leaf: Vec<Option<Shown>> = vec![None; leaves.len()];
+        let (mut hour, mut hours) = (EventTime::MIN, Default::default());
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < to) {
-            let hours = [0, 1, 2].map(|channel| self.evidence(channel, 1.0).hour(*window));
+            if window.start().floor(time::HOUR) != hour {
+                hour = window.start().floor(time::HOUR);
+                hours = [0, 1, 2].map(|channel| self.evidence(channel, 1.0).hour(*window));
+            }
             for (leaf, counts) in &slice.leaves {
                 let leaf = *leaf as usize;
                 let holds = |cases: &Vec<&Case>| cases.iter().any(|case| case.was_at_work(*window));

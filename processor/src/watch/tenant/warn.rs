@@ -150,7 +150,7 @@ impl Tenant {
                 seen.k += real(counts.k[0]);
                 n += at_risk;
                 expected += evidence.expected(&hour, *leaf, counts.n[0]);
-                allowed += at_risk * self.target(*leaf, config);
+                allowed += real(counts.media_ms) / 60_000.0 * self.target(*leaf, config);
             }
         }
         if n <= 0.0 || steps.len() < 3 {
@@ -250,7 +250,9 @@ fn crosses_by(trend: &Trend, line: f64, now: EventTime) -> EventTime {
 
 fn told(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
     let what = match (reason, incident.crosses_by) {
-        (AlertReason::Opened, Some(by)) => format!("is expected to cross its line by {by} (80 %)"),
+        (AlertReason::Opened, Some(by)) => {
+            format!("is expected to cross its line within the hour (80 %), as it climbs by {by}")
+        }
         _ => "is watched no longer".to_owned(),
     };
     Alert {
