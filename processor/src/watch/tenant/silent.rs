@@ -37,6 +37,7 @@ impl Tenant {
         let calls_go_on = (seen * (1.0 / LEFT).ln() - (1.0 - LEFT) * usual * minutes) / SAMPLED;
         if calls_go_on >= TOLD {
             (case.incident.metric, case.incident.severity) = (metric(TELEMETRY), Severity::Minor);
+            case.incident.excess_poor_minutes = 0.0;
         } else if calls_go_on <= -TOLD {
             (case.incident.metric, case.incident.severity) = (metric(OUTAGE), Severity::Critical);
         }
@@ -62,8 +63,8 @@ impl Tenant {
 /// The case is about a scope of which nothing comes any more.
 pub(super) fn silent(case: &mut Case, silence: &Silence, now: EventTime) {
     // What closes now ended a bound ago, so the first of the silent minutes is this one.
-    let since = now.plus(-i64::from(silence.minutes) * time::MINUTE);
-    case.silent = Some((since, None));
+    let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
+    case.silent = Some((began.start(), None));
     case.basis = crate::watch::book::Basis::Volume;
     case.sums = (silence.expected, silence.missing, 0.0);
     case.incident.metric = metric(OUTAGE);
