@@ -463,7 +463,7 @@ fn explained(by_causes: f64, rest: f64, variance: f64) -> f64 {
     }
 }
 
-fn attributes_of(conditions: &[Condition]) -> Vec<usize> {
+pub(super) fn attributes_of(conditions: &[Condition]) -> Vec<usize> {
     conditions.iter().map(|condition| condition.attribute).collect()
 }
 

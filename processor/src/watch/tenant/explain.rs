@@ -3,7 +3,7 @@
 use dialtone_schemas::{Channel, EventTime, Incident, Scope};
 use serde::Serialize;
 
-use super::{FEW_CELLS, Tenant};
+use super::Tenant;
 use crate::{
     config::WatchConfig,
     watch::{detect::Look, evidence::WATCHED},
@@ -29,7 +29,7 @@ impl Tenant {
             let each = scope.conditions().map(|(dimension, value)| (dimension, value.clone()));
             return Err(Scope::new(each.filter(|one| is_unknown(&Scope::new([one.clone()])))));
         };
-        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let threshold = self.noticed_from(config);
         let look = |channel: usize| {
             let of = |conditions: &[_]| self.detectors[channel].look(conditions, config.indifference, threshold);
             if conditions.len() <= 2 {

@@ -70,12 +70,6 @@ impl Tenant {
                 self.suspect(case);
             }
         }
-        let is_due = |case: &Case| case.is_open() && (case.sent.is_none() || now.floor(SUSPECT_EVERY) == now);
-        let due: Vec<Text> = cases
-            .iter()
-            .filter(|case| is_due(case))
-            .map(|case| case.incident.id.clone())
-            .collect();
         cases.retain(|case| {
             case.incident
                 .closed
@@ -84,7 +78,8 @@ impl Tenant {
         self.cases = cases;
         self.cases.iter().for_each(|case| self.firsts.note(&case.incident));
         for i in 0..self.cases.len() {
-            if due.contains(&self.cases[i].incident.id) {
+            let case = &self.cases[i];
+            if case.is_open() && (case.sent.is_none() || now.floor(SUSPECT_EVERY) == now) {
                 self.diagnose(i, config);
             }
         }

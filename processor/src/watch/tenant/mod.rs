@@ -311,7 +311,12 @@ impl Tenant {
         Told { alerts, verdicts }
     }
 
-    /// Evidence a cell needs: ln of (cells × minutes of a day / false alarms a day).
+    /// Evidence a cell needs to be noticed.
+    fn noticed_from(&self, config: &WatchConfig) -> f64 {
+        self.threshold(self.cells().max(FEW_CELLS), config)
+    }
+
+    /// Evidence that one of so many needs: ln of (cells × minutes of a day / false alarms a day).
     fn threshold(&self, cells: usize, config: &WatchConfig) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "far below 2^52 cells")]
         let cells = cells as f64;
@@ -323,7 +328,7 @@ impl Tenant {
         if !self.baseline.is_fitted() {
             return Default::default();
         }
-        let cells = self.cells().max(FEW_CELLS);
+        let threshold = self.noticed_from(config);
         let mut alarms: [Vec<Alarm>; 3] = Default::default();
         for (channel, alarms) in alarms.iter_mut().enumerate() {
             let taken = self.far_ends(channel);
@@ -338,7 +343,6 @@ impl Tenant {
                     (*leaf, k, evidence.expected(&hour, *leaf, counts.n[channel]))
                 })
                 .collect();
-            let threshold = self.threshold(cells, config);
             let detector = &mut self.detectors[channel];
             for (leaf, k, e) in rows {
                 detector.add(self.dictionary.codes(leaf), k, e);
@@ -518,7 +522,7 @@ impl Tenant {
                 .for_each(|detector| detector.night(false, f64::INFINITY));
             return;
         }
-        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let threshold = self.noticed_from(config);
         let cases = &self.cases;
         for (channel, detector) in self.detectors.iter_mut().enumerate() {
             // One device's trouble is none of the cells'.

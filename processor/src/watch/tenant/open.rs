@@ -7,7 +7,7 @@ use dialtone_schemas::{
     time,
 };
 
-use super::{FEW_CELLS, Tenant, live::round, silent::silent};
+use super::{Tenant, live::round, silent::silent};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -53,7 +53,7 @@ impl Tenant {
     pub(super) fn open_rates(&mut self, now: EventTime, alarms: [Vec<Alarm>; 3], config: &WatchConfig) {
         // The alarm has paid for the number of cells; the scope it leads to must pass as one.
         let threshold = self.threshold(1, config);
-        let noticed = self.threshold(self.cells().max(FEW_CELLS), config);
+        let noticed = self.noticed_from(config);
         for (channel, alarms) in alarms.into_iter().enumerate() {
             let Some(strongest) = alarms.first().filter(|_| now >= self.scan_again[channel]) else {
                 continue;
@@ -188,11 +188,13 @@ impl Tenant {
     pub(super) fn open_silences(&mut self, now: EventTime, silences: Vec<Silence>, config: &WatchConfig) {
         for silence in silences {
             let conditions = vec![silence.condition];
+            // What closes now ended a bound ago, so the first of the silent minutes is this one.
+            let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
             let same = |case: &Case| case.is_open() && case.conditions == conditions;
             if let Some(case) = self.cases.iter_mut().find(|case| same(case)) {
                 if case.basis != Basis::Volume {
                     // It was noticed by its dropped calls first.
-                    silent(case, &silence, now);
+                    silent(case, &silence, began);
                     self.volume.is_out(&silence);
                 }
                 continue;
@@ -203,15 +205,13 @@ impl Tenant {
             self.volume.is_out(&silence);
             let closed = |case: &Case| case.basis == Basis::Volume && case.conditions == conditions;
             if let Some(case) = self.reopen(now, config, closed) {
-                silent(case, &silence, now);
+                silent(case, &silence, began);
                 continue;
             }
-            // What closes now ended a bound ago, so the first of the silent minutes is this one.
-            let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
             let scope = self.dictionary.scope(&conditions);
             let incident = self.incident(now, scope, (Basis::Volume, None), (began, began, began), config);
             let mut case = Case::new(incident, Basis::Volume, conditions);
-            silent(&mut case, &silence, now);
+            silent(&mut case, &silence, began);
             self.cases.push(case);
         }
     }

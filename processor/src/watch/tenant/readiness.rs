@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dialtone_schemas::{Change, ChangeVerdict, Dimension, EventTime, Ruling, Scope, Text, time};
 use serde::Serialize;
 
-use super::{FEW_CELLS, Tenant, live::round, silent::is_telemetry};
+use super::{Tenant, live::round, silent::is_telemetry};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -156,6 +156,7 @@ impl Tenant {
                 .then_with(|| a.scope.cmp(&b.scope))
         });
         let reporting = self.sites().filter(|site| self.has_reported(*site, now));
+        let calibration = self.calibration(config);
         Readiness {
             tenant: self.name.clone(),
             at: now,
@@ -175,14 +176,14 @@ impl Tenant {
                     .map(Text::as_str)
             }),
             owed: self.owed(),
-            false_share: self.false_share(now, config),
-            calibration: self.calibration(config),
+            false_share: self.false_share(now, &calibration),
+            calibration,
             found_first: self.firsts.week(now),
         }
     }
 
     fn calibration(&self, config: &WatchConfig) -> BTreeMap<&'static str, Calibrated> {
-        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let threshold = self.noticed_from(config);
         let of_channel = self
             .detectors
             .iter()
@@ -191,10 +192,10 @@ impl Tenant {
     }
 
     /// False alarms that a week brings, by the tails of the quiet days, over the incidents that it brought.
-    fn false_share(&self, now: EventTime, config: &WatchConfig) -> Option<f64> {
+    fn false_share(&self, now: EventTime, calibration: &BTreeMap<&'static str, Calibrated>) -> Option<f64> {
         let opened = self.firsts.week(now).incidents;
-        let is_known = self.calibration(config).values().any(|of| of.quiet_days > 0);
-        let a_day: f64 = self.calibration(config).values().map(|of| of.false_a_day).sum();
+        let is_known = calibration.values().any(|of| of.quiet_days > 0);
+        let a_day: f64 = calibration.values().map(|of| of.false_a_day).sum();
         #[allow(clippy::cast_precision_loss, reason = "incidents of a week")]
         let share = 7.0 * a_day / opened.max(1) as f64;
         (opened > 0 && is_known).then(|| round(share.min(1.0), 1000.0))
@@ -225,7 +226,7 @@ impl Tenant {
         let calls = busiest.map(|(_, calls)| calls);
         let rate = self.mean(|codes| codes[index] == site, |codes| self.baseline.rate(0, codes));
         let minutes = calls.map(|calls| calls * rate * self.baseline.minutes_of_a_poor_end());
-        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let threshold = self.noticed_from(config);
         let look = self.detectors[0].look(&conditions, config.indifference, threshold);
         let sees = look
             .zip(calls)

@@ -61,9 +61,7 @@ impl Tenant {
 }
 
 /// The case is about a scope of which nothing comes any more.
-pub(super) fn silent(case: &mut Case, silence: &Silence, now: EventTime) {
-    // What closes now ended a bound ago, so the first of the silent minutes is this one.
-    let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
+pub(super) fn silent(case: &mut Case, silence: &Silence, began: Window) {
     case.silent = Some((began.start(), None));
     case.basis = crate::watch::book::Basis::Volume;
     case.sums = (silence.expected, silence.missing, 0.0);

@@ -7,13 +7,14 @@ use dialtone_explain::Condition;
 use dialtone_schemas::{Alert, EventTime, Incident, State, Text, Window, alert::AlertReason, incident::Onset, time};
 use serde::{Deserialize, Serialize};
 
-use super::{FEW_CELLS, Tenant, live::round, told::alert_id};
+use super::{Tenant, live::round, told::alert_id};
 use crate::{
     config::WatchConfig,
     watch::{
         baseline::real,
         book::{Basis, id_of},
         dictionary::covers,
+        locate::attributes_of,
         owner::{layer_of, owner_of},
         trend::{Known, STEP, Seen, Trend},
     },
@@ -113,7 +114,7 @@ impl Tenant {
 
     /// The cells that gather evidence, the strongest first.
     fn climbing(&self, config: &WatchConfig) -> Vec<Vec<Condition>> {
-        let threshold = self.threshold(self.cells().max(FEW_CELLS), config);
+        let threshold = self.noticed_from(config);
         let cells = self.detectors[0].above(threshold / CLOSE).into_iter().take(MOST);
         cells.map(|alarm| alarm.conditions).collect()
     }
@@ -158,11 +159,10 @@ impl Tenant {
         }
         let usual = expected / n;
         let line = (allowed / n / self.baseline.minutes_of_a_poor_end()).max(DOUBLE * usual);
-        let attributes: Vec<usize> = conditions.iter().map(|condition| condition.attribute).collect();
         let known = Known {
             usual,
             dispersion: evidence.drift.fine(),
-            wander: OF_A_MOMENT * evidence.drift.of(&attributes),
+            wander: OF_A_MOMENT * evidence.drift.of(&attributes_of(conditions)),
         };
         let steps: Vec<Seen> = steps.into_values().collect();
         Some((Trend::of(&steps, known), usual, line))
@@ -192,7 +192,7 @@ impl Tenant {
         incident.effect = round(trend.rate() / usual.max(1e-9), 100.0);
         incident.warned = Some(now);
         incident.crosses_by = Some(crosses_by(trend, line, now));
-        let told = told(&incident, AlertReason::Opened, now);
+        let told = told(&incident, AlertReason::Updated, now);
         self.warnings.push(Warning {
             incident,
             conditions,
@@ -250,7 +250,7 @@ fn crosses_by(trend: &Trend, line: f64, now: EventTime) -> EventTime {
 
 fn told(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
     let what = match (reason, incident.crosses_by) {
-        (AlertReason::Opened, Some(by)) => {
+        (AlertReason::Updated, Some(by)) => {
             format!("is expected to cross its line within the hour (80 %), as it climbs by {by}")
         }
         _ => "is watched no longer".to_owned(),
@@ -258,11 +258,7 @@ fn told(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
     Alert {
         alert_id: alert_id(incident),
         // Opened is said of incidents; a warning is an update of what is watched.
-        reason: if reason == AlertReason::Opened {
-            AlertReason::Updated
-        } else {
-            reason
-        },
+        reason,
         page: false,
         at: now,
         title: format!("early warning: {} {what}", incident.scope),
