@@ -6,7 +6,10 @@ use dialtone_explain::Condition;
 use dialtone_schemas::{EventTime, Incident, State, Text, Window, alert::AlertReason, incident::Severity};
 use serde::{Deserialize, Serialize};
 
-use super::dictionary::{Codes, covers};
+use super::{
+    dictionary::{Codes, covers},
+    tenant::Outside,
+};
 
 /// Evidence at which quality counts as back: ln 1000.
 const BACK: f64 = 6.9;
@@ -51,8 +54,8 @@ pub struct Case {
     pub answered: Option<Text>,
     /// Nobody is called before then: it began during announced work that should be over by then.
     pub withheld: Option<EventTime>,
-    /// Since when its scope has been silent, and how many call-ends a minute outside used to talk to it.
-    pub silent: Option<(EventTime, Option<f64>)>,
+    /// Since when its scope has been silent, and what was usual before of the calls of those outside.
+    pub silent: Option<(EventTime, Option<Outside>)>,
 }
 
 impl Case {

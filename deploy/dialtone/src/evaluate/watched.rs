@@ -81,7 +81,7 @@ impl Watched {
         let others: Vec<String> = judgement
             .others
             .iter()
-            .map(|i| format!("raised {} since {} to {}", i.scope, i.onset.from, i.onset.to))
+            .map(|i| format!("raised {} of {} since {} to {}", i.metric, i.scope, i.onset.from, i.onset.to))
             .collect();
         format!(
             "{:18} {:5}  {named}/{}  {}  {}",

@@ -16,6 +16,7 @@ mod verdicts;
 mod warn;
 
 pub use explain::Explained;
+pub use silent::Outside;
 pub use warn::Warnings;
 
 use std::collections::{BTreeMap, btree_map::Entry};
