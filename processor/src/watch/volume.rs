@@ -49,14 +49,14 @@ const BACK: usize = 5;
 /// Minutes of a bucket of the daily profile, and buckets of a day.
 const BUCKET: usize = 5;
 const DAY: usize = 24 * 60 / BUCKET;
-/// Buckets kept: a day, and what a suspicion of [`USUAL`] minutes compares with before it.
-const PROFILE: usize = DAY + (USUAL as usize + MEMORY) / BUCKET + 3;
+/// Buckets kept: a day, and what a silence of up to a day compares with before it.
+const PROFILE: usize = 2 * DAY;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cell {
     minutes: VecDeque<i64>,
     now: i64,
-    /// Events of five minutes each, as far back as a day and some hours; none where the whole tenant was silent.
+    /// Events of five minutes each, as far back as two days; none where the whole tenant was silent.
     profile: VecDeque<Option<i64>>,
     /// The sum of the bucket that is being filled, none while the tenant has sent nothing in it; and its minutes.
     bucket: (Option<i64>, usize),
@@ -66,8 +66,8 @@ struct Cell {
     age: u32,
     /// The mean of the cell and of all others when it became suspect: what it is measured by until it is no more.
     held: Option<(f64, f64)>,
-    /// What was expected when an incident was opened about the cell; until it is back.
-    out: Option<f64>,
+    /// What was expected when an incident was opened about the cell, and minutes since its silence began; until it is back.
+    out: Option<(f64, u32)>,
 }
 
 impl Cell {
@@ -102,9 +102,13 @@ impl Cell {
     /// How this time of day compared, yesterday, with the three quarters of an hour that the present is measured by: those
     /// just before it, or those before it became suspect. None where yesterday is not known.
     fn yesterday(&self) -> Option<f64> {
+        self.yesterday_since(if self.held.is_some() { self.age } else { 0 })
+    }
+
+    /// How this time of day compared, yesterday, with the three quarters of an hour so many minutes ago.
+    fn yesterday_since(&self, minutes: u32) -> Option<f64> {
         let now = self.profile.len().checked_sub(DAY)?;
-        let suspect = if self.held.is_some() { self.age } else { 0 };
-        let end = now.checked_sub(usize::try_from(suspect).ok()? / BUCKET)?;
+        let end = now.checked_sub(usize::try_from(minutes).ok()? / BUCKET)?;
         let before = end.checked_sub(MEMORY / BUCKET)?;
         let mean = |range: std::ops::Range<usize>| {
             let count = real(i64::try_from(range.len() * BUCKET).ok()?);
@@ -113,6 +117,17 @@ impl Cell {
         };
         let after = (now + 3).min(self.profile.len());
         Some((mean(now.saturating_sub(1)..after)? + TREND_PRIOR) / (mean(before..end)? + TREND_PRIOR))
+    }
+
+    /// What is expected now of a cell that is out: as much as when it fell silent, less what this time of day takes away.
+    fn out(&self) -> Option<f64> {
+        self.out.map(|(expected, _)| expected * self.gone_home())
+    }
+
+    /// What the time of day has left since a cell that is out fell silent, by yesterday.
+    fn gone_home(&self) -> f64 {
+        let left = self.out.and_then(|(_, minutes)| self.yesterday_since(minutes));
+        left.unwrap_or(1.0).clamp(LEAST_TREND, 1.0)
     }
 }
 
@@ -172,7 +187,7 @@ impl Volume {
             let (mean, others) = cell.usual(yesterday.is_some(), mean, others);
             let trend = ((others_now + TREND_PRIOR) / (others + TREND_PRIOR)).clamp(LEAST_TREND, 1.0);
             let trend = trend.min(yesterday.unwrap_or(1.0));
-            let expected = cell.out.unwrap_or(mean * trend);
+            let expected = cell.out().unwrap_or(mean * trend);
             let drop = if yesterday.is_some() {
                 DROP
             } else {
@@ -201,11 +216,11 @@ impl Volume {
         silences
     }
 
-    /// An incident is open about this cell: its expectation stays as it is until it is back.
+    /// An incident is open about this cell: its expectation stays as it is until it is back, but for the time of day.
     pub fn is_out(&mut self, silence: &Silence) {
         let c = silence.condition;
         if let Some(cell) = self.cells.get_mut(&(c.attribute, c.code)) {
-            cell.out = Some(silence.expected);
+            cell.out = Some((silence.expected, silence.minutes));
         }
     }
 
@@ -229,10 +244,16 @@ impl Volume {
         let Some(cell) = self.cells.get(&(condition.attribute, condition.code)) else {
             return true;
         };
-        let expected = cell.out.unwrap_or(0.0);
+        let expected = cell.out().unwrap_or(0.0);
         // Each of the last minutes: those before the silence must not speak for it.
         let mut last = cell.minutes.iter().rev().take(BACK);
         last.all(|events| real(*events) >= 0.3 * expected)
+    }
+
+    /// What the time of day has left of a cell's calls since it fell silent.
+    pub fn gone_home(&self, condition: Condition) -> f64 {
+        let cell = self.cells.get(&(condition.attribute, condition.code));
+        cell.map_or(1.0, Cell::gone_home)
     }
 
     /// The incident about a cell is over: it is judged anew.
@@ -292,6 +313,9 @@ impl Cell {
 
     /// A minute more of the daily profile.
     fn pass(&mut self) {
+        self.out = self
+            .out
+            .map(|(expected, minutes)| (expected, minutes.saturating_add(1)));
         self.bucket.1 += 1;
         if self.bucket.1 == BUCKET {
             push(&mut self.profile, self.bucket.0, PROFILE);
@@ -429,6 +453,32 @@ mod tests {
             }
         }
         assert_eq!(back, [94, 95, 96, 97], "five good minutes each, and then no more");
+    }
+
+    /// Out from 16:00 on, when 20 events a minute are usual; at 16:40 they come again, but it is evening there, and 5 a minute are usual
+    /// (yesterday too): (5 + 3) / (20 + 3) of 20 is 7, and a third of it is back.
+    #[test]
+    fn who_comes_back_in_the_evening_is_back_though_there_are_fewer_calls() {
+        const FOUR_PM: i32 = 16 * 60;
+        let condition = Condition {
+            attribute: Dimension::Site.index(),
+            code: 2,
+        };
+        let mut volume = Volume::default();
+        let mut back = None;
+        for minute in 0..1440 + FOUR_PM + 60 {
+            let usual = if minute % 1440 < FOUR_PM + 30 { 20 } else { 5 };
+            let is_out = (1440 + FOUR_PM..1440 + FOUR_PM + 40).contains(&minute);
+            volume.add(&site(1), 40);
+            volume.add(&site(2), if is_out { 0 } else { usual });
+            for silence in volume.minute(14.0).iter().filter(|_| back.is_none()) {
+                volume.is_out(silence);
+            }
+            if minute > 1440 + FOUR_PM + 10 && volume.is_back(condition) {
+                back.get_or_insert(minute - 1440 - FOUR_PM);
+            }
+        }
+        assert_eq!(back, Some(44), "five minutes of calls");
     }
 
     /// An office without calls from 20:00 to 07:00 for the whole tenant: yesterday is the same time of day.

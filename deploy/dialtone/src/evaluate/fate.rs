@@ -4,7 +4,7 @@ use dialtone_schemas::{EventTime, Incident, Ruling, time};
 use dialtone_simulator::Cause;
 use serde::Serialize;
 
-use super::watched::Watched;
+use super::watched::{Watched, raised};
 use crate::judge::{Named, has_scope_of, off};
 
 /// A change is blamed from this posterior probability on.
@@ -21,6 +21,8 @@ pub struct Fate {
     pub causes: Vec<CauseFate>,
     /// Incidents that reached OPEN and name no planted cause at its onset.
     pub false_incidents: usize,
+    /// What they say.
+    pub raised: Vec<String>,
     /// Of those, incidents that name a cause which another incident names already.
     pub duplicates: usize,
     /// Incidents that reached OPEN, without those that say of a collector gap what it is.
@@ -162,6 +164,7 @@ impl Fate {
                 .map(|(i, named)| of_cause(run, i, named, &incidents))
                 .collect(),
             false_incidents: judgement.others.len(),
+            raised: judgement.others.iter().map(|incident| raised(incident)).collect(),
             duplicates: judgement.others.iter().filter(is_duplicate).count(),
             incidents: incidents.len(),
             innocent_blamed: incidents.iter().filter(blames_an_innocent).count(),

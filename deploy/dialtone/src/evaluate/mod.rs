@@ -153,7 +153,7 @@ fn row(fate: &Fate) -> String {
         } else {
             delays.join(", ")
         },
-        missed.join("; ")
+        [missed, fate.raised.clone()].concat().join("; ")
     )
 }
 

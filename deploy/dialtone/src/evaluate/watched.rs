@@ -78,11 +78,7 @@ impl Watched {
         let missed: Vec<String> = missed
             .map(|named| format!("missed {} since {}", named.cause.scope, named.cause.onset))
             .collect();
-        let others: Vec<String> = judgement
-            .others
-            .iter()
-            .map(|i| format!("raised {} of {} since {} to {}", i.metric, i.scope, i.onset.from, i.onset.to))
-            .collect();
+        let others: Vec<String> = judgement.others.iter().map(|incident| raised(incident)).collect();
         format!(
             "{:18} {:5}  {named}/{}  {}  {}",
             self.scenario,
@@ -92,4 +88,17 @@ impl Watched {
             [missed, others].concat().join("; ")
         )
     }
+}
+
+/// An incident in a line of a table.
+pub(super) fn raised(incident: &Incident) -> String {
+    let onset = &incident.onset;
+    let of = incident
+        .device_id
+        .as_ref()
+        .map_or(String::new(), |device| format!(" device={device}"));
+    format!(
+        "raised {} of {}{of} since {} to {}",
+        incident.metric, incident.scope, onset.from, onset.to
+    )
 }

@@ -241,10 +241,19 @@ impl Tenant {
         }
     }
 
-    /// A change whose tick has come. Repeats by id are dropped.
+    /// A change whose tick has come. What is reported later of the same change stands: its end is known now, or its window is longer.
+    /// Other repeats by id are dropped.
     pub fn change(&mut self, change: Change) {
         bound(&mut self.changes, |change| change.started_at);
-        self.changes.entry(change.change_id.clone()).or_insert(change);
+        match self.changes.entry(change.change_id.clone()) {
+            Entry::Occupied(known) if change.time_reported() <= known.get().time_reported() => {}
+            Entry::Occupied(mut known) => {
+                known.insert(change);
+            }
+            Entry::Vacant(room) => {
+                room.insert(change);
+            }
+        }
     }
 
     /// A complaint whose tick has come. Repeats by id are dropped.

@@ -11,15 +11,18 @@ const USUAL: i64 = 30 * time::MINUTE;
 const ENDING: i64 = 2 * time::MINUTE;
 /// What is seen since is that of so long: an outage can follow upon lost reports.
 const LATELY: i64 = 30 * time::MINUTE;
-/// Of an outage's calls so many are still seen from outside.
+/// Of an outage's calls so many are still seen from outside; where reports are lost, so many: who reports both ends is missing there too.
 const LEFT: f64 = 0.05;
-/// A good pair of leaves stands for so many calls, and what is seen of one call in one minute is seen in the next ones as well.
+const SEEN: f64 = 0.5;
+/// A good pair of leaves stands for so many calls, and one call is seen in so many intervals.
 const SAMPLED: f64 = 16.0;
-const LASTING: f64 = 6.0;
+const LASTING: f64 = 3.0;
 /// Calls elsewhere, sampled as they are, that pull the trend of what is usual towards "as before".
 const TREND_PRIOR: f64 = 3.0 * SAMPLED;
-/// Evidence of so many nats tells the two apart.
+/// Evidence of so many nats tells lost reports from an outage ...
 const TOLD: f64 = 1.0;
+/// ... and of so many takes that back.
+const TAKEN_BACK: f64 = 3.0;
 
 /// The metric of missing calls, and that of missing reports.
 const OUTAGE: &str = "volume";
@@ -53,11 +56,17 @@ impl Tenant {
         case.silent = Some((since, Some(usual)));
         let from = since.plus(ENDING).max(now.plus(-LATELY));
         let seen = self.seen_from_outside(case, from, now);
-        let calls_go_on = (seen.into * (1.0 / LEFT).ln() - (1.0 - LEFT) * usual.expects(&seen)) / (SAMPLED * LASTING);
+        let gone_home = case
+            .conditions
+            .iter()
+            .map(|c| self.volume.gone_home(*c))
+            .fold(1.0, f64::min);
+        let expected = gone_home * usual.expects(&seen);
+        let calls_go_on = (seen.into * (SEEN / LEFT).ln() - (SEEN - LEFT) * expected) / (SAMPLED * LASTING);
         if calls_go_on >= TOLD {
             (case.incident.metric, case.incident.severity) = (metric(TELEMETRY), Severity::Minor);
             case.incident.excess_poor_minutes = 0.0;
-        } else if calls_go_on <= -TOLD {
+        } else if calls_go_on <= -TAKEN_BACK {
             (case.incident.metric, case.incident.severity) = (metric(OUTAGE), Severity::Critical);
         }
     }
@@ -152,8 +161,8 @@ mod tests {
         case
     }
 
-    /// Twelve minutes after the first two: 384 usual, of six minutes a call and one in sixteen looked at; 384 seen say
-    /// (384 ln 20 − 0.95 · 384) / 96 = 8.2 nats that the calls go on, none seen −3.8.
+    /// Twelve minutes after the first two: 384 usual, one in sixteen looked at and seen in three intervals; 384 seen say
+    /// (384 ln 10 − 0.45 · 384) / 48 = 14.8 nats that the calls go on, none seen −3.6.
     #[test]
     fn reports_that_are_lost_are_no_outage_and_an_outage_is_no_lost_report() {
         let lost = silence((32, 64));
@@ -181,6 +190,6 @@ mod tests {
         };
         let expected = usual.expects(&now);
         assert!((expected - 384.0 * 48.0 / 816.0).abs() < 1e-9, "{expected}");
-        assert!((1.0 - LEFT) * expected / (SAMPLED * LASTING) < TOLD);
+        assert!((SEEN - LEFT) * expected / (SAMPLED * LASTING) < TAKEN_BACK);
     }
 }

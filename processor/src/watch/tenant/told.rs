@@ -404,6 +404,19 @@ mod tests {
         assert_eq!(calls(&mut tenant, 1, 60), [(20, None), (50, Some(text("lan-lead")))]);
     }
 
+    /// Reported as until 09:20, and at 09:05 as until 09:40; what is told once more of the shorter window comes too late.
+    #[test]
+    fn work_that_is_reported_to_take_longer_calls_nobody_until_then() {
+        let mut tenant = tenant();
+        work(&mut tenant);
+        assert_eq!(told(&mut tenant, 0).reason, AlertReason::Opened);
+        let mut longer = tenant.changes[&text("CHG-7")].clone();
+        (longer.reported_at, longer.finished_at) = (Some(at(5)), Some(at(40)));
+        tenant.change(longer);
+        work(&mut tenant);
+        assert_eq!(calls(&mut tenant, 6, 60), [(40, None)]);
+    }
+
     #[test]
     fn what_is_over_before_the_work_has_called_nobody() {
         let mut tenant = tenant();
