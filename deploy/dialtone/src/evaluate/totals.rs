@@ -342,6 +342,7 @@ mod tests {
             incidents: causes.iter().filter(|cause| cause.named).count() + false_incidents,
             causes,
             false_incidents,
+            raised: Vec::new(),
             duplicates: 0,
             innocent_blamed: 0,
             abstained: 1,
