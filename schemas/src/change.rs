@@ -58,7 +58,7 @@ impl Selector {
 /// Something somebody did, from a ticket system, a controller, a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// The ticket's or the controller's id: repeats of it are dropped.
+    /// The ticket's or the controller's id: what is reported last of it stands.
     pub change_id: Text,
     /// Whose; from the credential.
     #[serde(default)]

@@ -66,8 +66,18 @@ struct Cell {
     age: u32,
     /// The mean of the cell and of all others when it became suspect: what it is measured by until it is no more.
     held: Option<(f64, f64)>,
-    /// What was expected when an incident was opened about the cell, and minutes since its silence began; until it is back.
-    out: Option<(f64, u32)>,
+    /// Since an incident was opened about the cell; until it is back.
+    out: Option<Out>,
+}
+
+/// A cell that is out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Out {
+    /// What was expected when the incident was opened, and what the time of day had left by then.
+    expected: f64,
+    left: f64,
+    /// Minutes since the silence began.
+    minutes: u32,
 }
 
 impl Cell {
@@ -121,13 +131,24 @@ impl Cell {
 
     /// What is expected now of a cell that is out: as much as when it fell silent, less what this time of day takes away.
     fn out(&self) -> Option<f64> {
-        self.out.map(|(expected, _)| expected * self.gone_home())
+        self.out.map(|out| out.expected * self.left_since(out))
+    }
+
+    /// What the time of day has left since the incident was opened.
+    fn left_since(&self, out: Out) -> f64 {
+        (self.left(out.minutes) / out.left).clamp(LEAST_TREND, 1.0)
+    }
+
+    /// What the time of day has left since so many minutes ago, by yesterday.
+    fn left(&self, minutes: u32) -> f64 {
+        // Of what has been silent for days the time of day is compared all the same.
+        let left = self.yesterday_since(minutes % (24 * 60));
+        left.unwrap_or(1.0).clamp(LEAST_TREND, 1.0)
     }
 
     /// What the time of day has left since a cell that is out fell silent, by yesterday.
     fn gone_home(&self) -> f64 {
-        let left = self.out.and_then(|(_, minutes)| self.yesterday_since(minutes));
-        left.unwrap_or(1.0).clamp(LEAST_TREND, 1.0)
+        self.out.map_or(1.0, |out| self.left(out.minutes))
     }
 }
 
@@ -220,7 +241,11 @@ impl Volume {
     pub fn is_out(&mut self, silence: &Silence) {
         let c = silence.condition;
         if let Some(cell) = self.cells.get_mut(&(c.attribute, c.code)) {
-            cell.out = Some((silence.expected, silence.minutes));
+            cell.out = Some(Out {
+                expected: silence.expected,
+                left: cell.left(silence.minutes),
+                minutes: silence.minutes,
+            });
         }
     }
 
@@ -248,6 +273,12 @@ impl Volume {
         // Each of the last minutes: those before the silence must not speak for it.
         let mut last = cell.minutes.iter().rev().take(BACK);
         last.all(|events| real(*events) >= 0.3 * expected)
+    }
+
+    /// What is expected now of a cell that is out, as a share of what was when its incident was opened.
+    pub fn still_expected(&self, condition: Condition) -> f64 {
+        let cell = self.cells.get(&(condition.attribute, condition.code));
+        cell.and_then(|cell| Some(cell.left_since(cell.out?))).unwrap_or(1.0)
     }
 
     /// What the time of day has left of a cell's calls since it fell silent.
@@ -313,9 +344,9 @@ impl Cell {
 
     /// A minute more of the daily profile.
     fn pass(&mut self) {
-        self.out = self
-            .out
-            .map(|(expected, minutes)| (expected, minutes.saturating_add(1)));
+        if let Some(out) = &mut self.out {
+            out.minutes = out.minutes.saturating_add(1);
+        }
         self.bucket.1 += 1;
         if self.bucket.1 == BUCKET {
             push(&mut self.profile, self.bucket.0, PROFILE);
@@ -455,6 +486,42 @@ mod tests {
         assert_eq!(back, [94, 95, 96, 97], "five good minutes each, and then no more");
     }
 
+    /// At 16:00 three in four go home at once, and half an hour later the rest falls silent: about 5 a minute are expected by then, and
+    /// three tenths of them are 1.5. The evening is not taken off once more: with 1 a minute it is not back.
+    #[test]
+    fn who_falls_silent_in_the_evening_is_not_back_with_a_fifth_of_its_evening() {
+        const FOUR_PM: i32 = 16 * 60;
+        let condition = Condition {
+            attribute: Dimension::Site.index(),
+            code: 2,
+        };
+        let mut volume = Volume::default();
+        let mut opened = None;
+        for minute in 0..1440 + FOUR_PM + 120 {
+            let usual = if minute % 1440 < FOUR_PM { 20 } else { 5 };
+            volume.add(&site(1), 40);
+            volume.add(
+                &site(2),
+                match minute - 1440 - FOUR_PM {
+                    30.. if opened.is_none() => 0,
+                    30.. => 1,
+                    _ => usual,
+                },
+            );
+            for silence in volume.minute(3.0) {
+                if opened.is_none() && minute >= 1440 + FOUR_PM + 30 {
+                    volume.is_out(&silence);
+                    opened = Some(minute);
+                }
+            }
+            assert!(
+                opened.is_none_or(|opened| minute < opened + 6 || !volume.is_back(condition)),
+                "{minute}"
+            );
+        }
+        assert!(opened.is_some());
+    }
+
     /// Out from 16:00 on, when 20 events a minute are usual; at 16:40 they come again, but it is evening there, and 5 a minute are usual
     /// (yesterday too): (5 + 3) / (20 + 3) of 20 is 7, and a third of it is back.
     #[test]
@@ -465,14 +532,17 @@ mod tests {
             code: 2,
         };
         let mut volume = Volume::default();
-        let mut back = None;
+        let (mut is_known, mut back) = (false, None);
         for minute in 0..1440 + FOUR_PM + 60 {
             let usual = if minute % 1440 < FOUR_PM + 30 { 20 } else { 5 };
             let is_out = (1440 + FOUR_PM..1440 + FOUR_PM + 40).contains(&minute);
             volume.add(&site(1), 40);
             volume.add(&site(2), if is_out { 0 } else { usual });
-            for silence in volume.minute(14.0).iter().filter(|_| back.is_none()) {
-                volume.is_out(silence);
+            for silence in volume.minute(14.0) {
+                if !is_known {
+                    volume.is_out(&silence);
+                    is_known = true;
+                }
             }
             if minute > 1440 + FOUR_PM + 10 && volume.is_back(condition) {
                 back.get_or_insert(minute - 1440 - FOUR_PM);

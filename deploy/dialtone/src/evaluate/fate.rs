@@ -21,10 +21,10 @@ pub struct Fate {
     pub causes: Vec<CauseFate>,
     /// Incidents that reached OPEN and name no planted cause at its onset.
     pub false_incidents: usize,
-    /// What they say.
-    pub raised: Vec<String>,
     /// Of those, incidents that name a cause which another incident names already.
     pub duplicates: usize,
+    /// What they say.
+    pub raised: Vec<String>,
     /// Incidents that reached OPEN, without those that say of a collector gap what it is.
     pub incidents: usize,
     /// Of those, with a change blamed that caused nothing of it.

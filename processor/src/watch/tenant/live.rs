@@ -46,7 +46,9 @@ impl Tenant {
                         self.tell_apart(case, now);
                     }
                     case.back = if back { f64::INFINITY } else { 0.0 };
-                    let missing = if back || is_telemetry(case) { 0.0 } else { case.sums.0 };
+                    let left = case.conditions.iter().map(|c| self.volume.still_expected(*c));
+                    let expected = case.sums.0 * left.fold(1.0, f64::min);
+                    let missing = if back || is_telemetry(case) { 0.0 } else { expected };
                     case.incident.poor_minutes_an_hour = Some(round(60.0 * missing, 10.0));
                     case.incident.excess_poor_minutes = round(case.incident.excess_poor_minutes + missing, 10.0);
                 }

@@ -242,13 +242,22 @@ impl Tenant {
     }
 
     /// A change whose tick has come. What is reported later of the same change stands: its end is known now, or its window is longer.
-    /// Other repeats by id are dropped.
+    /// What was reported before that is dropped.
     pub fn change(&mut self, change: Change) {
         bound(&mut self.changes, |change| change.started_at);
         match self.changes.entry(change.change_id.clone()) {
-            Entry::Occupied(known) if change.time_reported() <= known.get().time_reported() => {}
+            Entry::Occupied(known) if change.time_reported() < known.get().time_reported() => {}
             Entry::Occupied(mut known) => {
-                known.insert(change);
+                let known = known.get_mut();
+                let what = |change: &Change| (change.kind, verdicts::begins(change), change.scope.clone());
+                if let Some(trial) = self
+                    .trials
+                    .get_mut(&change.change_id)
+                    .filter(|_| what(known) != what(&change))
+                {
+                    trial.begin_anew();
+                }
+                *known = change;
             }
             Entry::Vacant(room) => {
                 room.insert(change);

@@ -87,7 +87,7 @@ impl Tenant {
         let is_again = case.is_open() && case.sent.as_ref().is_some_and(|sent| sent.state == State::Closed);
         let is_moved = has_moved(case) && case.withheld.is_some();
         if case.sent.is_some() && !is_again && !is_moved {
-            return None;
+            return self.work_reported_anew(case);
         }
         let Onset { from, to } = if is_again {
             Onset { from: now, to: now }
@@ -103,6 +103,21 @@ impl Tenant {
             .values()
             .filter(around)
             .max_by_key(|change| should_end(change))?;
+        Some(Work {
+            change: work.change_id.clone(),
+            until: should_end(work),
+        })
+    }
+}
+
+impl Tenant {
+    /// The announced work that withholds a call, as it was reported last.
+    fn work_reported_anew(&self, case: &Case) -> Option<Work> {
+        let change = case.incident.maintenance.as_ref().filter(|_| case.withheld.is_some())?;
+        let work = self
+            .changes
+            .get(change)
+            .filter(|work| work.kind == ChangeKind::Maintenance)?;
         Some(Work {
             change: work.change_id.clone(),
             until: should_end(work),
@@ -404,7 +419,7 @@ mod tests {
         assert_eq!(calls(&mut tenant, 1, 60), [(20, None), (50, Some(text("lan-lead")))]);
     }
 
-    /// Reported as until 09:20, and at 09:05 as until 09:40; what is told once more of the shorter window comes too late.
+    /// Reported as until 09:20, and at 09:05 as until 09:40; what was reported before that and comes again changes nothing.
     #[test]
     fn work_that_is_reported_to_take_longer_calls_nobody_until_then() {
         let mut tenant = tenant();

@@ -81,6 +81,20 @@ impl Trial {
     pub(super) const fn last(&self) -> Option<&ChangeVerdict> {
         self.last.as_ref()
     }
+
+    /// The change is not what it was taken for: what was seen of it says nothing any more, but revisions go on.
+    pub(super) fn begin_anew(&mut self) {
+        let last = self.last.take().map(|last| ChangeVerdict {
+            ruling: Ruling::NotEnoughCalls,
+            harmless_within: None,
+            is_final: false,
+            ..last
+        });
+        *self = Self {
+            last,
+            ..Self::default()
+        };
+    }
 }
 
 /// What a leaf showed over some windows.
@@ -482,7 +496,7 @@ impl Tenant {
 }
 
 /// When a change begins to count: announced work when it is over.
-fn begins(change: &Change) -> EventTime {
+pub(super) fn begins(change: &Change) -> EventTime {
     match change.finished_at {
         Some(finished) if change.kind == ChangeKind::Maintenance => finished.max(change.started_at),
         _ => change.started_at,
