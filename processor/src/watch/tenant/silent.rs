@@ -22,8 +22,10 @@ const TREND_PRIOR: f64 = 3.0 * SAMPLED;
 /// Evidence of so many nats tells lost reports from an outage, where so many calls were looked at and seen to go on.
 const TOLD: f64 = 1.0;
 const LOOKED_AT: f64 = 3.0;
-/// Fewer than so many times what an outage leaves, where as much evidence could have been seen, takes that back.
+/// Fewer than so many times what an outage leaves, in so many minutes with reports, where as much evidence could have been seen, takes
+/// that back.
 const NO_MORE: f64 = 2.0;
+const MINUTES: f64 = 20.0;
 
 /// The metric of missing calls, and that of missing reports.
 const OUTAGE: &str = "volume";
@@ -65,7 +67,7 @@ impl Tenant {
             .fold(1.0, f64::min);
         let expected = usual.expects(&seen, gone_home);
         let calls_go_on = (seen.into * (SEEN / LEFT).ln() - (SEEN - LEFT) * expected) / (SAMPLED * LASTING);
-        let could_tell = (SEEN - LEFT) * expected / (SAMPLED * LASTING) >= TOLD;
+        let could_tell = seen.minutes >= MINUTES && (SEEN - LEFT) * expected / (SAMPLED * LASTING) >= TOLD;
         if calls_go_on >= TOLD && seen.into >= LOOKED_AT * SAMPLED {
             (case.incident.metric, case.incident.severity) = (metric(TELEMETRY), Severity::Minor);
             case.incident.excess_poor_minutes = 0.0;
@@ -166,7 +168,7 @@ mod tests {
     }
 
     /// Twelve minutes after the first two: 384 usual, one in sixteen looked at and seen in three intervals; 384 seen say
-    /// (384 ln 10 − 0.45 · 384) / 48 = 14.8 nats that the calls go on; none seen is less than 0.1 · 384.
+    /// (384 ln 10 − 0.45 · 384) / 48 = 14.8 nats that the calls go on. Ten minutes later 704 are usual, and none is less than 0.1 · 704.
     #[test]
     fn reports_that_are_lost_are_no_outage_and_an_outage_is_no_lost_report() {
         let lost = silence(OUTAGE, 14, |_| (32, 64));
@@ -174,18 +176,18 @@ mod tests {
             (lost.incident.metric.as_str(), lost.incident.severity),
             (TELEMETRY, Severity::Minor)
         );
-        let out = silence(TELEMETRY, 14, |_| (0, 64));
+        let out = silence(TELEMETRY, 24, |_| (0, 64));
         assert_eq!(
             (out.incident.metric.as_str(), out.incident.severity),
             (OUTAGE, Severity::Critical)
         );
     }
 
-    /// Of 64 calls a minute elsewhere none are left, so of the 384 into Berlin 48 / (768 + 48) are expected, 23: too few to tell.
+    /// Of 64 calls a minute elsewhere none are left, so of the 704 into Berlin 48 / (1,408 + 48) are expected, 23: too few to tell.
     #[test]
     fn where_those_outside_have_gone_home_as_well_nothing_is_told() {
         for taken_for in [OUTAGE, TELEMETRY] {
-            let case = silence(taken_for, 14, |_| (0, 0));
+            let case = silence(taken_for, 24, |_| (0, 0));
             assert_eq!(case.incident.metric.as_str(), taken_for);
         }
     }
