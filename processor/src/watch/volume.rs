@@ -396,6 +396,12 @@ mod tests {
     use super::*;
     use crate::watch::dictionary::D;
 
+    /// The second site.
+    const SECOND: Condition = Condition {
+        attribute: Dimension::Site.index(),
+        code: 2,
+    };
+
     fn site(code: u32) -> Codes {
         let mut codes = [0; D];
         codes[Dimension::Site.index()] = code;
@@ -467,10 +473,6 @@ mod tests {
     #[test]
     fn a_site_that_flaps_is_still_out() {
         let out = |minute: i32| (70..90).contains(&minute) || minute >= 98;
-        let condition = Condition {
-            attribute: Dimension::Site.index(),
-            code: 2,
-        };
         let mut volume = Volume::default();
         let mut back = Vec::new();
         for minute in 0..110 {
@@ -479,7 +481,7 @@ mod tests {
             for silence in volume.minute(14.0).iter().filter(|_| minute == 72) {
                 volume.is_out(silence);
             }
-            if minute > 72 && volume.is_back(condition) {
+            if minute > 72 && volume.is_back(SECOND) {
                 back.push(minute);
             }
         }
@@ -491,10 +493,6 @@ mod tests {
     #[test]
     fn who_falls_silent_in_the_evening_is_not_back_with_a_fifth_of_its_evening() {
         const FOUR_PM: i32 = 16 * 60;
-        let condition = Condition {
-            attribute: Dimension::Site.index(),
-            code: 2,
-        };
         let mut volume = Volume::default();
         let mut opened = None;
         for minute in 0..1440 + FOUR_PM + 120 {
@@ -515,7 +513,7 @@ mod tests {
                 }
             }
             assert!(
-                opened.is_none_or(|opened| minute < opened + 6 || !volume.is_back(condition)),
+                opened.is_none_or(|opened| minute < opened + 6 || !volume.is_back(SECOND)),
                 "{minute}"
             );
         }
@@ -527,10 +525,6 @@ mod tests {
     #[test]
     fn who_comes_back_in_the_evening_is_back_though_there_are_fewer_calls() {
         const FOUR_PM: i32 = 16 * 60;
-        let condition = Condition {
-            attribute: Dimension::Site.index(),
-            code: 2,
-        };
         let mut volume = Volume::default();
         let (mut is_known, mut back) = (false, None);
         for minute in 0..1440 + FOUR_PM + 60 {
@@ -544,7 +538,7 @@ mod tests {
                     is_known = true;
                 }
             }
-            if minute > 1440 + FOUR_PM + 10 && volume.is_back(condition) {
+            if minute > 1440 + FOUR_PM + 10 && volume.is_back(SECOND) {
                 back.get_or_insert(minute - 1440 - FOUR_PM);
             }
         }

@@ -61,14 +61,14 @@ impl Tenant {
                 case.conditions.iter().for_each(|c| self.volume.release(*c));
             }
         }
+        let is_due = |case: &Case| case.is_open() && (case.sent.is_none() || now.floor(SUSPECT_EVERY) == now);
         for case in &mut cases {
             let until = case.incident.closed.map_or(now, |closed| closed.plus(COMPLAINT_TAIL));
             if now <= until {
                 self.match_complaints(case, until);
             }
-            let is_due = case.sent.is_none() || now.floor(SUSPECT_EVERY) == now;
             // Afterwards the changes of the day before are forgotten one by one; what was suspected stays.
-            if case.is_open() && is_due && now.since(case.incident.onset.from) <= time::DAY {
+            if is_due(case) && now.since(case.incident.onset.from) <= time::DAY {
                 self.suspect(case);
             }
         }
@@ -80,8 +80,7 @@ impl Tenant {
         self.cases = cases;
         self.cases.iter().for_each(|case| self.firsts.note(&case.incident));
         for i in 0..self.cases.len() {
-            let case = &self.cases[i];
-            if case.is_open() && (case.sent.is_none() || now.floor(SUSPECT_EVERY) == now) {
+            if is_due(&self.cases[i]) {
                 self.diagnose(i, config);
             }
         }

@@ -250,10 +250,8 @@ impl Tenant {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
                 let what = |change: &Change| (change.kind, verdicts::begins(change), change.scope.clone());
-                if let Some(trial) = self
-                    .trials
-                    .get_mut(&change.change_id)
-                    .filter(|_| what(known) != what(&change))
+                if what(known) != what(&change)
+                    && let Some(trial) = self.trials.get_mut(&change.change_id)
                 {
                     trial.begin_anew();
                 }

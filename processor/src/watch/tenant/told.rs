@@ -108,9 +108,7 @@ impl Tenant {
             until: should_end(work),
         })
     }
-}
 
-impl Tenant {
     /// The announced work that withholds a call, as it was reported last.
     fn work_reported_anew(&self, case: &Case) -> Option<Work> {
         let change = case.incident.maintenance.as_ref().filter(|_| case.withheld.is_some())?;
