@@ -15,5 +15,5 @@ pub use offline::Offline;
 pub use summarise::Summarise;
 pub use watch::Watch;
 
-/// Channels that a cell is watched on: quality, setup, drop, and the volume beside them.
-pub const WATCHED_CHANNELS: usize = watch::evidence::WATCHED.len() + 1;
+/// Channels that a cell is watched on: quality, setup, drop, the levels of loss, jitter, delay and R, and the volume beside them.
+pub const WATCHED_CHANNELS: usize = watch::evidence::WATCHED.len() + watch::levels::METRICS + 1;

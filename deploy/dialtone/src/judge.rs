@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_schemas::{Dimension, EventTime, Incident, Leaf, Scope, time};
-use dialtone_simulator::{Cause, Truth};
+use dialtone_simulator::{Cause, FaultKind, Truth};
 use serde::{Deserialize, Serialize};
 
 /// A scope is named when it, or an alias of it, covers the same calls to this degree (Jaccard).
@@ -121,8 +121,12 @@ fn names(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
     has_scope_of(incident, cause, calls) && off(incident, cause.onset).abs() <= ONSET_TOLERANCE
 }
 
-/// Is the incident's scope, or an alias of it, the cause's? Of one device, is it that device?
+/// Is the incident's scope, or an alias of it, the cause's? Of one device, is it that device? Of what no report has a dimension for,
+/// does it say so?
 pub fn has_scope_of(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
+    if cause.kind == FaultKind::Unlogged {
+        return incident.is_outside_the_dimensions();
+    }
     match &cause.device_id {
         Some(device) => incident.device_id.as_ref() == Some(device),
         None => {

@@ -62,6 +62,7 @@ fn guilty_change(world: &World, fault: &Fault, number: usize, dice: &mut Dice) -
         FaultKind::IspAtSite => (ChangeKind::Route, "provider maintenance on the access line"),
         FaultKind::RelayRegion => (ChangeKind::Config, "media relays redeployed"),
         FaultKind::RoomDevice => (ChangeKind::Config, "room system set up again"),
+        FaultKind::Unlogged => (ChangeKind::Config, "security agent updated"),
     };
     let mut scope = BTreeMap::new();
     for (dimension, value) in fault.scope.conditions() {

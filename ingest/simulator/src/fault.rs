@@ -1,9 +1,14 @@
 //! A fault: where it is, from when to when, and what it does to the streams that pass through it.
 
+use std::collections::BTreeSet;
+
 use dialtone_schemas::{Dimension, EventTime, Leaf, Scope, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{FaultSpec, Hit, Stage, Strain};
+
+/// What a kind of fault usually does all the time belongs to odds of bad intervals that grow by as much; of others by their logarithm.
+const STEADY: f64 = 8.0;
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +34,8 @@ pub enum FaultKind {
     TotalOutage,
     /// One meeting room's device is set up wrongly.
     RoomDevice,
+    /// Something that no report has a dimension for: some of the people have it, all over the place.
+    Unlogged,
 }
 
 impl FaultKind {
@@ -71,6 +78,7 @@ impl FaultKind {
             Self::IspAtSite => (hit(0.06, 0.10, 14.0, 30.0), steady(0.003, 2.0, 8.0), 0.35),
             Self::RelayRegion => (hit(0.03, 0.08, 14.0, 80.0), steady(0.001, 2.0, 20.0), 0.0),
             Self::TotalOutage => (Hit::default(), Strain::default(), 0.0),
+            Self::Unlogged => (hit(0.05, 0.09, 20.0, 20.0), steady(0.002, 2.0, 5.0), 0.0),
             Self::RoomDevice => (
                 Hit {
                     discard: 0.08,
@@ -102,6 +110,32 @@ impl FaultKind {
             Self::PolicyQos => "service",
             Self::IspAtSite => "wan",
             Self::RelayRegion => "relay",
+            Self::Unlogged => "unknown",
+        }
+    }
+}
+
+/// What is broken, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Broken {
+    pub(crate) kind: FaultKind,
+    pub(crate) scope: Scope,
+    /// The one device, if it is one.
+    pub(crate) device_id: Option<Text>,
+    /// Whom it touches, if that shows in no dimension.
+    pub(crate) devices: Option<BTreeSet<Text>>,
+    /// By how much the odds of a bad interval grow, in place of a share of the intervals that is hit.
+    pub(crate) odds: Option<f64>,
+}
+
+impl Broken {
+    pub(crate) const fn at(kind: FaultKind, scope: Scope) -> Self {
+        Self {
+            kind,
+            scope,
+            device_id: None,
+            devices: None,
+            odds: None,
         }
     }
 }
@@ -112,6 +146,8 @@ pub(crate) struct Fault {
     pub(crate) kind: FaultKind,
     pub(crate) scope: Scope,
     pub(crate) device_id: Option<Text>,
+    pub(crate) devices: Option<BTreeSet<Text>>,
+    pub(crate) odds: Option<f64>,
     pub(crate) onset: EventTime,
     pub(crate) until: Option<EventTime>,
     pub(crate) hit: Hit,
@@ -124,13 +160,16 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn new(spec: &FaultSpec, judged_from: EventTime, scope: Scope, device_id: Option<Text>) -> Self {
+    pub(crate) fn new(spec: &FaultSpec, judged_from: EventTime, is: Broken) -> Self {
         let onset = judged_from.plus(spec.at.0);
-        let (hit, steady, far) = spec.kind.usual();
+        let (hit, steady, far) = is.kind.usual();
+        let steady = steady.scaled(is.odds.map_or(1.0, |odds| odds.ln() / STEADY.ln()));
         Self {
-            kind: spec.kind,
-            scope,
-            device_id,
+            kind: is.kind,
+            scope: is.scope,
+            device_id: is.device_id,
+            devices: is.devices,
+            odds: is.odds,
             onset,
             until: spec.lasts.map(|span| onset.plus(span.0)),
             hit: spec.hit.unwrap_or(hit),
@@ -145,14 +184,24 @@ impl Fault {
 
     /// Does the fault lie on this end of a call? The leaf is the placed one.
     pub(crate) fn covers(&self, leaf: &Leaf, device_id: &Text) -> bool {
-        self.scope.covers(leaf) && self.device_id.as_ref().is_none_or(|id| id == device_id)
+        let is_one = self.device_id.as_ref().is_none_or(|id| id == device_id);
+        let is_among = self.devices.as_ref().is_none_or(|ids| ids.contains(device_id));
+        is_one && is_among && self.scope.covers(leaf)
     }
 
     /// Does it lie on the path between the ends, so that both feel the same hit?
     pub(crate) fn is_on_path(&self) -> bool {
-        self.scope
-            .conditions()
-            .all(|(d, _)| matches!(d, Dimension::Relay | Dimension::Carrier))
+        let of_path = |dimension| matches!(dimension, Dimension::Relay | Dimension::Carrier);
+        self.scope.depth() > 0 && self.scope.conditions().all(|(dimension, _)| of_path(dimension))
+    }
+
+    /// Share of the intervals that it hits, where the odds of a bad one are these anyway.
+    pub(crate) fn hit_share(&self, usual: f64, strength: f64) -> f64 {
+        let Some(odds) = self.odds else {
+            return self.hit.share * strength;
+        };
+        let grown = usual * (1.0 + (odds - 1.0) * strength);
+        1.0 - (1.0 + usual) / (1.0 + grown)
     }
 
     /// How much of the effect there is: 0 before and after, growing while it ramps up.
@@ -190,5 +239,30 @@ impl Fault {
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::time;
+
+    use super::*;
+    use crate::scenario::Scenario;
+
+    /// Odds of 0.01 that become 0.05: 0.01 / 1.01 of the intervals are bad anyway, 0.05 / 1.05 in all. Half way up a ramp they are 0.03.
+    #[test]
+    fn grown_odds_hit_what_is_missing_to_them() {
+        let text = "name = \"x\"\nstart = \"2026-03-02T06:00:00Z\"\nhistory = \"1h\"\nevaluate = \"2h\"\n\
+                    [[fault]]\nkind = \"relay_region\"\nat = \"10m\"\nramp = \"1h\"\nodds = 5.0\n";
+        let scenario = Scenario::from_toml(text).expect("a scenario");
+        let is = Broken {
+            odds: scenario.faults[0].odds,
+            ..Broken::at(FaultKind::RelayRegion, Scope::default())
+        };
+        let fault = Fault::new(&scenario.faults[0], scenario.judged_from(), is);
+        let in_all = |strength| 1.0 - (1.0 - 0.01 / 1.01) * (1.0 - fault.hit_share(0.01, strength));
+        assert!((in_all(1.0) - 0.05 / 1.05).abs() < 1e-12);
+        assert!((in_all(fault.strength(fault.onset.plus(time::HOUR / 2))) - 0.03 / 1.03).abs() < 1e-12);
+        assert!((in_all(0.0) - 0.01 / 1.01).abs() < 1e-12);
     }
 }

@@ -9,6 +9,7 @@ mod call;
 mod catalogue;
 mod change;
 mod complaint;
+mod drawn;
 mod estate;
 mod fault;
 mod holiday;
@@ -33,6 +34,7 @@ mod truth;
 mod world;
 mod write;
 
+pub use drawn::Drawn;
 pub use fault::FaultKind;
 pub use innocent::Maintenance;
 pub use line::json_line;

@@ -96,9 +96,14 @@ fn entry(toml: &mut String, rule: &Rule) -> std::fmt::Result {
 /// The one team that owns this cause: of the rules that fit the one with the most conditions, then the first; its successor
 /// where the team is no more.
 pub(crate) fn owner_of(fault: &Fault, estate: &Estate) -> Text {
+    of(fault.kind.layer(), &fault.scope, estate)
+}
+
+/// Likewise of what breaks on this layer, there.
+pub(crate) fn of(layer: &str, scope: &Scope, estate: &Estate) -> Text {
     let rules = rules(estate);
     let mut best: Option<&Rule> = None;
-    for rule in rules.iter().filter(|rule| rule.fits(fault.kind.layer(), &fault.scope)) {
+    for rule in rules.iter().filter(|rule| rule.fits(layer, scope)) {
         if best.is_none_or(|best| rule.conditions() > best.conditions()) {
             best = Some(rule);
         }

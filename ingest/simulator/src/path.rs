@@ -114,7 +114,7 @@ impl<'a> Passage<'a> {
         };
         let Some(end) = self.call.ends.first() else { return path };
         for fault in self.world.faults.iter().filter(|f| f.is_on_path()) {
-            path = path.then(harm(fault, end, at, &mut self.damage));
+            path = path.then(harm(self.world, fault, end, at, &mut self.damage));
         }
         path
     }
@@ -130,7 +130,7 @@ impl<'a> Passage<'a> {
             up: up.then(spell.scaled(felt_up)),
         };
         for fault in self.world.faults.iter().filter(|f| !f.is_on_path()) {
-            let harm = harm(fault, end, at, &mut self.damage);
+            let harm = harm(self.world, fault, end, at, &mut self.damage);
             access.down = access.down.then(harm);
             access.up = access.up.then(harm.scaled(fault.far));
         }
@@ -155,15 +155,7 @@ impl<'a> Passage<'a> {
     /// A bad spell of no fault's making: a busy cell, a retraining line, a laptop that hangs.
     fn spell(&mut self, i: usize, at: EventTime) -> Strain {
         let end = &self.call.ends[i];
-        let hazard = match end.connection {
-            Connection::Wired => 0.0030,
-            Connection::Wifi => 0.0085,
-            Connection::Vpn => 0.0095,
-        };
-        // Lines are built for the busiest hour; what goes beyond it is more calls, not worse ones.
-        let site = end.whose.site.min(self.world.estate.sites.len() - 1);
-        let busy = 0.8 + 0.4 * self.world.intensity(site, at).min(1.0);
-        let odds = hazard * busy * self.world.noise.factor(end.whose, at);
+        let odds = odds(self.world, end, at);
         let begins = self.dice.chance(odds / (1.0 + odds));
         let goes_on = self.dice.chance(SPELL_GOES_ON);
         self.spells[i] = begins || (self.spells[i] && goes_on);
@@ -190,8 +182,21 @@ impl<'a> Passage<'a> {
     }
 }
 
+/// The odds that a bad spell of no fault's making begins in an interval.
+fn odds(world: &World, end: &End, at: EventTime) -> f64 {
+    let hazard = match end.connection {
+        Connection::Wired => 0.0030,
+        Connection::Wifi => 0.0085,
+        Connection::Vpn => 0.0095,
+    };
+    // Lines are built for the busiest hour; what goes beyond it is more calls, not worse ones.
+    let site = end.whose.site.min(world.estate.sites.len() - 1);
+    let busy = 0.8 + 0.4 * world.intensity(site, at).min(1.0);
+    hazard * busy * world.noise.factor(end.whose, at)
+}
+
 /// What a fault does to one interval of an end, or of the path behind it.
-fn harm(fault: &Fault, end: &End, at: EventTime, dice: &mut Dice) -> Strain {
+fn harm(world: &World, fault: &Fault, end: &End, at: EventTime, dice: &mut Dice) -> Strain {
     let strength = fault.strength(at);
     // Always the same three numbers of the stream, whether used or not: faults do not disturb each other.
     let (hit, size) = (dice.unit(), dice.lognormal(1.0, 0.35));
@@ -199,7 +204,8 @@ fn harm(fault: &Fault, end: &End, at: EventTime, dice: &mut Dice) -> Strain {
         return Strain::default();
     }
     let steady = fault.steady.scaled(strength);
-    match hit < fault.hit.share * strength {
+    let usual = fault.odds.map_or(0.0, |_| odds(world, end, at));
+    match hit < fault.hit_share(usual, strength) {
         true => steady.then(Strain {
             loss: (fault.hit.loss * size).min(0.8),
             ..fault.hit.strain().scaled(size)

@@ -7,7 +7,8 @@ use dialtone_schemas::{Dimension, EventTime, Leaf, Scope, Text, time};
 use crate::{
     call::{End, calls_of_minute},
     catalogue::{PHONES, PLACES, POLICIES},
-    fault::{Fault, FaultKind},
+    drawn,
+    fault::{Broken, Fault, FaultKind},
     population::Kind,
     random::{Dice, Stream, name},
     scenario::FaultSpec,
@@ -33,11 +34,13 @@ pub(crate) fn resolve(world: &mut World) {
         let from = world.scenario.judged_from();
         let ends = sample(world, from.plus(spec.at.0));
         let mut dice = Dice::new(world.seed, Stream::Pick, i);
-        let (scope, device_id) = match &spec.scope {
-            Some(scope) if spec.kind != FaultKind::RoomDevice => (scope.clone(), None),
-            _ => pick(spec, &ends, &world.faults, &mut dice),
+        let is = match (spec.kind, &spec.scope) {
+            (None, _) => drawn::draw(world, i, from.plus(spec.at.0)),
+            (Some(kind), Some(scope)) if kind != FaultKind::RoomDevice => Broken::at(kind, scope.clone()),
+            (Some(kind), _) => pick(kind, spec, &ends, &world.faults, &mut dice),
         };
-        world.faults.push(Fault::new(spec, from, scope, device_id));
+        let odds = spec.odds.or(is.odds);
+        world.faults.push(Fault::new(spec, from, Broken { odds, ..is }));
     }
 }
 
@@ -87,20 +90,37 @@ fn share_wanted(kind: FaultKind) -> (f64, f64) {
         FaultKind::PolicyQos => (0.08, 0.4),
         FaultKind::IspAtSite => (0.07, 0.25),
         FaultKind::RelayRegion => (0.1, 0.6),
-        FaultKind::RoomDevice => (0.003, 1.0),
+        FaultKind::RoomDevice | FaultKind::Unlogged => (0.003, 1.0),
     }
 }
 
-fn pick(spec: &FaultSpec, ends: &[End], taken: &[Fault], dice: &mut Dice) -> (Scope, Option<Text>) {
+fn pick(kind: FaultKind, spec: &FaultSpec, ends: &[End], taken: &[Fault], dice: &mut Dice) -> Broken {
     let mut sizes: BTreeMap<(Scope, Option<Text>), f64> = BTreeMap::new();
-    for end in ends {
-        if let Some(candidate) = candidate(spec, end) {
-            *sizes.entry(candidate).or_default() += 1.0;
+    let wanted = |end: &&End| spec.device_id.as_ref().is_none_or(|id| *id == end.device_id);
+    for end in ends.iter().filter(wanted) {
+        if let Some(scope) = candidate(kind, end) {
+            let device = (kind == FaultKind::RoomDevice).then(|| end.device_id.clone());
+            *sizes.entry((scope, device)).or_default() += 1.0;
         }
     }
+    let (scope, device_id) = chosen(kind, sizes, ends, taken, dice);
+    Broken {
+        device_id,
+        ..Broken::at(kind, scope)
+    }
+}
+
+/// One that has the share of the ends that such a fault should have, or the largest.
+fn chosen(
+    kind: FaultKind,
+    sizes: BTreeMap<(Scope, Option<Text>), f64>,
+    ends: &[End],
+    taken: &[Fault],
+    dice: &mut Dice,
+) -> (Scope, Option<Text>) {
     #[allow(clippy::cast_precision_loss, reason = "some thousand ends")]
     let all = ends.len().max(1) as f64;
-    let (low, high) = share_wanted(spec.kind);
+    let (low, high) = share_wanted(kind);
     let free: Vec<_> = sizes
         .into_iter()
         .filter(|((scope, _), _)| taken.iter().all(|f| is_apart(scope, f, ends)))
@@ -114,15 +134,21 @@ fn pick(spec: &FaultSpec, ends: &[End], taken: &[Fault], dice: &mut Dice) -> (Sc
 }
 
 /// Without any call nothing can be broken that anybody would see.
-fn nowhere() -> Scope {
+pub(crate) fn nowhere() -> Scope {
     Scope::new([(Dimension::Site, name("nowhere"))])
 }
 
 /// Do the two share less than a seventh of the smaller one's ends?
 fn is_apart(scope: &Scope, fault: &Fault, ends: &[End]) -> bool {
+    if fault.kind == FaultKind::Unlogged {
+        return true;
+    }
     let (mut ours, mut theirs, mut both) = (0, 0, 0);
     for end in ends {
-        let (a, b) = (scope.covers(&end.leaf), covers_before(fault, &end.leaf));
+        let (a, b) = (
+            scope.covers(&end.leaf),
+            covers_before(fault.kind, &fault.scope, &end.leaf),
+        );
         ours += i32::from(a);
         theirs += i32::from(b);
         both += i32::from(a && b);
@@ -131,18 +157,18 @@ fn is_apart(scope: &Scope, fault: &Fault, ends: &[End]) -> bool {
 }
 
 /// The scope of a rollout names a firmware that nobody has yet: its device stands for it.
-fn covers_before(fault: &Fault, leaf: &Leaf) -> bool {
-    match (fault.kind, fault.scope.get(Dimension::Device)) {
+pub(crate) fn covers_before(kind: FaultKind, scope: &Scope, leaf: &Leaf) -> bool {
+    match (kind, scope.get(Dimension::Device)) {
         (FaultKind::FirmwareRollout, Some(device)) => leaf.device.as_ref() == Some(device),
-        _ => fault.scope.covers(leaf),
+        _ => scope.covers(leaf),
     }
 }
 
 /// The scope that this end would lie in, if it were the one.
-fn candidate(spec: &FaultSpec, end: &End) -> Option<(Scope, Option<Text>)> {
+pub(crate) fn candidate(kind: FaultKind, end: &End) -> Option<Scope> {
     let leaf = &end.leaf;
     let at_office = leaf.connection.as_ref().is_some_and(|c| c.as_str() != "vpn");
-    let dimensions: &[Dimension] = match spec.kind {
+    let dimensions: &[Dimension] = match kind {
         FaultKind::SiteUplink | FaultKind::TotalOutage if at_office => &[Dimension::Site],
         FaultKind::WifiSegment if leaf.connection.as_ref().is_some_and(|c| c.as_str() == "wifi") => {
             &[Dimension::Segment]
@@ -154,19 +180,15 @@ fn candidate(spec: &FaultSpec, end: &End) -> Option<(Scope, Option<Text>)> {
         FaultKind::PolicyQos if leaf.policy.as_ref().is_some_and(|p| p.as_str() != POLICIES[0].0) => {
             &[Dimension::Policy]
         }
-        FaultKind::FirmwareRollout => return rollout(leaf).map(|scope| (scope, None)),
+        FaultKind::FirmwareRollout => return rollout(leaf),
         FaultKind::RoomDevice if end.kind == Kind::Room => &[Dimension::Segment, Dimension::Device],
         _ => return None,
     };
-    if spec.device_id.as_ref().is_some_and(|id| *id != end.device_id) {
-        return None;
-    }
     let conditions: Option<Vec<_>> = dimensions
         .iter()
         .map(|d| leaf.get(*d).map(|value| (*d, value.clone())))
         .collect();
-    let device_id = (spec.kind == FaultKind::RoomDevice).then(|| end.device_id.clone());
-    conditions.map(|conditions| (Scope::new(conditions), device_id))
+    conditions.map(Scope::new)
 }
 
 /// Is the end's provider found at more than one site?

@@ -38,6 +38,8 @@ pub(crate) enum Stream {
     Rollout = 14,
     /// Which office moves, where to and when.
     Move = 15,
+    /// What breaks, when the scenario leaves it open; numbered by the fault.
+    Drawn = 16,
 }
 
 /// One stream of random numbers.
@@ -130,6 +132,12 @@ pub(crate) fn name(text: impl AsRef<str>) -> Text {
 #[allow(clippy::cast_possible_truncation, reason = "callers stay below 2^52")]
 pub(crate) fn whole(value: f64) -> i64 {
     value.round() as i64
+}
+
+/// A count, as a factor.
+#[allow(clippy::cast_precision_loss, reason = "counts of calls")]
+pub(crate) fn real(count: usize) -> f64 {
+    count as f64
 }
 
 /// `value` with `places` digits after the point: a report does not claim more than it measured.

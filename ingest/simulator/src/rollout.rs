@@ -7,7 +7,7 @@ use dialtone_schemas::{Change, ChangeKind, Dimension, Scope, time};
 use crate::{
     catalogue::{Hardware, PHONES},
     change::change,
-    fault::{Fault, FaultKind},
+    fault::{Broken, Fault, FaultKind},
     random::{Dice, Stream, name},
     scenario::{FaultSpec, Hit, Stage, Strain},
     span::Span,
@@ -36,7 +36,8 @@ pub(crate) fn harmless(world: &World) -> Vec<Fault> {
             (Dimension::Firmware, name(phone.next_firmware)),
         ]);
         let at = dice.between(0, world.scenario.evaluate.0 / time::SECOND) * time::SECOND;
-        rollouts.push(Fault::new(&spec(at), world.scenario.judged_from(), scope, None));
+        let is = Broken::at(FaultKind::FirmwareRollout, scope);
+        rollouts.push(Fault::new(&spec(at), world.scenario.judged_from(), is));
     }
     rollouts
 }
@@ -48,7 +49,7 @@ fn spec(at: i64) -> FaultSpec {
         share,
     };
     FaultSpec {
-        kind: FaultKind::FirmwareRollout,
+        kind: Some(FaultKind::FirmwareRollout),
         at: Span(at),
         lasts: None,
         scope: None,
@@ -57,6 +58,7 @@ fn spec(at: i64) -> FaultSpec {
         stages: STAGES.map(stage).to_vec(),
         change: true,
         hit: Some(Hit::default()),
+        odds: None,
         steady: Some(Strain::default()),
         far: Some(0.0),
         setup_failed: 0.0,

@@ -98,6 +98,17 @@ impl Simulation {
         &self.truth
     }
 
+    /// Of each planted cause: may this event's device have it? Of a cause in no dimension only some may, though its scope is everything.
+    pub fn may_have(&self, event: &Event) -> Vec<bool> {
+        let faults = self.world.faults.iter();
+        let may = faults.map(|fault| match (&fault.devices, &event.near_endpoint.device_id) {
+            (Some(devices), Some(device)) => devices.contains(device),
+            (Some(_), None) => false,
+            (None, _) => true,
+        });
+        may.collect()
+    }
+
     /// The networks with their places, as a building file.
     pub fn sites_csv(&self) -> String {
         self.world.estate.sites_csv()

@@ -4,7 +4,7 @@ use dialtone_schemas::{Dimension, EventTime, Scope, Text, time};
 use serde::Deserialize;
 
 pub use crate::span::Span;
-use crate::{catalogue::PHONES, fault::FaultKind, noise::Noise, reporting::Reporting};
+use crate::{catalogue::PHONES, drawn::Drawn, fault::FaultKind, noise::Noise, reporting::Reporting};
 
 /// What is to be simulated. Every key is explained in `scenarios/demo.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Scenario {
     /// Who complains.
     #[serde(default)]
     pub complaints: Complaints,
+    /// How what breaks is drawn, where the faults leave it open.
+    #[serde(default)]
+    pub drawn: Drawn,
     /// What breaks.
     #[serde(default, rename = "fault")]
     pub faults: Vec<FaultSpec>,
@@ -157,8 +160,9 @@ impl Default for Complaints {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSpec {
-    /// What breaks.
-    pub kind: FaultKind,
+    /// What breaks; without it, the seed draws that, where, and by how much the odds grow.
+    #[serde(default)]
+    pub kind: Option<FaultKind>,
     /// Onset, from the beginning of the judged part.
     pub at: Span,
     /// How long; without it, to the end.
@@ -182,6 +186,9 @@ pub struct FaultSpec {
     /// Intervals that the fault hits, and how hard; without it, what is usual for the kind.
     #[serde(default)]
     pub hit: Option<Hit>,
+    /// By how much the odds of a bad interval grow, in place of the share of the intervals that is hit.
+    #[serde(default)]
+    pub odds: Option<f64>,
     /// What the fault does to every interval; without it, what is usual for the kind.
     #[serde(default)]
     pub steady: Option<Strain>,
@@ -331,6 +338,10 @@ impl Scenario {
                 self.changes.rollouts <= PHONES.len(),
                 "changes.rollouts: at most 4, one for each model of phone",
             ),
+            (
+                self.drawn.odds[0] >= 1.0 && self.drawn.odds[0] <= self.drawn.odds[1] && self.drawn.odds[1] <= 1000.0,
+                "drawn.odds: expected the least and the most, 1 to 1000",
+            ),
         ];
         let unmet = demands
             .into_iter()
@@ -350,7 +361,7 @@ impl Scenario {
         unmet.chain(shares).chain(faults).collect()
     }
 
-    fn shares(&self) -> [(&'static str, f64); 12] {
+    fn shares(&self) -> [(&'static str, f64); 15] {
         [
             ("enterprise.weekend", self.enterprise.weekend),
             ("enterprise.home", self.enterprise.home),
@@ -364,6 +375,9 @@ impl Scenario {
             ("complaints.later", self.complaints.later),
             ("complaints.without_site", self.complaints.without_site),
             ("complaints.wrong_site", self.complaints.wrong_site),
+            ("drawn.unlogged", self.drawn.unlogged),
+            ("drawn.small", self.drawn.small),
+            ("drawn.rival", self.drawn.rival),
         ]
     }
 }
@@ -374,18 +388,27 @@ impl FaultSpec {
         if self.at.0 < 0 || self.at >= evaluate {
             problems.push("at: lies outside the judged part".to_owned());
         }
-        if !self.stages.is_empty() && self.kind != FaultKind::FirmwareRollout {
+        if !self.stages.is_empty() && self.kind != Some(FaultKind::FirmwareRollout) {
             problems.push("stages: only a firmware_rollout has them".to_owned());
         }
-        if self.device_id.is_some() && self.kind != FaultKind::RoomDevice {
+        if self.device_id.is_some() && self.kind != Some(FaultKind::RoomDevice) {
             problems.push("device_id: only a room_device has one".to_owned());
         }
-        if let (FaultKind::FirmwareRollout, Some(scope)) = (self.kind, &self.scope)
+        if let (Some(FaultKind::FirmwareRollout), Some(scope)) = (self.kind, &self.scope)
             && (scope.get(Dimension::Device).is_none() || scope.get(Dimension::Firmware).is_none())
         {
             problems.push("scope: a firmware_rollout needs device (who gets it) and firmware (what is new)".to_owned());
         }
-        if self.scope.is_some() && self.kind == FaultKind::RoomDevice {
+        if self.kind == Some(FaultKind::Unlogged) {
+            problems.push("kind: what no report has is only drawn, with drawn.unlogged".to_owned());
+        }
+        if self.kind.is_none() && (self.scope.is_some() || self.odds.is_some()) {
+            problems.push("scope, odds: without a kind the seed draws them".to_owned());
+        }
+        if self.odds.is_some_and(|odds| !(1.0..=1000.0).contains(&odds)) {
+            problems.push("odds: expected 1 to 1000".to_owned());
+        }
+        if self.scope.is_some() && self.kind == Some(FaultKind::RoomDevice) {
             problems.push("scope: a room_device is named by its device_id".to_owned());
         }
         let (hit, steady) = (self.hit.unwrap_or_default(), self.steady.unwrap_or_default());
@@ -435,5 +458,8 @@ pub fn built_in() -> &'static [(&'static str, &'static str)] {
         "slow_ramp",
         "total_outage",
         "room_device",
+        "one_of_any",
+        "two_of_any",
+        "three_of_any",
     ]
 }

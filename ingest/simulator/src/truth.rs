@@ -66,6 +66,9 @@ pub struct Cause {
     pub owner: Text,
     /// The channel that shows it most.
     pub channel: Text,
+    /// By how much it multiplies the odds of a bad interval, where it is told by them.
+    #[serde(default)]
+    pub odds: Option<f64>,
 }
 
 /// Scopes with at least this Jaccard index mean the same call-ends.
@@ -85,6 +88,7 @@ pub(crate) fn truth(world: &World, changes: &Changes, disorder: &Disorder) -> Tr
             change_id: changes.guilty.get(i).cloned().flatten(),
             owner: owner_of(fault, &world.estate),
             channel: name(fault.kind.channel()),
+            odds: fault.odds,
         }
     });
     Truth {

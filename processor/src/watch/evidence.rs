@@ -107,6 +107,17 @@ impl Bins {
         }
     }
 
+    /// Adds others.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.extend(&others.0);
+    }
+
+    /// Of these entries.
+    #[cfg(test)]
+    pub fn with(entries: impl Iterator<Item = (u8, u16, i64)>) -> Self {
+        Self(entries.collect())
+    }
+
     /// Metric, bin and count of each entry.
     pub fn iter(&self) -> impl Iterator<Item = (u8, u16, i64)> + '_ {
         self.0.iter().copied()

@@ -10,6 +10,7 @@ pub mod device;
 pub mod dictionary;
 pub mod evidence;
 pub mod hours;
+pub mod levels;
 pub mod locate;
 pub mod merge;
 pub mod owner;

@@ -1,7 +1,7 @@
 //! What one run says about the design: of each planted cause what became of it, and what was raised besides.
 
 use dialtone_schemas::{EventTime, Incident, Ruling, time};
-use dialtone_simulator::Cause;
+use dialtone_simulator::{Cause, FaultKind};
 use serde::Serialize;
 
 use super::watched::{Watched, raised};
@@ -81,6 +81,8 @@ impl Rulings {
 pub struct CauseFate {
     /// The scope that broke.
     pub scope: String,
+    /// By how much the odds of a bad interval grew there, where the truth says so.
+    pub odds: Option<f64>,
     /// Poor call-ends a minute to be expected there, had nothing broken.
     pub usual_poor_per_minute: f64,
     /// Was it named: the same calls, its onset within five minutes?
@@ -193,7 +195,11 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
         .filter_map(|incident| (0..5).find(|rank| names_scope(run, incident, cause, *rank)))
         .min();
     CauseFate {
-        scope: cause.scope.to_string(),
+        scope: match cause.kind {
+            FaultKind::Unlogged => "in no dimension".to_owned(),
+            _ => cause.scope.to_string(),
+        },
+        odds: cause.odds,
         usual_poor_per_minute: run.usual[number],
         named: found.is_some(),
         rank: rank.map(|rank| rank + 1),

@@ -58,9 +58,10 @@ impl Simulated {
             let arrived = simulation.advance(now);
             for event in arrived.events {
                 let Some(source) = source_of(&event) else { continue };
+                let may = simulation.may_have(&event);
                 let event = normaliser.event(event, &tenant, source, None)?;
-                usual.see(&event);
-                complaints.see(&event);
+                usual.see(&event, &may);
+                complaints.see(&event, &may);
                 if is_judged {
                     calls.add(&event.near);
                 }
@@ -162,7 +163,7 @@ impl Usual {
         }
     }
 
-    fn see(&mut self, event: &Event) {
+    fn see(&mut self, event: &Event, may: &[bool]) {
         let judgement = judge(event, &self.thresholds);
         if !judgement.judged.contains(Channel::Quality) {
             return;
@@ -174,7 +175,7 @@ impl Usual {
                 self.poor.insert(end);
             }
         }
-        for (cause, ends) in &mut self.scopes {
+        for ((cause, ends), _) in self.scopes.iter_mut().zip(may).filter(|(_, may)| **may) {
             let is_before = event.end < cause.onset && event.end >= cause.onset.plus(-USUAL);
             if is_before && cause.scope.covers(&event.near) {
                 ends.insert(end);
@@ -212,8 +213,8 @@ impl Complaints {
         }
     }
 
-    fn see(&mut self, event: &Event) {
-        for (cause, calls) in &mut self.touched {
+    fn see(&mut self, event: &Event, may: &[bool]) {
+        for ((cause, calls), _) in self.touched.iter_mut().zip(may).filter(|(_, may)| **may) {
             if event.end >= cause.onset && cause.scope.covers(&event.near) {
                 calls.insert(event.call_id.clone());
             }

@@ -322,6 +322,7 @@ mod tests {
     fn cause(delay_min: Option<f64>, lead: Option<f64>, size: f64) -> CauseFate {
         CauseFate {
             scope: "site=bern".into(),
+            odds: None,
             usual_poor_per_minute: size,
             named: delay_min.is_some(),
             rank: delay_min.map(|_| 1),

@@ -59,6 +59,8 @@ fn lines(scope: &Scope, explained: &Explained) -> Vec<String> {
         Some(look) => line(*channel, look),
         None => format!("  {}: no call of it was seen, so nothing can be", channel.name()),
     }));
+    let levels = explained.levels.iter();
+    lines.extend(levels.filter_map(|(metric, look)| Some(level_line(metric, look.as_ref()?))));
     lines
 }
 
@@ -85,6 +87,19 @@ fn line(channel: Channel, look: &Look) -> String {
     )
 }
 
+/// The levels open nothing by themselves: they say where causes are looked for, before enough call-ends are poor.
+fn level_line(metric: &str, look: &Look) -> String {
+    let stand = if look.evidence >= look.threshold {
+        "the levels have moved"
+    } else {
+        "the levels have not moved"
+    };
+    format!(
+        "  levels of {metric}: evidence {:.1} of {:.1} nats: {stand}. Lately a score of {:.0} where {:.0} was expected",
+        look.evidence, look.threshold, look.poor, look.expected
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +119,7 @@ mod tests {
         let expected = "  quality: evidence 6.0 of 21.0 nats: 24 minutes are missing if it goes on like this. Lately 40 poor of 10.0 \
                         expected (0.50 a minute); up to 1.25 times is indifferent; within an hour 3.2 times could be seen";
         assert_eq!(line(Channel::Quality, &look), expected);
+        let expected = "  levels of jitter: evidence 6.0 of 21.0 nats: the levels have not moved. Lately a score of 40 where 10 was expected";
+        assert_eq!(level_line("jitter", &look), expected);
     }
 }

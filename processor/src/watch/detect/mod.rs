@@ -83,13 +83,17 @@ fn strongest(a: &Alarm, b: &Alarm) -> std::cmp::Ordering {
 }
 
 impl Detector {
+    /// Adds what a leaf showed this minute to its cells of one condition.
+    pub fn add_alone(&mut self, codes: &Codes, k: f64, e: f64) {
+        for a in (0..D).filter(|a| codes[*a] != 0) {
+            self.add_to(CellKey::of((a, codes[a]), None), Sum { k, e });
+        }
+    }
+
     /// Adds what a leaf showed this minute to its cells.
     pub fn add(&mut self, codes: &Codes, k: f64, e: f64) {
-        for a in 0..D {
-            if codes[a] == 0 {
-                continue;
-            }
-            self.add_to(CellKey::of((a, codes[a]), None), Sum { k, e });
+        self.add_alone(codes, k, e);
+        for a in (0..D).filter(|a| codes[*a] != 0) {
             for b in a + 1..D {
                 if codes[b] != 0 && !self.dependencies.are_one(a, b) {
                     self.add_to(CellKey::of((a, codes[a]), Some((b, codes[b]))), Sum { k, e });

@@ -1,12 +1,17 @@
 //! Why nothing was told of a scope: how its cells stand, and which incident explains it.
 
+use dialtone_explain::Condition;
 use dialtone_schemas::{Channel, EventTime, Incident, Scope};
 use serde::Serialize;
 
 use super::Tenant;
 use crate::{
     config::WatchConfig,
-    watch::{detect::Look, evidence::WATCHED},
+    watch::{
+        detect::{Detector, Look},
+        evidence::WATCHED,
+        levels::METRIC_NAMES,
+    },
 };
 
 /// How a scope stands.
@@ -19,6 +24,9 @@ pub struct Explained {
     /// On each channel how its cell stands; a scope of three conditions by the two of them with the most evidence. None where
     /// no call of it was seen.
     pub channels: Vec<(Channel, Option<Look>)>,
+    /// How the levels of its call-ends stand, by metric: of a scope of more conditions, by the one with the most evidence. `poor` and
+    /// `expected` are the sums of scores there. None where there is no history yet.
+    pub levels: Vec<(&'static str, Option<Look>)>,
 }
 
 impl Tenant {
@@ -39,6 +47,12 @@ impl Tenant {
             let looks = pairs.filter_map(|(i, j)| of(&[conditions[i], conditions[j]]));
             looks.max_by(|a, b| a.evidence.total_cmp(&b.evidence))
         };
+        let level = |detector: &Detector| {
+            let of = |condition: &Condition| detector.look(&[*condition], config.indifference, threshold);
+            let looks = conditions.iter().filter_map(of);
+            looks.max_by(|a, b| a.evidence.total_cmp(&b.evidence))
+        };
+        let levels = METRIC_NAMES.into_iter().zip(&self.level_detectors);
         let holds = |case: &&super::Case| case.is_open() && self.overlap(&conditions, &case.conditions).of_first >= 0.5;
         Ok(Explained {
             warming_up_until: self.warming_up_until(now, config),
@@ -49,6 +63,7 @@ impl Tenant {
                 .map(|case| case.incident.clone())
                 .collect(),
             channels: WATCHED.into_iter().zip((0..).map(look)).collect(),
+            levels: levels.map(|(metric, detector)| (metric, level(detector))).collect(),
         })
     }
 }

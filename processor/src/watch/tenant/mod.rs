@@ -37,8 +37,9 @@ use super::{
     detect::{Alarm, Detector},
     device::Devices,
     dictionary::{Codes, Dictionary},
-    evidence::{Counts, Ring},
+    evidence::{Bins, Counts, Ring},
     hours::HourlyRates,
+    levels::{Levels, METRICS},
     locate::Evidence,
     ownership::Firsts,
     past::Past,
@@ -74,6 +75,7 @@ pub struct Tenant {
     dictionary: Dictionary,
     ring: Ring,
     fresh: BTreeMap<u32, Counts>,
+    fresh_bins: BTreeMap<u32, Bins>,
     fresh_pairs: BTreeMap<(u32, u32), Counts>,
     baseline: Baseline,
     trained: Option<Window>,
@@ -83,8 +85,12 @@ pub struct Tenant {
     heard: u32,
     last: Option<EventTime>,
     detectors: [Detector; 3],
-    /// After a scan that explained nothing, the next one waits until then.
+    levels: Levels,
+    /// By metric: how the levels of its call-ends move.
+    level_detectors: [Detector; METRICS],
+    /// After a scan that explained nothing, the next one waits until then: by channel, and that for the levels.
     scan_again: [EventTime; 3],
+    levels_again: EventTime,
     volume: Volume,
     devices: Devices,
     cases: Vec<Case>,
@@ -125,6 +131,7 @@ impl Tenant {
             dictionary: Dictionary::default(),
             ring: Ring::default(),
             fresh: BTreeMap::new(),
+            fresh_bins: BTreeMap::new(),
             fresh_pairs: BTreeMap::new(),
             baseline: Baseline::default(),
             trained: None,
@@ -133,7 +140,10 @@ impl Tenant {
             heard: 0,
             last: None,
             detectors: Default::default(),
+            levels: Levels::default(),
+            level_detectors: Default::default(),
             scan_again: [EventTime::MIN; 3],
+            levels_again: EventTime::MIN,
             volume: Volume::default(),
             devices: Devices::default(),
             cases: Vec::new(),
@@ -164,12 +174,16 @@ impl Tenant {
 
     /// Cells watched, over all channels.
     pub fn cells(&self) -> usize {
-        self.detectors.iter().map(Detector::cells).sum::<usize>() + self.volume.cells()
+        self.all_detectors().map(Detector::cells).sum::<usize>() + self.volume.cells()
     }
 
     /// How often a pair of values was not watched because there are too many.
     pub fn refused(&self) -> u64 {
-        self.detectors.iter().map(Detector::refused).sum()
+        self.all_detectors().map(Detector::refused).sum()
+    }
+
+    fn all_detectors(&self) -> impl Iterator<Item = &Detector> {
+        self.detectors.iter().chain(&self.level_detectors)
     }
 
     /// Has nothing happened for so long that minutes change nothing?
@@ -197,7 +211,10 @@ impl Tenant {
             SummaryKind::Leaf => {
                 let slice = self.ring.slice(window);
                 slice.leaves.entry(leaf).or_default().add(&counts);
-                slice.bins.entry(leaf).or_default().add(summary);
+                let mut bins = Bins::default();
+                bins.add(summary);
+                slice.bins.entry(leaf).or_default().extend(&bins);
+                self.fresh_bins.entry(leaf).or_default().extend(&bins);
                 if !summary.exemplars.is_empty() {
                     slice
                         .exemplars
@@ -303,9 +320,11 @@ impl Tenant {
         self.heard = self.heard.saturating_add(u32::from(!self.fresh.is_empty()));
         let warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
         let alarms = self.compare(now, warm, config);
+        let levels = self.compare_levels(warm, config);
         let silences = self.listen(warm, config);
         if warm {
             self.open_rates(now, alarms, config);
+            self.open_levels(now, levels, config);
             self.open_silences(now, silences, config);
             self.open_devices(now, config);
             self.locate_again(now, config);
@@ -313,6 +332,7 @@ impl Tenant {
         self.live(now, config);
         self.learn(now, config);
         self.fresh.clear();
+        self.fresh_bins.clear();
         self.fresh_pairs.clear();
         if now.floor(time::DAY) == now {
             self.calibrate(now, config);
@@ -369,6 +389,33 @@ impl Tenant {
                 *alarms = found;
             }
         }
+        alarms
+    }
+
+    /// Feeds the level detectors with the minute's leaves, but for those in open incidents; alarms of all metrics, strongest first.
+    fn compare_levels(&mut self, warm: bool, config: &WatchConfig) -> Vec<(usize, Alarm)> {
+        let threshold = self.noticed_from(config);
+        let open: Vec<&Case> = self.cases.iter().filter(|case| case.is_open()).collect();
+        for (leaf, bins) in &self.fresh_bins {
+            let codes = self.dictionary.codes(*leaf);
+            if open.iter().any(|case| case.covers(codes)) {
+                continue;
+            }
+            let sums = self.levels.of(codes, bins);
+            for (detector, (k, e)) in self.level_detectors.iter_mut().zip(sums).filter(|(_, (_, e))| *e > 0.0) {
+                detector.add_alone(codes, k, e);
+            }
+        }
+        let mut alarms = Vec::new();
+        for (metric, detector) in self.level_detectors.iter_mut().enumerate() {
+            let found = detector.minute(config.indifference, threshold);
+            alarms.extend(found.into_iter().filter(|_| warm).map(|alarm| (metric, alarm)));
+        }
+        alarms.sort_by(|a, b| {
+            b.1.log_m
+                .total_cmp(&a.1.log_m)
+                .then((a.0, a.1.key).cmp(&(b.0, b.1.key)))
+        });
         alarms
     }
 
@@ -439,11 +486,12 @@ impl Tenant {
     fn learn(&mut self, now: EventTime, config: &WatchConfig) {
         let old = Window::of_end(now.plus(-config.hold_off.micros()));
         let from = self.trained.unwrap_or_else(|| Window::of_end(EventTime::MIN));
-        let mut learnt = Vec::new();
+        let (mut learnt, mut levels) = (Vec::new(), Vec::new());
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < old) {
             for (leaf, counts) in &slice.leaves {
                 if !self.is_in_incident(*leaf, *window) {
                     learnt.push((*window, *leaf, *counts));
+                    levels.extend(slice.bins.get(leaf).map(|bins| (*leaf, bins.clone())));
                 }
             }
         }
@@ -451,6 +499,9 @@ impl Tenant {
             self.learn_hour(window, leaf, &counts);
             self.baseline.learn(leaf, &counts);
             self.trained = Some(old);
+        }
+        for (leaf, bins) in levels {
+            self.levels.learn(self.dictionary.codes(leaf), &bins);
         }
         self.ring.take_before(Window::of_end(now.plus(-config.memory.micros())));
         self.devices.expire(now);
@@ -525,6 +576,7 @@ impl Tenant {
     fn calibrate(&mut self, now: EventTime, config: &WatchConfig) {
         let leaves = (0..).zip(self.dictionary.leaves());
         let dependencies = Dependencies::of(leaves.map(|(leaf, codes)| (codes, self.baseline.weight(leaf))));
+        self.levels.freeze();
         self.detectors
             .iter_mut()
             .for_each(|detector| detector.depend(dependencies));
@@ -536,12 +588,15 @@ impl Tenant {
             // What gathered while nothing was known says nothing of a quiet day.
             self.detectors
                 .iter_mut()
+                .chain(&mut self.level_detectors)
                 .for_each(|detector| detector.night(false, f64::INFINITY));
             return;
         }
         let threshold = self.noticed_from(config);
         let cases = &self.cases;
-        for (channel, detector) in self.detectors.iter_mut().enumerate() {
+        // Levels are those of quality.
+        let of_levels = self.level_detectors.iter_mut().map(|detector| (0, detector));
+        for (channel, detector) in self.detectors.iter_mut().enumerate().chain(of_levels) {
             // One device's trouble is none of the cells'.
             let is_of_cells = |case: &&Case| case.incident.device_id.is_none();
             let mut of_channel = cases
@@ -563,6 +618,7 @@ impl Tenant {
             let keeps = (-lives * std::f64::consts::LN_2).exp();
             self.baseline.decay(keeps);
             self.shifts.decay(keeps);
+            self.levels.decay(keeps);
         }
         self.fitted = Some(now);
         let dispersion = [0, 1, 2].map(|channel: usize| self.detectors[channel].drift().fine());

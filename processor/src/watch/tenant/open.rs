@@ -51,31 +51,48 @@ impl Tenant {
 
     /// Opens an incident for each cause of what the detectors noticed.
     pub(super) fn open_rates(&mut self, now: EventTime, alarms: [Vec<Alarm>; 3], config: &WatchConfig) {
-        // The alarm has paid for the number of cells; the scope it leads to must pass as one.
-        let threshold = self.threshold(1, config);
-        let noticed = self.noticed_from(config);
         for (channel, alarms) in alarms.into_iter().enumerate() {
             let Some(strongest) = alarms.first().filter(|_| now >= self.scan_again[channel]) else {
                 continue;
             };
-            let zones = self.zones(channel, config);
-            let settings = self.settings(channel, &zones, config);
-            let located = self
-                .evidence(channel, config.indifference)
-                .locate(&strongest.conditions, &settings);
-            let mut explained = false;
-            for found in located.into_iter().filter(|found| found.evidence >= threshold) {
-                explained = true;
-                self.open_rate(now, channel, found, config);
-            }
-            if explained {
-                self.detectors[channel].forget_above(noticed / 3.0);
-            } else {
+            if !self.open_causes(now, channel, &strongest.conditions, config) {
                 // Noticed, but no scope explains it against its own control: it must gather anew.
                 self.detectors[channel].forget_cell(strongest.key);
                 self.scan_again[channel] = now.plus(PATIENCE);
             }
         }
+    }
+
+    /// Opens an incident for each cause of what the levels of call-ends gave notice of: it is looked for among the poor ones.
+    pub(super) fn open_levels(&mut self, now: EventTime, alarms: Vec<(usize, Alarm)>, config: &WatchConfig) {
+        let Some((metric, strongest)) = alarms.into_iter().next().filter(|_| now >= self.levels_again) else {
+            return;
+        };
+        if !self.open_causes(now, 0, &strongest.conditions, config) {
+            self.level_detectors[metric].forget_cell(strongest.key);
+            self.levels_again = now.plus(PATIENCE);
+        }
+    }
+
+    /// Opens an incident for each cause that is found where something was noticed. Is there any?
+    fn open_causes(&mut self, now: EventTime, channel: usize, noticed: &[Condition], config: &WatchConfig) -> bool {
+        // What was noticed has paid for the number of cells; the scope it leads to must pass as one.
+        let threshold = self.threshold(1, config);
+        let zones = self.zones(channel, config);
+        let settings = self.settings(channel, &zones, config);
+        let located = self.evidence(channel, config.indifference).locate(noticed, &settings);
+        let mut is_explained = false;
+        for found in located.into_iter().filter(|found| found.evidence >= threshold) {
+            is_explained = true;
+            self.open_rate(now, channel, found, config);
+        }
+        if is_explained {
+            let noticed = self.noticed_from(config) / 3.0;
+            self.detectors[channel].forget_above(noticed);
+            let of_levels = self.level_detectors.iter_mut().filter(|_| channel == 0);
+            of_levels.for_each(|detector| detector.forget_above(noticed));
+        }
+        is_explained
     }
 
     fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) {
