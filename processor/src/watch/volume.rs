@@ -109,14 +109,20 @@ impl Cell {
         real(last + self.now) / 3.0
     }
 
-    /// How this time of day compared, yesterday, with the three quarters of an hour that the present is measured by: those
-    /// just before it, or those before it became suspect. None where yesterday is not known.
-    fn yesterday(&self) -> Option<f64> {
-        self.yesterday_since(if self.held.is_some() { self.age } else { 0 })
+    /// How many minutes ago the three quarters of an hour ended that the present is measured by: just now, or when it became suspect.
+    fn measured_since(&self) -> u32 {
+        if self.held.is_some() { self.age } else { 0 }
     }
 
-    /// How this time of day compared, yesterday, with the three quarters of an hour so many minutes ago.
+    /// How this time of day compared, yesterday, with the three quarters of an hour so many minutes ago. None where yesterday is not
+    /// known.
     fn yesterday_since(&self, minutes: u32) -> Option<f64> {
+        let (now, before) = self.means_of_yesterday(minutes)?;
+        Some((now + TREND_PRIOR) / (before + TREND_PRIOR))
+    }
+
+    /// Events a minute at this time of day yesterday, and in the three quarters of an hour so many minutes before it.
+    fn means_of_yesterday(&self, minutes: u32) -> Option<(f64, f64)> {
         let now = self.profile.len().checked_sub(DAY)?;
         let end = now.checked_sub(usize::try_from(minutes).ok()? / BUCKET)?;
         let before = end.checked_sub(MEMORY / BUCKET)?;
@@ -126,7 +132,14 @@ impl Cell {
             Some(real(sum?) / count)
         };
         let after = (now + 3).min(self.profile.len());
-        Some((mean(now.saturating_sub(1)..after)? + TREND_PRIOR) / (mean(before..end)? + TREND_PRIOR))
+        Some((mean(now.saturating_sub(1)..after)?, mean(before..end)?))
+    }
+
+    /// What all others did meanwhile, yesterday.
+    fn others_yesterday(&self, all: &Self, minutes: u32) -> Option<f64> {
+        let (own, all) = (self.means_of_yesterday(minutes)?, all.means_of_yesterday(minutes)?);
+        let (now, before) = ((all.0 - own.0).max(0.0), (all.1 - own.1).max(0.0));
+        Some((now + TREND_PRIOR) / (before + TREND_PRIOR))
     }
 
     /// What is expected now of a cell that is out: as much as when it fell silent, less what this time of day takes away.
@@ -204,10 +217,14 @@ impl Volume {
             let mean = cell.mean();
             // What everybody else does meanwhile: the evening takes calls from all.
             let (others_now, others) = ((all_now - cell.present()).max(0.0), (all_mean - mean).max(0.0));
-            let yesterday = cell.yesterday();
+            let since = cell.measured_since();
+            let yesterday = cell.yesterday_since(since);
+            let others_yesterday = cell.others_yesterday(&self.all, since);
             let (mean, others) = cell.usual(yesterday.is_some(), mean, others);
-            let trend = ((others_now + TREND_PRIOR) / (others + TREND_PRIOR)).clamp(LEAST_TREND, 1.0);
-            let trend = trend.min(yesterday.unwrap_or(1.0));
+            let trend = (others_now + TREND_PRIOR) / (others + TREND_PRIOR);
+            // What everybody did yesterday and nobody does today, a meeting of all hands, is no habit.
+            let meets = (trend / others_yesterday.unwrap_or(trend)).min(1.0);
+            let trend = trend.clamp(LEAST_TREND, 1.0).min(yesterday.unwrap_or(1.0) * meets);
             let expected = cell.out().unwrap_or(mean * trend);
             let drop = if yesterday.is_some() {
                 DROP
@@ -543,6 +560,29 @@ mod tests {
             }
         }
         assert_eq!(back, Some(44), "five minutes of calls");
+    }
+
+    /// The second site empties after two o'clock, from 40 events a minute to 4. On the first day all hands meet then, and everybody has three
+    /// times the calls: at half past two 39 were left of 40. On the second day 13 are, a third of what yesterday says: as everybody has.
+    #[test]
+    fn an_evening_after_a_day_when_all_hands_met_is_no_outage() {
+        let mut volume = Volume::default();
+        for minute in 0..2 * 1440i64 {
+            let of_day = minute % 1440;
+            let level = match of_day {
+                ..840 => 40,
+                840..880 => 40 - (of_day - 840) * 9 / 10,
+                _ => 4,
+            };
+            let meets = if minute < 1440 && (840..900).contains(&of_day) {
+                3
+            } else {
+                1
+            };
+            volume.add(&site(1), 60 * meets);
+            volume.add(&site(2), level * meets);
+            assert_eq!(volume.minute(14.0), [], "minute {minute}");
+        }
     }
 
     /// An office without calls from 20:00 to 07:00 for the whole tenant: yesterday is the same time of day.

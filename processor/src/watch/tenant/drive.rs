@@ -21,6 +21,8 @@ pub(super) struct Drive {
     minute: i64,
     /// Poor call-ends that a leaf is in arrears with: shares of them add up to whole ones.
     arrears: BTreeMap<Leaf, f64>,
+    /// Where the jitter of a site's call-ends lies, each minute: bins with their counts. Nothing is told of other sites'.
+    pub(super) jitter: BTreeMap<Text, Vec<(u16, i64)>>,
 }
 
 impl Drive {
@@ -30,6 +32,7 @@ impl Drive {
             config: WatchConfig::default(),
             minute: 0,
             arrears: BTreeMap::new(),
+            jitter: BTreeMap::new(),
         }
     }
 
@@ -47,7 +50,13 @@ impl Drive {
             let poor = arrears.floor();
             *arrears -= poor;
             #[allow(clippy::cast_possible_truncation, reason = "few")]
-            self.tenant.summary(&summary(leaf, window, *n, poor as i64));
+            let mut summary = summary(leaf, window, *n, poor as i64);
+            let jitter = leaf.site.as_ref().and_then(|site| self.jitter.get(site));
+            if let Some(sums) = &mut summary.sums {
+                let bins = jitter.into_iter().flatten();
+                bins.for_each(|(bin, count)| sums.jitter_histogram.add(*bin, *count));
+            }
+            self.tenant.summary(&summary);
         }
         self.minute += 1;
         self.tenant.minute(self.now(), &self.config)

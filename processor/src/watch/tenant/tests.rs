@@ -211,3 +211,27 @@ fn what_climbs_is_warned_of_before_it_is_told_and_calls_nobody() {
     let warnings = drive.tenant.warnings();
     assert_eq!((warnings.given, warnings.came_true), (1, 1), "{}", warning.title);
 }
+
+/// From Tuesday nine on Berlin's lines are three times as bad as on Monday; the jitter of its call-ends is told as well, or not.
+fn opened_at(jitter: bool) -> dialtone_schemas::EventTime {
+    let mut drive = Drive::new();
+    let at_sites = |drive: &mut Drive, berlin: &[(u16, i64)], lyon: &[(u16, i64)]| {
+        let told = jitter.then(|| [(text("berlin"), berlin.to_vec()), (text("lyon"), lyon.to_vec())]);
+        drive.jitter = told.into_iter().flatten().collect();
+    };
+    let usual = [(4, 30), (5, 15), (6, 9), (7, 4), (8, 2)];
+    at_sites(&mut drive, &usual, &usual);
+    drive.until(day(1, 9), |_| two(0.01, 0.01));
+    at_sites(&mut drive, &[(5, 30), (6, 15), (7, 9), (8, 6)], &usual);
+    let told = drive.until(day(1, 12), |_| two(0.03, 0.01));
+    let opened = first_opened(&told).expect("told of");
+    assert_eq!(opened.scope, site("berlin"));
+    opened.opened.expect("when")
+}
+
+/// Sixty call-ends a minute, 1.8 of them poor where 0.6 were expected, and each a level worse than before.
+#[test]
+fn where_the_levels_of_all_call_ends_have_moved_the_cause_is_looked_for_sooner() {
+    let (with, without) = (opened_at(true), opened_at(false));
+    assert!(with < without, "{with} with levels, {without} without");
+}
