@@ -10,7 +10,7 @@ use crate::{
     call::{End, calls_of_minute},
     fault::{Broken, Fault, FaultKind},
     owner,
-    pick::{candidate, covers_before},
+    pick::{candidate, covers_before, sample},
     random::{Dice, Stream, real},
     world::World,
 };
@@ -99,6 +99,8 @@ struct Place {
     /// Which of the ends lie there.
     has: Vec<bool>,
     ends: usize,
+    /// Do people call from there when it breaks: in the two hours from then on, half as much as in the mean hour or more?
+    is_awake: bool,
 }
 
 impl<'a> Places<'a> {
@@ -113,10 +115,13 @@ impl<'a> Places<'a> {
             .into_iter()
             .flat_map(|kind| ends.iter().filter_map(move |end| Some((kind, candidate(kind, end)?))))
             .collect();
+        let then = sample(world, onset);
         let places = known.into_iter().map(|(kind, scope)| {
+            let awake = then.iter().filter(|end| covers_before(kind, &scope, &end.leaf)).count();
             let has: Vec<bool> = ends.iter().map(|end| covers_before(kind, &scope, &end.leaf)).collect();
             Place {
                 owner: owner::of(kind.layer(), &scope, &world.estate),
+                is_awake: 24 * awake >= has.iter().filter(|has| **has).count(),
                 ends: has.iter().filter(|has| **has).count(),
                 kind,
                 scope,
@@ -129,7 +134,8 @@ impl<'a> Places<'a> {
 
     /// One of the places of the wanted size, with a rival if there is any with one: first a kind, then a place of it.
     fn choose(&self, is_small: bool, has_rival: bool, dice: &mut Dice) -> (FaultKind, Scope) {
-        let known = self.places.iter().filter(|place| self.is_small(place).is_some());
+        let awake = self.places.iter().filter(|place| place.is_awake);
+        let known = awake.filter(|place| self.is_small(place).is_some());
         let free: Vec<&Place> = known.filter(|place| self.is_free(place)).collect();
         let of_size: Vec<&Place> = free
             .iter()
@@ -198,11 +204,7 @@ mod tests {
     /// Of forty seeds: some four in no dimension, of the others some seven small, half or more with a rival, and nearly every kind.
     #[test]
     fn what_is_drawn_is_of_every_kind_and_mostly_has_a_rival() {
-        let (_, text) = crate::scenario::built_in()
-            .iter()
-            .find(|(name, _)| *name == "one_of_any")
-            .expect("built in");
-        let scenario = Scenario::from_toml(text).expect("a scenario");
+        let scenario = Scenario::from_toml(include_str!("../scenarios/drawn/one_of_any.toml")).expect("a scenario");
         let (mut kinds, mut unlogged, mut small, mut rivals) = (BTreeSet::new(), 0, 0, 0);
         for seed in 1..=40 {
             let world = World::healthy(&scenario, seed);

@@ -458,8 +458,5 @@ pub fn built_in() -> &'static [(&'static str, &'static str)] {
         "slow_ramp",
         "total_outage",
         "room_device",
-        "one_of_any",
-        "two_of_any",
-        "three_of_any",
     ]
 }

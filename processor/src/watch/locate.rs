@@ -225,7 +225,9 @@ impl Evidence<'_> {
             let (k, e) = beyond(table);
             rest = k - e;
         });
-        let explained = explained(all_k - all_e - rest, rest, self.dispersion_of_all(all_e) * all_e);
+        let inside: f64 = found.iter().map(|cause| cause.best.e).sum();
+        let by_causes = (all_k - all_e - rest, inside);
+        let explained = explained(by_causes, (rest, all_e - inside), self.dispersion_of_all(all_e) * all_e);
         (found, explained)
     }
 
@@ -452,12 +454,14 @@ impl Evidence<'_> {
 }
 
 /// Of the poor call-ends beyond the expected, the share that the causes explain: what they leave over counts as far as it is more than
-/// chance (two standard deviations).
-fn explained(by_causes: f64, rest: f64, variance: f64) -> f64 {
-    let rest = (rest - 2.0 * variance.max(0.0).sqrt()).max(0.0);
-    let by_causes = by_causes.max(0.0);
-    if by_causes + rest > 0.0 {
-        by_causes / (by_causes + rest)
+/// chance (two standard deviations), and as much of it for each expected one is taken to be in the causes too, without being their
+/// doing. Of the causes and of the rest: poor call-ends beyond the expected, and the expected ones.
+fn explained(causes: (f64, f64), rest: (f64, f64), variance: f64) -> f64 {
+    let left = (rest.0 - 2.0 * variance.max(0.0).sqrt()).max(0.0);
+    let all = causes.0.max(0.0) + left;
+    let everywhere = left / rest.1.max(1.0);
+    if all > 0.0 {
+        (causes.0 - everywhere * causes.1).max(0.0) / all
     } else {
         1.0
     }
@@ -479,11 +483,13 @@ fn factor_of(factors: &[BTreeMap<u32, f64>; D], codes: &Codes) -> f64 {
 mod tests {
     use super::*;
 
-    /// 100 poor beyond the expected, of which the cause has 40; a variance of 100 makes 20 of the rest chance: 40 of 80.
+    /// 60 poor beyond 100 expected in the cause, 40 beyond 100 elsewhere; a variance of 100 makes 20 of the 40 chance. What is left is 0.2 for
+    /// each expected one, 20 in the cause as well: 40 of 80. Where 1,000 are expected elsewhere it is 2: 58 of 80.
     #[test]
-    fn what_the_causes_leave_over_counts_as_far_as_it_is_no_chance() {
-        assert!((explained(40.0, 60.0, 100.0) - 0.5).abs() < 1e-9);
-        assert!((explained(40.0, 15.0, 100.0) - 1.0).abs() < 1e-9);
-        assert!(explained(5.0, 95.0, 4.0) < 0.1);
+    fn what_the_causes_leave_over_counts_as_far_as_it_is_no_chance_and_is_in_the_causes_too() {
+        assert!((explained((60.0, 100.0), (40.0, 100.0), 100.0) - 0.5).abs() < 1e-9);
+        assert!((explained((60.0, 100.0), (40.0, 1000.0), 100.0) - 0.725).abs() < 1e-9);
+        assert!((explained((40.0, 100.0), (15.0, 100.0), 100.0) - 1.0).abs() < 1e-9);
+        assert!(explained((5.0, 1.0), (95.0, 100.0), 4.0) < 0.1);
     }
 }
