@@ -84,17 +84,19 @@ impl<'a> Judgement<'a> {
             .iter()
             .filter(|i| i.opened.is_some())
             .partition(|incident| tells_of_gap(incident, truth, calls));
-        let causes = truth
+        let mut causes: Vec<Named<'a>> = truth
             .causes
             .iter()
-            .map(|cause| {
-                let found = others.iter().position(|incident| names(incident, cause, calls));
-                Named {
-                    cause,
-                    incident: found.map(|i| others.remove(i)),
-                }
-            })
+            .map(|cause| Named { cause, incident: None })
             .collect();
+        // What lies in no dimension last: an incident that says so may name another cause.
+        for is_unlogged in [false, true] {
+            let of_kind = |named: &&mut Named<'_>| (named.cause.kind == FaultKind::Unlogged) == is_unlogged;
+            for named in causes.iter_mut().filter(of_kind) {
+                let found = others.iter().position(|incident| names(incident, named.cause, calls));
+                named.incident = found.map(|i| others.remove(i));
+            }
+        }
         Self { causes, others, gaps }
     }
 
@@ -116,16 +118,16 @@ fn tells_of_gap(incident: &Incident, truth: &Truth, calls: &Calls) -> bool {
     in_time && calls.are_within(&incident.scope, &site)
 }
 
-/// Same calls, near enough in time?
+/// Same calls, or of what no report has a dimension for that it lies outside of them; near enough in time?
 fn names(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
-    has_scope_of(incident, cause, calls) && off(incident, cause.onset).abs() <= ONSET_TOLERANCE
+    let says_so = cause.kind == FaultKind::Unlogged && incident.is_outside_the_dimensions();
+    (says_so || has_scope_of(incident, cause, calls)) && off(incident, cause.onset).abs() <= ONSET_TOLERANCE
 }
 
-/// Is the incident's scope, or an alias of it, the cause's? Of one device, is it that device? Of what no report has a dimension for,
-/// does it say so?
+/// Is the incident's scope, or an alias of it, the cause's? Of one device, is it that device? What lies in no dimension has no scope.
 pub fn has_scope_of(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
     if cause.kind == FaultKind::Unlogged {
-        return incident.is_outside_the_dimensions();
+        return false;
     }
     match &cause.device_id {
         Some(device) => incident.device_id.as_ref() == Some(device),

@@ -46,6 +46,7 @@ const UNLOGGED: f64 = 0.25;
 const SMALL: (f64, f64) = (60.0, 300.0);
 /// Jaccard index of rivals: at least, and less than.
 const RIVALS: (f64, f64) = (0.5, 0.95);
+const MINUTES_A_DAY: f64 = 1440.0;
 /// Minutes between those looked at.
 const STEP: i64 = 4;
 
@@ -89,6 +90,8 @@ pub(crate) fn draw(world: &World, i: u64, onset: EventTime) -> Broken {
 struct Places<'a> {
     world: &'a World,
     ends: Vec<End>,
+    /// Minutes that were looked at.
+    minutes: usize,
     places: Vec<Place>,
 }
 
@@ -106,8 +109,9 @@ struct Place {
 impl<'a> Places<'a> {
     fn before(world: &'a World, onset: EventTime) -> Self {
         let minutes = (0..time::DAY / time::MINUTE / STEP).map(|n| onset.plus(-n * STEP * time::MINUTE));
-        let minutes = minutes.filter(|minute| *minute >= world.scenario.start);
+        let minutes: Vec<EventTime> = minutes.filter(|minute| *minute >= world.scenario.start).collect();
         let ends: Vec<End> = minutes
+            .iter()
             .flat_map(|minute| calls_of_minute(world, minute.floor(time::MINUTE)))
             .flat_map(|call| call.ends)
             .collect();
@@ -129,7 +133,12 @@ impl<'a> Places<'a> {
             }
         });
         let places = places.collect();
-        Self { world, ends, places }
+        Self {
+            world,
+            ends,
+            minutes: minutes.len(),
+            places,
+        }
     }
 
     /// One of the places of the wanted size, with a rival if there is any with one: first a kind, then a place of it.
@@ -169,7 +178,7 @@ impl<'a> Places<'a> {
                 theirs += usize::from(is_theirs);
                 both += usize::from(is_theirs && *has);
             }
-            2 * both < place.ends.min(theirs)
+            both == 0 || 2 * both < place.ends.min(theirs)
         };
         let logged = self
             .world
@@ -181,7 +190,7 @@ impl<'a> Places<'a> {
 
     /// None of what nearly nobody calls from.
     fn is_small(&self, place: &Place) -> Option<bool> {
-        let a_day = real(place.ends) * real(usize::try_from(STEP).unwrap_or(1));
+        let a_day = real(place.ends) * MINUTES_A_DAY / real(self.minutes.max(1));
         (a_day >= SMALL.0).then_some(a_day < SMALL.1)
     }
 

@@ -195,7 +195,15 @@ fn odds(world: &World, end: &End, at: EventTime) -> f64 {
     hazard * busy * world.noise.factor(end.whose, at)
 }
 
-/// What a fault does to one interval of an end, or of the path behind it.
+/// The odds of a bad interval, where a spell begins with these: it lasts on, so that of intervals more are bad than begin a spell.
+/// Of a chain that begins with p and goes on with s or p, p / (1 − s (1 − p)) are.
+fn bad_odds(begins: f64) -> f64 {
+    let p = begins / (1.0 + begins);
+    let bad = p / (1.0 - SPELL_GOES_ON * (1.0 - p));
+    bad / (1.0 - bad)
+}
+
+/// What a fault does to one interval of an end, or of the path behind it. Odds are those of the end, of a path those of the call's first.
 fn harm(world: &World, fault: &Fault, end: &End, at: EventTime, dice: &mut Dice) -> Strain {
     let strength = fault.strength(at);
     // Always the same three numbers of the stream, whether used or not: faults do not disturb each other.
@@ -204,12 +212,25 @@ fn harm(world: &World, fault: &Fault, end: &End, at: EventTime, dice: &mut Dice)
         return Strain::default();
     }
     let steady = fault.steady.scaled(strength);
-    let usual = fault.odds.map_or(0.0, |_| odds(world, end, at));
+    let usual = fault.odds.map_or(0.0, |_| bad_odds(odds(world, end, at)));
     match hit < fault.hit_share(usual, strength) {
         true => steady.then(Strain {
             loss: (fault.hit.loss * size).min(0.8),
             ..fault.hit.strain().scaled(size)
         }),
         false => steady,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Odds of 0.01 that a spell begins, p = 0.0099: a chain that is bad with p after a good interval and with p + 0.4 (1 − p) = 0.4059 after a
+    /// bad one is bad in 0.0099 / (0.0099 + 0.5941) = 1.64 % of all.
+    #[test]
+    fn more_intervals_are_bad_than_begin_a_spell() {
+        let bad = bad_odds(0.01);
+        assert!((bad / (1.0 + bad) - 0.0164).abs() < 1e-4, "{bad}");
     }
 }

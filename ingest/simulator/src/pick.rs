@@ -103,7 +103,7 @@ fn pick(kind: FaultKind, spec: &FaultSpec, ends: &[End], taken: &[Fault], dice: 
             *sizes.entry((scope, device)).or_default() += 1.0;
         }
     }
-    let (scope, device_id) = chosen(kind, sizes, ends, taken, dice);
+    let (scope, device_id) = chosen(kind, &sizes, ends, taken, dice);
     Broken {
         device_id,
         ..Broken::at(kind, scope)
@@ -113,7 +113,7 @@ fn pick(kind: FaultKind, spec: &FaultSpec, ends: &[End], taken: &[Fault], dice: 
 /// One that has the share of the ends that such a fault should have, or the largest.
 fn chosen(
     kind: FaultKind,
-    sizes: BTreeMap<(Scope, Option<Text>), f64>,
+    sizes: &BTreeMap<(Scope, Option<Text>), f64>,
     ends: &[End],
     taken: &[Fault],
     dice: &mut Dice,
@@ -121,14 +121,22 @@ fn chosen(
     #[allow(clippy::cast_precision_loss, reason = "some thousand ends")]
     let all = ends.len().max(1) as f64;
     let (low, high) = share_wanted(kind);
-    let free: Vec<_> = sizes
-        .into_iter()
+    let others = || {
+        let is_other = |scope: &Scope| taken.iter().all(|fault| fault.scope != *scope);
+        sizes.iter().filter(move |((scope, _), _)| is_other(scope))
+    };
+    let apart: Vec<_> = others()
         .filter(|((scope, _), _)| taken.iter().all(|f| is_apart(scope, f, ends)))
         .collect();
-    let wanted: Vec<_> = free.iter().filter(|(_, n)| (low..=high).contains(&(n / all))).collect();
+    // Where everything shares calls with what is broken already, so does this.
+    let free = if apart.is_empty() { others().collect() } else { apart };
+    let wanted: Vec<_> = free
+        .iter()
+        .filter(|(_, n)| (low..=high).contains(&(*n / all)))
+        .collect();
     if wanted.is_empty() {
-        let largest = free.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        return largest.map_or_else(|| (nowhere(), None), |(candidate, _)| candidate.clone());
+        let largest = free.iter().max_by(|a, b| a.1.total_cmp(b.1));
+        return largest.map_or_else(|| (nowhere(), None), |(candidate, _)| (*candidate).clone());
     }
     wanted[dice.below(wanted.len())].0.clone()
 }
@@ -153,7 +161,7 @@ fn is_apart(scope: &Scope, fault: &Fault, ends: &[End]) -> bool {
         theirs += i32::from(b);
         both += i32::from(a && b);
     }
-    7 * both < ours.min(theirs)
+    both == 0 || 7 * both < ours.min(theirs)
 }
 
 /// The scope of a rollout names a firmware that nobody has yet: its device stands for it.

@@ -186,7 +186,7 @@ pub struct FaultSpec {
     /// Intervals that the fault hits, and how hard; without it, what is usual for the kind.
     #[serde(default)]
     pub hit: Option<Hit>,
-    /// By how much the odds of a bad interval grow, in place of the share of the intervals that is hit.
+    /// By how much the odds of a bad interval grow, in place of `hit`.
     #[serde(default)]
     pub odds: Option<f64>,
     /// What the fault does to every interval; without it, what is usual for the kind.
@@ -404,6 +404,9 @@ impl FaultSpec {
         }
         if self.kind.is_none() && (self.scope.is_some() || self.odds.is_some()) {
             problems.push("scope, odds: without a kind the seed draws them".to_owned());
+        }
+        if self.odds.is_some() && (self.kind == Some(FaultKind::TotalOutage) || self.hit.is_some()) {
+            problems.push("odds: a total_outage has none, and where hit is given its share says how often".to_owned());
         }
         if self.odds.is_some_and(|odds| !(1.0..=1000.0).contains(&odds)) {
             problems.push("odds: expected 1 to 1000".to_owned());

@@ -118,6 +118,15 @@ impl Bins {
         Self(entries.collect())
     }
 
+    /// The counts by metric and bin.
+    pub fn merged(&self) -> BTreeMap<(u8, u16), i64> {
+        let mut merged = BTreeMap::new();
+        for (metric, bin, count) in self.iter() {
+            *merged.entry((metric, bin)).or_default() += count;
+        }
+        merged
+    }
+
     /// Metric, bin and count of each entry.
     pub fn iter(&self) -> impl Iterator<Item = (u8, u16, i64)> + '_ {
         self.0.iter().copied()

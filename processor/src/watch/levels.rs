@@ -55,8 +55,8 @@ impl Ladder {
         }
     }
 
-    fn score(&self, bin: u16) -> f64 {
-        self.scores.get(usize::from(bin)).copied().map_or(0.0, f64::from)
+    fn score(&self, bin: u16) -> i64 {
+        self.scores.get(usize::from(bin)).copied().map_or(0, i64::from)
     }
 }
 
@@ -72,7 +72,7 @@ impl Levels {
     pub fn learn(&mut self, codes: &Codes, bins: &Bins) {
         for of in BTreeSet::from(scopes_of(codes)) {
             let history = self.history.entry(of).or_default();
-            for (metric, bin, count) in bins.iter() {
+            for ((metric, bin), count) in bins.merged() {
                 let of_metric = &mut history[usize::from(metric)];
                 of_metric.resize(BINS, 0.0);
                 of_metric[usize::from(bin).min(BINS - 1)] += real(count);
@@ -102,15 +102,15 @@ impl Levels {
         let known = scopes_of(codes).map(|of| self.ladders.get(&of));
         let ladder = |metric: usize| known.iter().flatten().find_map(|ladders| ladders[metric].as_ref());
         let ladders = [0, 1, 2, 3].map(ladder);
-        let mut sums = [(0.0, 0.0); METRICS];
+        // Whole numbers: in what order they came makes no difference.
+        let mut sums = [(0, 0); METRICS];
         for (metric, bin, count) in bins.iter() {
             let metric = usize::from(metric);
-            if let Some(ladder) = ladders[metric] {
-                sums[metric].0 += real(count) * ladder.score(bin);
-                sums[metric].1 += real(count) * ladder.mean;
-            }
+            sums[metric].0 += count * ladders[metric].map_or(0, |ladder| ladder.score(bin));
+            sums[metric].1 += count;
         }
-        sums
+        let mean = |metric: usize| ladders[metric].map_or(0.0, |ladder| ladder.mean);
+        [0, 1, 2, 3].map(|metric| (real(sums[metric].0), real(sums[metric].1) * mean(metric)))
     }
 }
 

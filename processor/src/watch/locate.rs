@@ -207,8 +207,22 @@ impl Evidence<'_> {
     /// The causes, and the share of what is poor beyond the expected that they explain.
     fn causes_since(&self, since: Window, settings: &Settings<'_>) -> (Vec<Cause>, f64) {
         let control = self.control(since);
-        let (table, rows) = self.table(since, &control);
+        let (mut table, rows) = self.table(since, &control);
         let pairs = self.pairs(since);
+        let take = |table: &mut Table, conditions: &[Condition]| {
+            for (near, taken) in self.far_ends(&pairs, conditions) {
+                if let Some(row) = rows.get(&near) {
+                    let row = &mut table.rows_mut()[*row];
+                    row.k = (row.k - taken).max(0.0);
+                }
+            }
+        };
+        // What open incidents do to the far ends of their calls is known already.
+        let at_work = self
+            .cases
+            .iter()
+            .filter(|case| case.basis == Basis::Rate(self.channel) && case.is_at_work());
+        at_work.for_each(|case| take(&mut table, &case.conditions));
         let beyond = |table: &Table| {
             let rows = table.rows().iter();
             rows.fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e))
@@ -216,16 +230,16 @@ impl Evidence<'_> {
         let (all_k, all_e) = beyond(&table);
         let mut rest = all_k - all_e;
         let found = causes(&table, settings, |table, accepted| {
-            for (near, taken) in self.far_ends(&pairs, &accepted.conditions) {
-                if let Some(row) = rows.get(&near) {
-                    let row = &mut table.rows_mut()[*row];
-                    row.k = (row.k - taken).max(0.0);
-                }
-            }
+            take(table, &accepted.conditions);
             let (k, e) = beyond(table);
             rest = k - e;
         });
-        let inside: f64 = found.iter().map(|cause| cause.best.e).sum();
+        let is_inside = |leaf: u32| {
+            let codes = self.dictionary.codes(leaf);
+            found.iter().any(|cause| covers(&cause.best.conditions, codes))
+        };
+        let inside = rows.iter().filter(|(leaf, _)| is_inside(**leaf));
+        let inside: f64 = inside.map(|(_, row)| table.rows()[*row].e).sum();
         let by_causes = (all_k - all_e - rest, inside);
         let explained = explained(by_causes, (rest, all_e - inside), self.dispersion_of_all(all_e) * all_e);
         (found, explained)

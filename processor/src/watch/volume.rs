@@ -42,7 +42,7 @@ const TREND_PRIOR: f64 = 3.0;
 /// Evidence from which on a cell is suspect, and minutes after which what is suspect is usual.
 const SUSPECT: f64 = 2.0;
 const USUAL: u32 = 180;
-/// No trend takes more than this share away.
+/// No trend of the others leaves less than this share.
 const LEAST_TREND: f64 = 0.1;
 /// Minutes in a row that must have a fair share of the expected volume before a silent cell is back.
 const BACK: usize = 5;

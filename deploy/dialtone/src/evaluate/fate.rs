@@ -43,7 +43,7 @@ pub struct Fate {
     pub days: f64,
     /// Days of the whole run: warnings are given in its history too.
     pub days_in_all: f64,
-    /// Cells watched at the end, each on each of its channels.
+    /// Cells watched at the end, summed over the channels.
     pub cells: usize,
 }
 
@@ -130,7 +130,9 @@ impl Fate {
         let incidents: Vec<&Incident> = run.incidents.iter().filter(is_cause_or_false).collect();
         let guilty = |incident: &Incident| {
             let of_this = judgement.causes.iter().filter(|named| {
-                run.calls.jaccard(&incident.scope, &named.cause.scope) > 0.0 || named.incident == Some(incident)
+                let has_place = named.cause.kind != FaultKind::Unlogged;
+                let shares_calls = has_place && run.calls.jaccard(&incident.scope, &named.cause.scope) > 0.0;
+                shares_calls || named.incident == Some(incident)
             });
             of_this
                 .filter_map(|named| named.cause.change_id.clone())
@@ -202,7 +204,10 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
         odds: cause.odds,
         usual_poor_per_minute: run.usual[number],
         named: found.is_some(),
-        rank: rank.map(|rank| rank + 1),
+        rank: match cause.kind {
+            FaultKind::Unlogged => found.map(|_| 1),
+            _ => rank.map(|rank| rank + 1),
+        },
         delay_min: opened.map(|opened| minutes(opened, cause.onset)),
         onset_off_min: found.map(|incident| in_minutes(off(incident, cause.onset))),
         lead_first_min: lead(0),
@@ -223,7 +228,8 @@ fn names_scope(run: &Watched, incident: &Incident, cause: &Cause, place: usize) 
     let Some(place) = place.checked_sub(1) else {
         return has_scope_of(incident, cause, &run.calls);
     };
-    let alternative = incident.alternatives.get(place).filter(|_| cause.device_id.is_none());
+    let has_place = cause.device_id.is_none() && cause.kind != FaultKind::Unlogged;
+    let alternative = incident.alternatives.get(place).filter(|_| has_place);
     alternative.is_some_and(|alternative| run.calls.are_the_same(&alternative.scope, &cause.scope))
 }
 

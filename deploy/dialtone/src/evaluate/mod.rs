@@ -112,6 +112,10 @@ pub fn each<T: Send>(
         let one = |(i, ((name, scenario), seed)): (usize, (&Named, u64))| {
             let watched =
                 Watched::over(config, scenario, name, seed, pace.kept).with_context(|| format!("{name}, seed {seed}"));
+            if let (Err(_), Ok(mut runs)) = (&watched, waiting.lock()) {
+                // Whoever has mistyped a scope need not wait for all the others.
+                runs.clear();
+            }
             let of_run = of(watched?);
             done(finished.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, &of_run);
             Ok((i, of_run))

@@ -32,7 +32,7 @@ pub struct Watched {
     pub warnings: Warnings,
     /// What became of the events.
     pub counts: Counts,
-    /// Cells watched at the end, each on each of its channels.
+    /// Cells watched at the end, summed over the channels.
     pub cells: usize,
     pub(super) calls: Calls,
     pub(super) usual: Vec<f64>,

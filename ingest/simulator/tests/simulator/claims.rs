@@ -375,7 +375,7 @@ fn every_built_in_scenario_can_be_run_and_tells_its_truth() {
         assert_eq!(truth.causes.len(), scenario.faults.len(), "{name}");
         for (cause, fault) in truth.causes.iter().zip(&scenario.faults) {
             assert_eq!(
-                (cause.kind, cause.change_id.is_some()),
+                (Some(cause.kind), cause.change_id.is_some()),
                 (fault.kind, fault.change),
                 "{name}"
             );
@@ -534,4 +534,25 @@ fn the_defaults_that_demo_toml_shows_are_the_defaults() {
         (written.changes, written.complaints),
         (silent.changes, silent.complaints)
     );
+}
+
+#[test]
+fn the_scenarios_that_are_not_built_in_can_be_run_and_the_quiet_week_has_its_meeting() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        Scenario::from_toml(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
+    };
+    for (name, causes) in [("one_of_any", 1), ("two_of_any", 2), ("three_of_any", 3)] {
+        let scenario = read(&format!("drawn/{name}.toml"));
+        assert_eq!((scenario.name.as_str(), scenario.faults.len()), (name, causes));
+        for seed in 1..=4 {
+            Simulation::new(&scenario, seed)
+                .check()
+                .unwrap_or_else(|e| panic!("{name} {seed}: {e}"));
+        }
+    }
+    let week = read("quiet/quiet_week.toml");
+    let meeting = dialtone_schemas::EventTime::parse("2026-03-09T14:00:00Z").expect("the second Monday");
+    assert!(week.faults.is_empty() && week.judged_from() < meeting && meeting < week.end());
 }

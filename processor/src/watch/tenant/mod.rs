@@ -231,6 +231,7 @@ impl Tenant {
                 // Behind what has been learnt already: old enough by itself.
                 if self.trained.is_some_and(|trained| window < trained) && !self.is_in_incident(leaf, window) {
                     self.baseline.learn(leaf, &counts);
+                    self.levels.learn(self.dictionary.codes(leaf), &bins);
                 }
                 // What comes an hour late says nothing of the volume now.
                 let events = if summary.class == Some(Class::Graph) {
@@ -323,8 +324,9 @@ impl Tenant {
         let levels = self.compare_levels(warm, config);
         let silences = self.listen(warm, config);
         if warm {
-            self.open_rates(now, alarms, config);
-            self.open_levels(now, levels, config);
+            let has_opened = self.open_rates(now, alarms, config);
+            // The levels that have moved are those of what was opened just now, as like as not.
+            self.open_levels(now, if has_opened { Vec::new() } else { levels }, config);
             self.open_silences(now, silences, config);
             self.open_devices(now, config);
             self.locate_again(now, config);

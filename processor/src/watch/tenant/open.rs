@@ -34,6 +34,17 @@ const ONE_DEVICE: f64 = 0.6;
 /// After a scan that explained nothing, the next one waits so long.
 const PATIENCE: i64 = 3 * time::MINUTE;
 
+/// What came of a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// No scope explains what was noticed.
+    Unexplained,
+    /// What explains it is open already.
+    Known,
+    /// An incident was opened, or opened again.
+    Opened,
+}
+
 impl Tenant {
     fn zones(&self, channel: usize, config: &WatchConfig) -> Indifference {
         let evidence = self.evidence(channel, config.indifference);
@@ -49,18 +60,24 @@ impl Tenant {
         }
     }
 
-    /// Opens an incident for each cause of what the detectors noticed.
-    pub(super) fn open_rates(&mut self, now: EventTime, alarms: [Vec<Alarm>; 3], config: &WatchConfig) {
+    /// Opens an incident for each cause of what the detectors noticed. Has quality opened any?
+    pub(super) fn open_rates(&mut self, now: EventTime, alarms: [Vec<Alarm>; 3], config: &WatchConfig) -> bool {
+        let mut has_opened = false;
         for (channel, alarms) in alarms.into_iter().enumerate() {
             let Some(strongest) = alarms.first().filter(|_| now >= self.scan_again[channel]) else {
                 continue;
             };
-            if !self.open_causes(now, channel, &strongest.conditions, config) {
+            let outcome = self.open_causes(now, channel, &strongest.conditions, config);
+            has_opened |= channel == 0 && outcome == Outcome::Opened;
+            if outcome == Outcome::Unexplained {
                 // Noticed, but no scope explains it against its own control: it must gather anew.
                 self.detectors[channel].forget_cell(strongest.key);
                 self.scan_again[channel] = now.plus(PATIENCE);
+            } else {
+                self.forget_above(channel, config);
             }
         }
+        has_opened
     }
 
     /// Opens an incident for each cause of what the levels of call-ends gave notice of: it is looked for among the poor ones.
@@ -68,31 +85,43 @@ impl Tenant {
         let Some((metric, strongest)) = alarms.into_iter().next().filter(|_| now >= self.levels_again) else {
             return;
         };
-        if !self.open_causes(now, 0, &strongest.conditions, config) {
-            self.level_detectors[metric].forget_cell(strongest.key);
-            self.levels_again = now.plus(PATIENCE);
+        match self.open_causes(now, 0, &strongest.conditions, config) {
+            Outcome::Opened => self.forget_above(0, config),
+            // What is open already says nothing about what else the cells of poor call-ends have gathered.
+            Outcome::Known | Outcome::Unexplained => {
+                self.level_detectors[metric].forget_cell(strongest.key);
+                self.levels_again = now.plus(PATIENCE);
+            }
         }
     }
 
-    /// Opens an incident for each cause that is found where something was noticed. Is there any?
-    fn open_causes(&mut self, now: EventTime, channel: usize, noticed: &[Condition], config: &WatchConfig) -> bool {
+    /// Whatever has gathered beside what is open now gathers anew.
+    fn forget_above(&mut self, channel: usize, config: &WatchConfig) {
+        let noticed = self.noticed_from(config) / 3.0;
+        self.detectors[channel].forget_above(noticed);
+        let of_levels = self.level_detectors.iter_mut().filter(|_| channel == 0);
+        of_levels.for_each(|detector| detector.forget_above(noticed));
+    }
+
+    /// Opens an incident for each cause that is found where something was noticed.
+    fn open_causes(&mut self, now: EventTime, channel: usize, noticed: &[Condition], config: &WatchConfig) -> Outcome {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one.
         let threshold = self.threshold(1, config);
         let zones = self.zones(channel, config);
         let settings = self.settings(channel, &zones, config);
         let located = self.evidence(channel, config.indifference).locate(noticed, &settings);
-        let mut is_explained = false;
+        let mut outcome = Outcome::Unexplained;
         for found in located.into_iter().filter(|found| found.evidence >= threshold) {
-            is_explained = true;
+            let open = self.open_cases();
             self.open_rate(now, channel, found, config);
+            let is_new = self.open_cases() > open;
+            outcome = outcome.max(if is_new { Outcome::Opened } else { Outcome::Known });
         }
-        if is_explained {
-            let noticed = self.noticed_from(config) / 3.0;
-            self.detectors[channel].forget_above(noticed);
-            let of_levels = self.level_detectors.iter_mut().filter(|_| channel == 0);
-            of_levels.for_each(|detector| detector.forget_above(noticed));
-        }
-        is_explained
+        outcome
+    }
+
+    fn open_cases(&self) -> usize {
+        self.cases.iter().filter(|case| case.is_open()).count()
     }
 
     fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) {
