@@ -503,7 +503,7 @@ fn the_defaults_that_demo_toml_shows_are_the_defaults() {
         .iter()
         .find(|(name, _)| *name == "demo")
         .expect("built in");
-    let (tables, _) = demo.split_once("# What breaks.").expect("the part before the faults");
+    let (tables, _) = demo.split_once("# What breaks;").expect("the part before the faults");
     let shown: String = tables
         .lines()
         .map(|line| match line.strip_prefix("# ") {
@@ -531,8 +531,8 @@ fn the_defaults_that_demo_toml_shows_are_the_defaults() {
         (enterprise, silent.noise, silent.reporting)
     );
     assert_eq!(
-        (written.changes, written.complaints),
-        (silent.changes, silent.complaints)
+        (written.changes, written.complaints, written.drawn),
+        (silent.changes, silent.complaints, silent.drawn)
     );
 }
 
