@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_schemas::{Dimension, EventTime, Incident, Leaf, Scope, time};
-use dialtone_simulator::{Cause, FaultKind, Truth};
+use dialtone_simulator::{Cause, Truth};
 use serde::{Deserialize, Serialize};
 
 /// A scope is named when it, or an alias of it, covers the same calls to this degree (Jaccard).
@@ -90,9 +90,8 @@ impl<'a> Judgement<'a> {
             .map(|cause| Named { cause, incident: None })
             .collect();
         // What lies in no dimension last: an incident that says so may name another cause.
-        for is_unlogged in [false, true] {
-            let of_kind = |named: &&mut Named<'_>| (named.cause.kind == FaultKind::Unlogged) == is_unlogged;
-            for named in causes.iter_mut().filter(of_kind) {
+        for has_place in [true, false] {
+            for named in causes.iter_mut().filter(|named| named.cause.has_place() == has_place) {
                 let found = others.iter().position(|incident| names(incident, named.cause, calls));
                 named.incident = found.map(|i| others.remove(i));
             }
@@ -120,13 +119,13 @@ fn tells_of_gap(incident: &Incident, truth: &Truth, calls: &Calls) -> bool {
 
 /// Same calls, or of what no report has a dimension for that it lies outside of them; near enough in time?
 fn names(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
-    let says_so = cause.kind == FaultKind::Unlogged && incident.is_outside_the_dimensions();
+    let says_so = !cause.has_place() && incident.is_outside_the_dimensions();
     (says_so || has_scope_of(incident, cause, calls)) && off(incident, cause.onset).abs() <= ONSET_TOLERANCE
 }
 
 /// Is the incident's scope, or an alias of it, the cause's? Of one device, is it that device? What lies in no dimension has no scope.
 pub fn has_scope_of(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
-    if cause.kind == FaultKind::Unlogged {
+    if !cause.has_place() {
         return false;
     }
     match &cause.device_id {

@@ -7,10 +7,10 @@ use dialtone_schemas::{EventTime, Scope, Text, time};
 use serde::Deserialize;
 
 use crate::{
-    call::{End, calls_of_minute},
-    fault::{Broken, Fault, FaultKind},
+    call::End,
+    fault::{Broken, FaultKind},
     owner,
-    pick::{candidate, covers_before, sample},
+    pick::{candidate, covers_before, ends_of, is_apart, nowhere, sample},
     random::{Dice, Stream, real},
     world::World,
 };
@@ -46,6 +46,8 @@ const UNLOGGED: f64 = 0.25;
 const SMALL: (f64, f64) = (60.0, 300.0);
 /// Jaccard index of rivals: at least, and less than.
 const RIVALS: (f64, f64) = (0.5, 0.95);
+/// What is drawn shares less than one in so many ends with what was drawn before.
+const SHARED: usize = 2;
 const MINUTES_A_DAY: f64 = 1440.0;
 /// Minutes between those looked at.
 const STEP: i64 = 4;
@@ -126,11 +128,7 @@ impl<'a> Places<'a> {
     fn before(world: &'a World, onset: EventTime) -> Self {
         let minutes = (0..time::DAY / time::MINUTE / STEP).map(|n| onset.plus(-n * STEP * time::MINUTE));
         let minutes: Vec<EventTime> = minutes.filter(|minute| *minute >= world.scenario.start).collect();
-        let ends: Vec<End> = minutes
-            .iter()
-            .flat_map(|minute| calls_of_minute(world, minute.floor(time::MINUTE)))
-            .flat_map(|call| call.ends)
-            .collect();
+        let ends = ends_of(world, minutes.iter().map(|minute| minute.floor(time::MINUTE)));
         let known: BTreeSet<(FaultKind, Scope)> = KINDS
             .into_iter()
             .flat_map(|kind| ends.iter().filter_map(move |end| Some((kind, candidate(kind, end)?))))
@@ -139,10 +137,11 @@ impl<'a> Places<'a> {
         let places = known.into_iter().map(|(kind, scope)| {
             let awake = then.iter().filter(|end| covers_before(kind, &scope, &end.leaf)).count();
             let has: Vec<bool> = ends.iter().map(|end| covers_before(kind, &scope, &end.leaf)).collect();
+            let of_day = has.iter().filter(|has| **has).count();
             Place {
                 owner: owner::of(kind.layer(), &scope, &world.estate),
-                is_awake: 24 * awake >= has.iter().filter(|has| **has).count(),
-                ends: has.iter().filter(|has| **has).count(),
+                is_awake: 24 * awake >= of_day,
+                ends: of_day,
                 kind,
                 scope,
                 has,
@@ -179,7 +178,7 @@ impl<'a> Places<'a> {
             .filter(|kind| wanted.iter().any(|place| place.kind == *kind))
             .collect();
         let Some(kind) = kinds.get(dice.below(kinds.len())) else {
-            return (KINDS[0], crate::pick::nowhere());
+            return (KINDS[0], nowhere());
         };
         let of_kind: Vec<&&Place> = wanted.iter().filter(|place| place.kind == *kind).collect();
         (*kind, of_kind[dice.below(of_kind.len())].scope.clone())
@@ -187,21 +186,8 @@ impl<'a> Places<'a> {
 
     /// Does it share less than half of the smaller one's ends with each fault before it?
     fn is_free(&self, place: &Place) -> bool {
-        let is_apart = |fault: &Fault| {
-            let (mut theirs, mut both) = (0, 0);
-            for (end, has) in self.ends.iter().zip(&place.has) {
-                let is_theirs = covers_before(fault.kind, &fault.scope, &end.leaf);
-                theirs += usize::from(is_theirs);
-                both += usize::from(is_theirs && *has);
-            }
-            both == 0 || 2 * both < place.ends.min(theirs)
-        };
-        let logged = self
-            .world
-            .faults
-            .iter()
-            .filter(|fault| fault.kind != FaultKind::Unlogged);
-        logged.into_iter().all(is_apart)
+        let inside = || self.ends.iter().zip(place.has.iter().copied());
+        self.world.faults.iter().all(|fault| is_apart(inside(), fault, SHARED))
     }
 
     /// None of what nearly nobody calls from.

@@ -185,8 +185,13 @@ impl Fault {
     /// Does the fault lie on this end of a call? The leaf is the placed one.
     pub(crate) fn covers(&self, leaf: &Leaf, device_id: &Text) -> bool {
         let is_one = self.device_id.as_ref().is_none_or(|id| id == device_id);
-        let is_among = self.devices.as_ref().is_none_or(|ids| ids.contains(device_id));
-        is_one && is_among && self.scope.covers(leaf)
+        is_one && self.may_be_on(Some(device_id)) && self.scope.covers(leaf)
+    }
+
+    /// May this device have it? What shows in no dimension only some have.
+    pub(crate) fn may_be_on(&self, device_id: Option<&Text>) -> bool {
+        let is_among = |ids: &BTreeSet<Text>| device_id.is_some_and(|id| ids.contains(id));
+        self.devices.as_ref().is_none_or(is_among)
     }
 
     /// Does it lie on the path between the ends, so that both feel the same hit?

@@ -17,10 +17,16 @@ use crate::{
 
 /// How often a scenario's calls are looked at to know who calls.
 const SAMPLES: i64 = 16;
+/// What is picked shares less than one in so many ends with what is broken already.
+const SHARED: usize = 7;
 
 /// The call-ends of half an hour in a world: every fourth minute of the two hours that begin at `from`.
 pub(crate) fn sample(world: &World, from: EventTime) -> Vec<End> {
-    let minutes = (0..120).step_by(4).map(|i| from.plus(i * time::MINUTE));
+    ends_of(world, (0..120).step_by(4).map(|i| from.plus(i * time::MINUTE)))
+}
+
+/// The call-ends of these minutes.
+pub(crate) fn ends_of(world: &World, minutes: impl Iterator<Item = EventTime>) -> Vec<End> {
     minutes
         .flat_map(|minute| calls_of_minute(world, minute))
         .flat_map(|call| call.ends)
@@ -32,12 +38,12 @@ pub(crate) fn resolve(world: &mut World) {
     let specs = world.scenario.faults.clone();
     for (i, spec) in (0..).zip(&specs) {
         let from = world.scenario.judged_from();
-        let ends = sample(world, from.plus(spec.at.0));
+        let onset = from.plus(spec.at.0);
         let mut dice = Dice::new(world.seed, Stream::Pick, i);
         let is = match (spec.kind, &spec.scope) {
-            (None, _) => drawn::draw(world, i, from.plus(spec.at.0)),
+            (None, _) => drawn::draw(world, i, onset),
             (Some(kind), Some(scope)) if kind != FaultKind::RoomDevice => Broken::at(kind, scope.clone()),
-            (Some(kind), _) => pick(kind, spec, &ends, &world.faults, &mut dice),
+            (Some(kind), _) => pick(kind, spec, &sample(world, onset), &world.faults, &mut dice),
         };
         let odds = spec.odds.or(is.odds);
         world.faults.push(Fault::new(spec, from, Broken { odds, ..is }));
@@ -126,7 +132,10 @@ fn chosen(
         sizes.iter().filter(move |((scope, _), _)| is_other(scope))
     };
     let apart: Vec<_> = others()
-        .filter(|((scope, _), _)| taken.iter().all(|f| is_apart(scope, f, ends)))
+        .filter(|((scope, _), _)| {
+            let inside = || ends.iter().map(|end| (end, scope.covers(&end.leaf)));
+            taken.iter().all(|fault| is_apart(inside(), fault, SHARED))
+        })
         .collect();
     // Where everything shares calls with what is broken already, so does this.
     let free = if apart.is_empty() { others().collect() } else { apart };
@@ -146,22 +155,19 @@ pub(crate) fn nowhere() -> Scope {
     Scope::new([(Dimension::Site, name("nowhere"))])
 }
 
-/// Do the two share less than a seventh of the smaller one's ends?
-fn is_apart(scope: &Scope, fault: &Fault, ends: &[End]) -> bool {
+/// Do a scope, which has some of these ends inside, and a fault share less than one in so many of the smaller one's ends?
+pub(crate) fn is_apart<'e>(ends: impl Iterator<Item = (&'e End, bool)>, fault: &Fault, one_in: usize) -> bool {
     if fault.kind == FaultKind::Unlogged {
         return true;
     }
     let (mut ours, mut theirs, mut both) = (0, 0, 0);
-    for end in ends {
-        let (a, b) = (
-            scope.covers(&end.leaf),
-            covers_before(fault.kind, &fault.scope, &end.leaf),
-        );
-        ours += i32::from(a);
-        theirs += i32::from(b);
-        both += i32::from(a && b);
+    for (end, is_ours) in ends {
+        let is_theirs = covers_before(fault.kind, &fault.scope, &end.leaf);
+        ours += usize::from(is_ours);
+        theirs += usize::from(is_theirs);
+        both += usize::from(is_ours && is_theirs);
     }
-    both == 0 || 7 * both < ours.min(theirs)
+    both == 0 || one_in * both < ours.min(theirs)
 }
 
 /// The scope of a rollout names a firmware that nobody has yet: its device stands for it.

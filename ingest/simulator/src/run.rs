@@ -100,13 +100,9 @@ impl Simulation {
 
     /// Of each planted cause: may this event's device have it? Of a cause in no dimension only some may, though its scope is everything.
     pub fn may_have(&self, event: &Event) -> Vec<bool> {
+        let device = event.near_endpoint.device_id.as_ref();
         let faults = self.world.faults.iter();
-        let may = faults.map(|fault| match (&fault.devices, &event.near_endpoint.device_id) {
-            (Some(devices), Some(device)) => devices.contains(device),
-            (Some(_), None) => false,
-            (None, _) => true,
-        });
-        may.collect()
+        faults.map(|fault| fault.may_be_on(device)).collect()
     }
 
     /// The networks with their places, as a building file.

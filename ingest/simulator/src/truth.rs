@@ -71,6 +71,13 @@ pub struct Cause {
     pub odds: Option<f64>,
 }
 
+impl Cause {
+    /// Does it lie in a scope? What no report has a dimension for does not.
+    pub fn has_place(&self) -> bool {
+        self.kind != FaultKind::Unlogged
+    }
+}
+
 /// Scopes with at least this Jaccard index mean the same call-ends.
 const SAME: f64 = 0.9;
 

@@ -70,12 +70,13 @@ pub struct Levels {
 impl Levels {
     /// Learns where the call-ends of a leaf lay in a window.
     pub fn learn(&mut self, codes: &Codes, bins: &Bins) {
+        let merged = bins.merged();
         for of in BTreeSet::from(scopes_of(codes)) {
             let history = self.history.entry(of).or_default();
-            for ((metric, bin), count) in bins.merged() {
-                let of_metric = &mut history[usize::from(metric)];
+            for ((metric, bin), count) in &merged {
+                let of_metric = &mut history[usize::from(*metric)];
                 of_metric.resize(BINS, 0.0);
-                of_metric[usize::from(bin).min(BINS - 1)] += real(count);
+                of_metric[usize::from(*bin).min(BINS - 1)] += real(*count);
             }
         }
     }

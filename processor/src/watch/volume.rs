@@ -117,8 +117,7 @@ impl Cell {
     /// How this time of day compared, yesterday, with the three quarters of an hour so many minutes ago. None where yesterday is not
     /// known.
     fn yesterday_since(&self, minutes: u32) -> Option<f64> {
-        let (now, before) = self.means_of_yesterday(minutes)?;
-        Some((now + TREND_PRIOR) / (before + TREND_PRIOR))
+        self.means_of_yesterday(minutes).map(trend)
     }
 
     /// Events a minute at this time of day yesterday, and in the three quarters of an hour so many minutes before it.
@@ -133,13 +132,6 @@ impl Cell {
         };
         let after = (now + 3).min(self.profile.len());
         Some((mean(now.saturating_sub(1)..after)?, mean(before..end)?))
-    }
-
-    /// What all others did meanwhile, yesterday.
-    fn others_yesterday(&self, all: &Self, minutes: u32) -> Option<f64> {
-        let (own, all) = (self.means_of_yesterday(minutes)?, all.means_of_yesterday(minutes)?);
-        let (now, before) = ((all.0 - own.0).max(0.0), (all.1 - own.1).max(0.0));
-        Some((now + TREND_PRIOR) / (before + TREND_PRIOR))
     }
 
     /// What is expected now of a cell that is out: as much as when it fell silent, less what this time of day takes away.
@@ -216,15 +208,17 @@ impl Volume {
         for ((attribute, code), cell) in &mut self.cells {
             let mean = cell.mean();
             // What everybody else does meanwhile: the evening takes calls from all.
-            let (others_now, others) = ((all_now - cell.present()).max(0.0), (all_mean - mean).max(0.0));
+            let (others_now, others) = without((all_now, all_mean), (cell.present(), mean));
             let since = cell.measured_since();
-            let yesterday = cell.yesterday_since(since);
-            let others_yesterday = cell.others_yesterday(&self.all, since);
+            let own = cell.means_of_yesterday(since);
+            let all = self.all.means_of_yesterday(since);
+            let yesterday = own.map(trend);
+            let others_yesterday = all.zip(own).map(|(all, own)| trend(without(all, own)));
             let (mean, others) = cell.usual(yesterday.is_some(), mean, others);
-            let trend = (others_now + TREND_PRIOR) / (others + TREND_PRIOR);
+            let of_others = trend((others_now, others));
             // What everybody did yesterday and nobody does today, a meeting of all hands, is no habit.
-            let meets = (trend / others_yesterday.unwrap_or(trend)).min(1.0);
-            let trend = trend.clamp(LEAST_TREND, 1.0).min(yesterday.unwrap_or(1.0) * meets);
+            let meets = (of_others / others_yesterday.unwrap_or(of_others)).min(1.0);
+            let trend = of_others.clamp(LEAST_TREND, 1.0).min(yesterday.unwrap_or(1.0) * meets);
             let expected = cell.out().unwrap_or(mean * trend);
             let drop = if yesterday.is_some() {
                 DROP
@@ -370,6 +364,16 @@ impl Cell {
             self.bucket = (None, 0);
         }
     }
+}
+
+/// How events a minute now compare with those before, pulled to "as before".
+fn trend((now, before): (f64, f64)) -> f64 {
+    (now + TREND_PRIOR) / (before + TREND_PRIOR)
+}
+
+/// Events a minute, now and before, of all but these.
+fn without(all: (f64, f64), own: (f64, f64)) -> (f64, f64) {
+    ((all.0 - own.0).max(0.0), (all.1 - own.1).max(0.0))
 }
 
 fn push<T>(events: &mut VecDeque<T>, newest: T, most: usize) {

@@ -1,7 +1,7 @@
 //! What one run says about the design: of each planted cause what became of it, and what was raised besides.
 
 use dialtone_schemas::{EventTime, Incident, Ruling, time};
-use dialtone_simulator::{Cause, FaultKind};
+use dialtone_simulator::Cause;
 use serde::Serialize;
 
 use super::watched::{Watched, raised};
@@ -130,8 +130,8 @@ impl Fate {
         let incidents: Vec<&Incident> = run.incidents.iter().filter(is_cause_or_false).collect();
         let guilty = |incident: &Incident| {
             let of_this = judgement.causes.iter().filter(|named| {
-                let has_place = named.cause.kind != FaultKind::Unlogged;
-                let shares_calls = has_place && run.calls.jaccard(&incident.scope, &named.cause.scope) > 0.0;
+                let shares_calls =
+                    named.cause.has_place() && run.calls.jaccard(&incident.scope, &named.cause.scope) > 0.0;
                 shares_calls || named.incident == Some(incident)
             });
             of_this
@@ -197,16 +197,16 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
         .filter_map(|incident| (0..5).find(|rank| names_scope(run, incident, cause, *rank)))
         .min();
     CauseFate {
-        scope: match cause.kind {
-            FaultKind::Unlogged => "in no dimension".to_owned(),
-            _ => cause.scope.to_string(),
+        scope: match cause.has_place() {
+            true => cause.scope.to_string(),
+            false => "in no dimension".to_owned(),
         },
         odds: cause.odds,
         usual_poor_per_minute: run.usual[number],
         named: found.is_some(),
-        rank: match cause.kind {
-            FaultKind::Unlogged => found.map(|_| 1),
-            _ => rank.map(|rank| rank + 1),
+        rank: match cause.has_place() {
+            true => rank.map(|rank| rank + 1),
+            false => found.map(|_| 1),
         },
         delay_min: opened.map(|opened| minutes(opened, cause.onset)),
         onset_off_min: found.map(|incident| in_minutes(off(incident, cause.onset))),
@@ -228,8 +228,8 @@ fn names_scope(run: &Watched, incident: &Incident, cause: &Cause, place: usize) 
     let Some(place) = place.checked_sub(1) else {
         return has_scope_of(incident, cause, &run.calls);
     };
-    let has_place = cause.device_id.is_none() && cause.kind != FaultKind::Unlogged;
-    let alternative = incident.alternatives.get(place).filter(|_| has_place);
+    let has_scope = cause.device_id.is_none() && cause.has_place();
+    let alternative = incident.alternatives.get(place).filter(|_| has_scope);
     alternative.is_some_and(|alternative| run.calls.are_the_same(&alternative.scope, &cause.scope))
 }
 

@@ -45,12 +45,11 @@ impl Tenant {
             }
             let pairs = (0..conditions.len()).flat_map(|i| (i + 1..conditions.len()).map(move |j| (i, j)));
             let looks = pairs.filter_map(|(i, j)| of(&[conditions[i], conditions[j]]));
-            looks.max_by(|a, b| a.evidence.total_cmp(&b.evidence))
+            strongest(looks)
         };
         let level = |detector: &Detector| {
             let of = |condition: &Condition| detector.look(&[*condition], config.indifference, threshold);
-            let looks = conditions.iter().filter_map(of);
-            looks.max_by(|a, b| a.evidence.total_cmp(&b.evidence))
+            strongest(conditions.iter().filter_map(of))
         };
         let levels = METRIC_NAMES.into_iter().zip(&self.level_detectors);
         let holds = |case: &&super::Case| case.is_open() && self.overlap(&conditions, &case.conditions).of_first >= 0.5;
@@ -66,4 +65,9 @@ impl Tenant {
             levels: levels.map(|(metric, detector)| (metric, level(detector))).collect(),
         })
     }
+}
+
+/// The one with the most evidence.
+fn strongest(looks: impl Iterator<Item = Look>) -> Option<Look> {
+    looks.max_by(|a, b| a.evidence.total_cmp(&b.evidence))
 }

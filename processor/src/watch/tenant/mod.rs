@@ -326,7 +326,7 @@ impl Tenant {
         if warm {
             let has_opened = self.open_rates(now, alarms, config);
             // The levels that have moved are those of what was opened just now, as like as not.
-            self.open_levels(now, if has_opened { Vec::new() } else { levels }, config);
+            self.open_levels(now, levels.filter(|_| !has_opened), config);
             self.open_silences(now, silences, config);
             self.open_devices(now, config);
             self.locate_again(now, config);
@@ -394,8 +394,8 @@ impl Tenant {
         alarms
     }
 
-    /// Feeds the level detectors with the minute's leaves, but for those in open incidents; alarms of all metrics, strongest first.
-    fn compare_levels(&mut self, warm: bool, config: &WatchConfig) -> Vec<(usize, Alarm)> {
+    /// Feeds the level detectors with the minute's leaves, but for those in open incidents; of all metrics the strongest alarm.
+    fn compare_levels(&mut self, warm: bool, config: &WatchConfig) -> Option<(usize, Alarm)> {
         let threshold = self.noticed_from(config);
         let open: Vec<&Case> = self.cases.iter().filter(|case| case.is_open()).collect();
         for (leaf, bins) in &self.fresh_bins {
@@ -408,17 +408,15 @@ impl Tenant {
                 detector.add_alone(codes, k, e);
             }
         }
-        let mut alarms = Vec::new();
+        let mut strongest: Option<(usize, Alarm)> = None;
         for (metric, detector) in self.level_detectors.iter_mut().enumerate() {
-            let found = detector.minute(config.indifference, threshold);
-            alarms.extend(found.into_iter().filter(|_| warm).map(|alarm| (metric, alarm)));
+            let found = detector.minute(config.indifference, threshold).into_iter().next();
+            let is_stronger = |alarm: &Alarm| strongest.as_ref().is_none_or(|(_, other)| alarm.log_m > other.log_m);
+            if let Some(alarm) = found.filter(|alarm| warm && is_stronger(alarm)) {
+                strongest = Some((metric, alarm));
+            }
         }
-        alarms.sort_by(|a, b| {
-            b.1.log_m
-                .total_cmp(&a.1.log_m)
-                .then((a.0, a.1.key).cmp(&(b.0, b.1.key)))
-        });
-        alarms
+        strongest
     }
 
     /// Poor call-ends that an open incident's far ends explain, by near leaf.
@@ -488,22 +486,20 @@ impl Tenant {
     fn learn(&mut self, now: EventTime, config: &WatchConfig) {
         let old = Window::of_end(now.plus(-config.hold_off.micros()));
         let from = self.trained.unwrap_or_else(|| Window::of_end(EventTime::MIN));
-        let (mut learnt, mut levels) = (Vec::new(), Vec::new());
+        let mut learnt = Vec::new();
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < old) {
             for (leaf, counts) in &slice.leaves {
                 if !self.is_in_incident(*leaf, *window) {
-                    learnt.push((*window, *leaf, *counts));
-                    levels.extend(slice.bins.get(leaf).map(|bins| (*leaf, bins.clone())));
+                    let bins = slice.bins.get(leaf).cloned().unwrap_or_default();
+                    learnt.push((*window, *leaf, *counts, bins));
                 }
             }
         }
-        for (window, leaf, counts) in learnt {
+        for (window, leaf, counts, bins) in learnt {
             self.learn_hour(window, leaf, &counts);
             self.baseline.learn(leaf, &counts);
-            self.trained = Some(old);
-        }
-        for (leaf, bins) in levels {
             self.levels.learn(self.dictionary.codes(leaf), &bins);
+            self.trained = Some(old);
         }
         self.ring.take_before(Window::of_end(now.plus(-config.memory.micros())));
         self.devices.expire(now);

@@ -35,7 +35,7 @@ const ONE_DEVICE: f64 = 0.6;
 const PATIENCE: i64 = 3 * time::MINUTE;
 
 /// What came of a scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// No scope explains what was noticed.
     Unexplained,
@@ -81,8 +81,8 @@ impl Tenant {
     }
 
     /// Opens an incident for each cause of what the levels of call-ends gave notice of: it is looked for among the poor ones.
-    pub(super) fn open_levels(&mut self, now: EventTime, alarms: Vec<(usize, Alarm)>, config: &WatchConfig) {
-        let Some((metric, strongest)) = alarms.into_iter().next().filter(|_| now >= self.levels_again) else {
+    pub(super) fn open_levels(&mut self, now: EventTime, strongest: Option<(usize, Alarm)>, config: &WatchConfig) {
+        let Some((metric, strongest)) = strongest.filter(|_| now >= self.levels_again) else {
             return;
         };
         match self.open_causes(now, 0, &strongest.conditions, config) {
@@ -110,18 +110,18 @@ impl Tenant {
         let zones = self.zones(channel, config);
         let settings = self.settings(channel, &zones, config);
         let located = self.evidence(channel, config.indifference).locate(noticed, &settings);
+        let open = |cases: &[Case]| cases.iter().filter(|case| case.is_open()).count();
+        let before = open(&self.cases);
         let mut outcome = Outcome::Unexplained;
         for found in located.into_iter().filter(|found| found.evidence >= threshold) {
-            let open = self.open_cases();
+            outcome = Outcome::Known;
             self.open_rate(now, channel, found, config);
-            let is_new = self.open_cases() > open;
-            outcome = outcome.max(if is_new { Outcome::Opened } else { Outcome::Known });
         }
-        outcome
-    }
-
-    fn open_cases(&self) -> usize {
-        self.cases.iter().filter(|case| case.is_open()).count()
+        if open(&self.cases) > before {
+            Outcome::Opened
+        } else {
+            outcome
+        }
     }
 
     fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) {
