@@ -176,6 +176,19 @@ pub struct LayerStanding {
     pub expected: f64,
 }
 
+/// The same devices on both sides of a scope since the onset: each is compared with itself (case-crossover).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Crossover {
+    /// Devices that called on both sides.
+    pub devices: i64,
+    /// The odds of a poor call-end inside the scope over those outside, of the same devices (Mantel–Haenszel).
+    pub odds_ratio: f64,
+    /// ... lower end of its 95 % interval.
+    pub low: f64,
+    /// ... upper end.
+    pub high: f64,
+}
+
 /// Another scope that has half or more of the same calls, and what tells the two apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rival {
@@ -189,6 +202,9 @@ pub struct Rival {
     pub held_low: f64,
     /// Where the two cannot be told apart: so many more call-ends of the incident's scope outside the other one would tell.
     pub calls_missing: Option<i64>,
+    /// The same devices inside and outside the incident's scope, among calls that are alike as to the other scope.
+    #[serde(default)]
+    pub crossover: Option<Crossover>,
 }
 
 /// One cause, as seen now.
@@ -315,6 +331,9 @@ pub struct Incident {
     /// Why they did.
     #[serde(default)]
     pub accepted_reason: Option<Text>,
+    /// The same devices inside and outside its scope since the onset; none where none called on both sides.
+    #[serde(default)]
+    pub crossover: Option<Crossover>,
 }
 
 impl Incident {
@@ -372,6 +391,7 @@ impl Incident {
             crosses_by: None,
             accepted: None,
             accepted_reason: None,
+            crossover: None,
         }
     }
 

@@ -5,7 +5,7 @@ use apache_avro::Schema;
 use dialtone_schemas::{
     Alert, Change, ChangeVerdict, Complaint, Control, Dimension, Event, Incident, Record, RecordKind, Reject, Summary,
     arrow, avro,
-    incident::{Layer, LayerStanding, Rival, Standing},
+    incident::{Crossover, Layer, LayerStanding, Rival, Standing},
     summary::{ChannelSums, Sums},
 };
 
@@ -173,6 +173,12 @@ fn later_incident() -> Incident {
             held: 3.0,
             held_low: 0.9,
             calls_missing: Some(120),
+            crossover: Some(Crossover {
+                devices: 12,
+                odds_ratio: 3.8,
+                low: 1.2,
+                high: 12.3,
+            }),
         }]),
         explained_ratio: Some(0.9),
         burn_rate: Some(14.4),
@@ -180,6 +186,12 @@ fn later_incident() -> Incident {
         crosses_by: Some(incident().updated),
         accepted: Some(incident().updated),
         accepted_reason: Some(text("the new codec is like that")),
+        crossover: Some(Crossover {
+            devices: 20,
+            odds_ratio: 4.0,
+            low: 1.5,
+            high: 10.6,
+        }),
         ..second_incident()
     }
 }

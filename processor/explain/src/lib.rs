@@ -9,6 +9,8 @@
 mod added;
 mod causes;
 mod columns;
+mod crossover;
+mod everything;
 mod history;
 mod indifference;
 mod lattice;
@@ -25,6 +27,8 @@ mod table;
 mod volume;
 
 pub use causes::{Cause, causes};
+pub use crossover::{Calls, Crossing, Crossover, crossover};
+pub use everything::{Everything, everything};
 pub use history::{Observation, against_history};
 pub use indifference::Indifference;
 pub use levels::Levels;
@@ -32,6 +36,6 @@ pub use onset::{Onset, Step, onset};
 pub use rank::ranked;
 pub use rival::{Held, Part, Quadrants};
 pub use scan::{Candidate, Settings, scan};
-pub use score::{binomial, inside_outside, poisson, price};
+pub use score::{beyond, binomial, inside_outside, poisson, price};
 pub use table::{Codes, Condition, Row, Table};
 pub use volume::{VolumeCause, Volumes};

@@ -3,6 +3,15 @@
 /// Pseudo-counts that hold the rate outside a scope near the expected one where little lies outside.
 pub(crate) const OUTSIDE_PRIOR: f64 = 20.0;
 
+/// What more poor call-ends than expected say against the expected rate, in nats: `k ln(k/e) − (k − e)`.
+pub fn beyond(k: f64, e: f64) -> f64 {
+    if k > e && e > 0.0 {
+        k * (k / e).ln() - (k - e)
+    } else {
+        0.0
+    }
+}
+
 /// How much better "inside is worse than outside" explains the counts than "all alike", in nats (Kulldorff 1997, with the
 /// rate outside shrunk towards the expected one by 20 pseudo-counts). Zero where inside is not worse.
 ///
@@ -90,5 +99,12 @@ mod tests {
     #[test]
     fn the_poisson_ratio_can_be_checked_by_hand() {
         assert!(close(poisson(3.0, 1.0, 2.0), 1.0794));
+    }
+
+    /// 200 poor of 100 expected: 200 ln 2 − 100.
+    #[test]
+    fn only_more_than_expected_is_beyond() {
+        assert!((beyond(200.0, 100.0) - 38.63).abs() < 0.01);
+        assert!(beyond(50.0, 100.0) <= 0.0 && beyond(5.0, 0.0) <= 0.0);
     }
 }

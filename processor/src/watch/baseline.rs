@@ -31,6 +31,17 @@ struct Model {
     factors: [Vec<f64>; D],
 }
 
+/// The rates of one channel as they were at some time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rates(Model);
+
+impl Rates {
+    /// The rate expected of a leaf then; a value that was not known has no opinion.
+    pub fn rate(&self, codes: &Codes) -> f64 {
+        self.0.rate(codes)
+    }
+}
+
 /// Training sums and the rates fitted to them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
@@ -115,6 +126,11 @@ impl Baseline {
     /// The rate expected of a leaf on a watched channel.
     pub fn rate(&self, channel: usize, codes: &Codes) -> f64 {
         self.models[channel].rate(codes)
+    }
+
+    /// The rates of a watched channel as they are now.
+    pub fn rates(&self, channel: usize) -> Rates {
+        Rates(self.models[channel].clone())
     }
 
     /// The same without what the value of one dimension does.

@@ -121,6 +121,11 @@ impl Case {
         covers(&self.conditions, codes)
     }
 
+    /// Is its cause in no dimension, so that its scope is everything?
+    pub const fn is_outside(&self) -> bool {
+        self.conditions.is_empty() && self.incident.device_id.is_none()
+    }
+
     /// A minute of evidence: `k` poor of `e` expected by the baseline, over the dispersion. Is quality back?
     pub fn weigh_recovery(&mut self, k: f64, e: f64, indifference: f64, dispersion: f64) {
         let normal = -self.goes_on(k, e, indifference, dispersion);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use dialtone_explain::Step;
+use dialtone_explain::{Crossing, Step};
 use dialtone_schemas::{EventTime, Text, Window, time};
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,11 @@ pub struct Device {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Row {
     window: Window,
+    /// Where it called from.
+    leaf: u32,
     counts: Counts,
+    /// Is it what made the device known? That is no evidence.
+    is_first: bool,
     /// Poor call-ends by the rate of its leaf.
     expected: f64,
 }
@@ -47,6 +51,20 @@ impl Device {
         sums.fold((0.0, 0.0, 0.0), |(n, k, e), row| {
             (n + real(row.counts.n[0]), k + real(row.counts.k[0]), e + row.expected)
         })
+    }
+
+    /// What it showed after it was known, since a window: inside a scope and outside, of the leaves that count.
+    pub fn crossing(&self, since: Window, is_inside: impl Fn(u32) -> Option<bool>) -> Crossing {
+        let mut crossing = Crossing::default();
+        for row in self.windows.iter().filter(|row| row.window >= since && !row.is_first) {
+            let side = match is_inside(row.leaf) {
+                Some(true) => &mut crossing.inside,
+                Some(false) => &mut crossing.outside,
+                None => continue,
+            };
+            side.add(real(row.counts.n[0]), real(row.counts.k[0]));
+        }
+        crossing
     }
 
     /// Everything counted since a window.
@@ -125,7 +143,9 @@ impl Devices {
     pub fn add(&mut self, id: &Text, leaf: u32, window: Window, counts: &Counts, expected: f64, exemplars: &[Text]) {
         let row = Row {
             window,
+            leaf,
             counts: *counts,
+            is_first: !self.known.contains_key(id),
             expected,
         };
         let fresh = self.fresh.entry(id.clone()).or_default();
@@ -169,6 +189,11 @@ impl Devices {
     /// The devices of these leaves, by name.
     pub fn of<'a>(&'a self, covers: impl Fn(u32) -> bool + 'a) -> impl Iterator<Item = (&'a Text, &'a Device)> + 'a {
         self.known.iter().filter(move |(_, device)| covers(device.leaf))
+    }
+
+    /// All devices.
+    pub fn all(&self) -> impl Iterator<Item = &Device> {
+        self.known.values()
     }
 
     /// A device, if anything was reported of it lately.
@@ -232,5 +257,28 @@ mod tests {
         assert_eq!(device.counts_since(Window::of_end(start)).poor_ms, 300_000);
         devices.expire(start.plus(7 * time::HOUR));
         assert!(devices.get(&id).is_none(), "nothing was reported for six hours");
+    }
+
+    /// A laptop moves to and fro between leaf 1 and leaf 2 and is poor at leaf 1; the call that made it known was there too, and one at leaf 3
+    /// is left out.
+    #[test]
+    fn a_device_is_compared_with_itself_by_what_came_after_it_was_known() {
+        let id = Text::new("mac-1").expect("a text");
+        let start = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
+        let mut devices = Devices::default();
+        for (minute, leaf) in (0..).zip([1, 1, 2, 1, 2, 3]) {
+            let window = Window::of_end(start.plus(minute * time::MINUTE));
+            let counts = Counts {
+                n: [1, 0, 0],
+                k: [i64::from(leaf == 1), 0, 0],
+                ..Counts::default()
+            };
+            devices.add(&id, leaf, window, &counts, 0.05, &[]);
+        }
+        let side = |leaf| [None, Some(true), Some(false), None][leaf as usize];
+        let device = devices.all().next().expect("known");
+        let crossing = device.crossing(Window::of_end(start), side);
+        assert_eq!((crossing.inside.n, crossing.inside.k), (2.0, 2.0));
+        assert_eq!((crossing.outside.n, crossing.outside.k), (2.0, 0.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use dialtone_explain::{Cause, Condition, Row, Settings, Step, Table, causes, onset};
+use dialtone_explain::{Candidate, Cause, Condition, Row, Settings, Step, Table, beyond, causes, everything, onset};
 use dialtone_schemas::{Dimension, Window, time};
 
 use super::{
@@ -28,6 +28,12 @@ const WIDEST: f64 = 2.5;
 
 /// The far ends must explain so many nats more than the near ones: a fault on the path shows at both.
 const FAR_MARGIN: f64 = 3.0;
+
+/// Causes that explain less than this of what is poor beyond the expected leave most of it outside the dimensions.
+const MOST: f64 = 0.5;
+
+/// Everything must say so many nats more than any one scope, over the dispersion: that no dimension tells is the odder story.
+const OUTSIDE_MARGIN: f64 = 3.0;
 
 /// Who is cut off reports less than this share of what it did in so long before.
 const SILENT: f64 = 0.3;
@@ -174,38 +180,66 @@ impl Evidence<'_> {
         let Some((_, began, _)) = self.onset(alarm) else {
             return Vec::new();
         };
-        let (mut found, mut explained) = self.causes_since(began, settings);
-        let again = found
-            .first()
-            .and_then(|first| self.onset(&first.best.conditions))
-            .map(|(_, best, _)| best);
         let mut since = began;
-        if let Some(again) = again.filter(|again| *again != began) {
-            (found, explained) = self.causes_since(again, settings);
+        let mut found = self.causes_since(since, settings);
+        let first = found.causes.first();
+        let again = first.and_then(|first| self.onset(&first.best.conditions));
+        if let Some((_, again, _)) = again.filter(|(_, again, _)| *again != began) {
             since = again;
+            found = self.causes_since(since, settings);
         }
         let control = self.control(since);
-        let by_near = found.first().map_or(0.0, |first| first.best.score);
+        let by_near = found.causes.first().map_or(0.0, |first| first.best.score);
         if let Some(far) = self.far_cause(since, &control, settings, by_near) {
             return vec![far];
         }
-        found
-            .into_iter()
-            .filter_map(|cause| {
-                let onset = self.onset(&cause.best.conditions)?;
-                let evidence = self.against_control(&cause.best.conditions, onset.1, &control);
-                Some(Located {
-                    cause,
-                    onset,
-                    evidence,
-                    explained: Some(explained),
-                })
+        let (explained, everywhere) = (found.explained(), found.everywhere());
+        let outside = (explained < MOST).then(|| self.outside(&found, settings)).flatten();
+        let located = found.causes.into_iter().filter_map(|cause| {
+            let onset = self.onset(&cause.best.conditions)?;
+            let evidence = self.against_control(&cause.best.conditions, onset.1, &control, everywhere);
+            Some(Located {
+                cause,
+                onset,
+                evidence,
+                explained: Some(explained),
             })
-            .collect()
+        });
+        located.chain(outside).collect()
     }
 
-    /// The causes, and the share of what is poor beyond the expected that they explain.
-    fn causes_since(&self, since: Window, settings: &Settings<'_>) -> (Vec<Cause>, f64) {
+    /// What the causes leave over, as one of no dimension: poor call-ends everywhere, as far as all of them together are more than
+    /// they drift by themselves, and say more than those of any one scope.
+    fn outside(&self, found: &Causes, settings: &Settings<'_>) -> Option<Located> {
+        let all = everything(&found.left_over, settings);
+        if all.margin < OUTSIDE_MARGIN * self.drift.fine() {
+            return None;
+        }
+        let evidence = beyond(all.k, all.e * self.zone(&[])) / self.drift.fine();
+        let best = Candidate {
+            conditions: Vec::new(),
+            n: all.n,
+            k: all.k,
+            e: all.e,
+            llr: evidence,
+            score: evidence,
+        };
+        let cause = Cause {
+            best,
+            aliases: Vec::new(),
+            alternatives: Vec::new(),
+            share: 1.0,
+        };
+        Some(Located {
+            cause,
+            onset: self.onset(&[])?,
+            evidence,
+            explained: Some(found.explained()),
+        })
+    }
+
+    /// The causes, and what they leave over.
+    fn causes_since(&self, since: Window, settings: &Settings<'_>) -> Causes {
         let control = self.control(since);
         let (mut table, rows) = self.table(since, &control);
         let pairs = self.pairs(since);
@@ -223,26 +257,33 @@ impl Evidence<'_> {
             .iter()
             .filter(|case| case.basis == Basis::Rate(self.channel) && case.is_at_work());
         at_work.for_each(|case| take(&mut table, &case.conditions));
-        let beyond = |table: &Table| {
+        let sums = |table: &Table| {
             let rows = table.rows().iter();
             rows.fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e))
         };
-        let (all_k, all_e) = beyond(&table);
-        let mut rest = all_k - all_e;
-        let found = causes(&table, settings, |table, accepted| {
+        let (all_k, expected) = sums(&table);
+        let mut left_over = table.clone();
+        let causes = causes(&table, settings, |table, accepted| {
             take(table, &accepted.conditions);
-            let (k, e) = beyond(table);
-            rest = k - e;
+            left_over.clone_from(table);
         });
+        let (left_k, left_e) = sums(&left_over);
+        let rest = left_k - left_e;
         let is_inside = |leaf: u32| {
             let codes = self.dictionary.codes(leaf);
-            found.iter().any(|cause| covers(&cause.best.conditions, codes))
+            causes.iter().any(|cause| covers(&cause.best.conditions, codes))
         };
         let inside = rows.iter().filter(|(leaf, _)| is_inside(**leaf));
         let inside: f64 = inside.map(|(_, row)| table.rows()[*row].e).sum();
-        let by_causes = (all_k - all_e - rest, inside);
-        let explained = explained(by_causes, (rest, all_e - inside), self.dispersion_of_all(all_e) * all_e);
-        (found, explained)
+        Causes {
+            causes,
+            left_over,
+            expected,
+            inside,
+            by_causes: all_k - expected - rest,
+            rest,
+            variance: self.dispersion_of_all(expected) * expected,
+        }
     }
 
     /// The dispersion of all calls together, of which so much is expected.
@@ -441,8 +482,15 @@ impl Evidence<'_> {
         sums
     }
 
-    /// The evidence of a scope since its onset against its own rate in the hours before, beyond what such scopes drift by themselves.
-    fn against_control(&self, conditions: &[Condition], onset: Window, control: &[BTreeMap<u32, f64>; D]) -> f64 {
+    /// The evidence of a scope since its onset against its own rate in the hours before, beyond what such scopes drift by themselves and
+    /// what is poor everywhere, for each expected one.
+    fn against_control(
+        &self,
+        conditions: &[Condition],
+        onset: Window,
+        control: &[BTreeMap<u32, f64>; D],
+        everywhere: f64,
+    ) -> f64 {
         let from = Window::of_end(onset.start().plus(-CONTROL));
         let (mut before, mut since) = ((0.0, 0.0), (0.0, 0.0));
         for (window, slice) in self.ring.since(from) {
@@ -458,26 +506,46 @@ impl Evidence<'_> {
             }
         }
         let own = ((before.0 + SCOPE_PRIOR) / (before.1 + SCOPE_PRIOR)).max(1.0);
-        let (k, e) = (since.0, since.1 * own * self.zone(&attributes_of(conditions)));
-        if k > e && e > 0.0 {
-            (k * (k / e).ln() - (k - e)) / self.drift.fine()
-        } else {
-            0.0
-        }
+        let e = since.1 * own * (self.zone(&attributes_of(conditions)) + everywhere);
+        beyond(since.0, e) / self.drift.fine()
     }
 }
 
-/// Of the poor call-ends beyond the expected, the share that the causes explain: what they leave over counts as far as it is more than
-/// chance (two standard deviations), and as much of it for each expected one is taken to be in the causes too, without being their
-/// doing. Of the causes and of the rest: poor call-ends beyond the expected, and the expected ones.
-fn explained(causes: (f64, f64), rest: (f64, f64), variance: f64) -> f64 {
-    let left = (rest.0 - 2.0 * variance.max(0.0).sqrt()).max(0.0);
-    let all = causes.0.max(0.0) + left;
-    let everywhere = left / rest.1.max(1.0);
-    if all > 0.0 {
-        (causes.0 - everywhere * causes.1).max(0.0) / all
-    } else {
-        1.0
+/// The causes that were found, and what they leave over.
+#[derive(Debug)]
+struct Causes {
+    causes: Vec<Cause>,
+    /// The calls, with what the causes do expected.
+    left_over: Table,
+    /// Poor call-ends expected of all, and those of them in the causes.
+    expected: f64,
+    inside: f64,
+    /// Poor call-ends beyond the expected: by the causes, and the others.
+    by_causes: f64,
+    rest: f64,
+    /// By how much the sum of all varies by itself.
+    variance: f64,
+}
+
+impl Causes {
+    /// What the causes leave over, as far as it is more than chance: two standard deviations.
+    fn left(&self) -> f64 {
+        (self.rest - 2.0 * self.variance.max(0.0).sqrt()).max(0.0)
+    }
+
+    /// The same for each that was expected outside the causes: as much is taken to be in the causes too, without being their doing.
+    fn everywhere(&self) -> f64 {
+        self.left() / (self.expected - self.inside).max(1.0)
+    }
+
+    /// Of the poor call-ends beyond the expected, the share that the causes explain.
+    fn explained(&self) -> f64 {
+        let all = self.by_causes.max(0.0) + self.left();
+        if all > 0.0 {
+            (self.by_causes - self.everywhere() * self.inside).max(0.0) / all
+        } else {
+            1.0
+        }
     }
 }
 
@@ -501,9 +569,19 @@ mod tests {
     /// each expected one, 20 in the cause as well: 40 of 80. Where 1,000 are expected elsewhere it is 2: 58 of 80.
     #[test]
     fn what_the_causes_leave_over_counts_as_far_as_it_is_no_chance_and_is_in_the_causes_too() {
-        assert!((explained((60.0, 100.0), (40.0, 100.0), 100.0) - 0.5).abs() < 1e-9);
-        assert!((explained((60.0, 100.0), (40.0, 1000.0), 100.0) - 0.725).abs() < 1e-9);
-        assert!((explained((40.0, 100.0), (15.0, 100.0), 100.0) - 1.0).abs() < 1e-9);
-        assert!(explained((5.0, 1.0), (95.0, 100.0), 4.0) < 0.1);
+        let found = |causes: (f64, f64), rest: (f64, f64), variance| Causes {
+            causes: Vec::new(),
+            left_over: Table::new(0),
+            expected: causes.1 + rest.1,
+            inside: causes.1,
+            by_causes: causes.0,
+            rest: rest.0,
+            variance,
+        };
+        assert!((found((60.0, 100.0), (40.0, 100.0), 100.0).explained() - 0.5).abs() < 1e-9);
+        assert!((found((60.0, 100.0), (40.0, 100.0), 100.0).everywhere() - 0.2).abs() < 1e-9);
+        assert!((found((60.0, 100.0), (40.0, 1000.0), 100.0).explained() - 0.725).abs() < 1e-9);
+        assert!((found((40.0, 100.0), (15.0, 100.0), 100.0).explained() - 1.0).abs() < 1e-9);
+        assert!(found((5.0, 1.0), (95.0, 100.0), 4.0).explained() < 0.1);
     }
 }

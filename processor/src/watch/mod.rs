@@ -17,6 +17,7 @@ pub mod owner;
 pub mod ownership;
 pub mod past;
 pub mod path;
+pub mod reference;
 pub mod season;
 pub mod shift;
 pub mod suspect;

@@ -2,7 +2,7 @@
 
 use dialtone_schemas::{
     EventTime, Incident, Text,
-    incident::{LayerStanding, Rival},
+    incident::{Crossover, LayerStanding, Rival},
     time,
 };
 
@@ -43,6 +43,7 @@ pub(super) fn lines(incident: &Incident) -> Vec<String> {
             .collect(),
     );
     say("told apart", rivals(incident));
+    say("devices", devices(incident));
     say("path", path(incident));
     say("explains", explains(incident));
     say("changes", changes(incident));
@@ -98,6 +99,21 @@ fn costs(incident: &Incident) -> Vec<String> {
         text.push_str(&format!("; the error budget goes {rate} times as fast as it may"));
     }
     vec![text]
+}
+
+/// The devices that called inside and outside its scope, compared with themselves; then among calls that are alike as to each rival.
+fn devices(incident: &Incident) -> Vec<String> {
+    let of = |of: &Crossover| {
+        format!(
+            "{} on both sides: odds of a poor call {} times as high inside (95 %: {} to {})",
+            of.devices, of.odds_ratio, of.low, of.high
+        )
+    };
+    let own = incident.crossover.iter().map(of);
+    let rivals = incident.rivals.iter().flatten();
+    let apart =
+        rivals.filter_map(|rival| Some(format!("apart from {}: {}", rival.scope, of(rival.crossover.as_ref()?))));
+    own.chain(apart).collect()
 }
 
 /// What tells it from scopes that have most of the same calls, or what would.
@@ -317,7 +333,14 @@ mod tests {
             held: 3.0,
             held_low,
             calls_missing,
+            crossover: None,
         };
+        incident.crossover = Some(Crossover {
+            devices: 12,
+            odds_ratio: 3.8,
+            low: 1.2,
+            high: 12.3,
+        });
         incident.rivals = Some(vec![rival(2.1, None), rival(0.9, Some(120)), rival(0.9, None)]);
         (incident.explained_ratio, incident.maintenance) = (Some(0.4), Some(text("CHG-7")));
         incident.burn_rate = Some(14.4);
@@ -326,6 +349,7 @@ mod tests {
             "  told apart isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 2.1",
             "             isp=Nordnet (80 % of the calls the same): not separable by the data, 120 more call-ends of site=berlin outside isp=Nordnet would tell",
             "             isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 0.9, so this may be the cause",
+            "  devices    12 on both sides: odds of a poor call 3.8 times as high inside (95 %: 1.2 to 12.3)",
             "  path       wan            cleared    isp=Nordnet: 20 poor of 19.5 expected, 800 call-ends",
             "             carrier        unknown",
             "  explains   40 % of what is poor beyond the expected: most of the cause lies outside the observed dimensions",

@@ -33,6 +33,7 @@ pub(super) fn of(ready: &Readiness) -> String {
                 }
                 @for standing in [Standing::Boring, Standing::Blind, Standing::NoData] { (count(ready, standing)) }
                 (section("What changed in the last day", ready.changes.iter().map(words::changed)))
+                (section("What has got slowly worse (against four to five weeks ago)", ready.slowly_worse.iter().map(words::worse)))
                 (section("What is left of the error budgets (28 days)", ready.budgets.iter().map(words::budget)))
                 (section("Who owes what", ready.owed.iter().map(words::owed)))
                 (section("Who found it first (7 days)", words::found_first(ready).into_iter()))

@@ -3,7 +3,7 @@
 use dialtone_processor::watch::{
     budget::Budget,
     detect::Calibrated,
-    readiness::{Changed, Line, Owed, Readiness, Standing},
+    readiness::{Changed, Line, Owed, Readiness, Standing, Worse},
 };
 use dialtone_schemas::{ChangeVerdict, EventTime, Ruling, Text};
 
@@ -19,6 +19,11 @@ pub(super) fn of(ready: &Readiness) -> Vec<String> {
         &mut lines,
         "What changed in the last day",
         ready.changes.iter().map(changed).collect(),
+    );
+    section(
+        &mut lines,
+        "What has got slowly worse (against four to five weeks ago)",
+        ready.slowly_worse.iter().map(worse).collect(),
     );
     section(
         &mut lines,
@@ -200,6 +205,18 @@ pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
         ));
     }
     said
+}
+
+/// A scope that no day was out of the ordinary for.
+pub(super) fn worse(of: &Worse) -> String {
+    format!(
+        "{}: {:.2} % of its call-ends are to be expected poor, {:.2} % on {} ({:.1} times)",
+        of.scope,
+        100.0 * of.now,
+        100.0 * of.then,
+        of.since,
+        of.now / of.then.max(1e-9)
+    )
 }
 
 /// How a budget stands.

@@ -100,7 +100,7 @@ impl Drift {
         let fine = self.fine();
         let pairs = (0..attributes.len()).flat_map(|i| (i + 1..attributes.len()).map(move |j| (i, j)));
         match attributes {
-            [] => FLOOR,
+            [] => self.of_cuboid(Cuboid::EVERYTHING, fine),
             [one] => self.of_cuboid(Cuboid::of(*one, None), fine),
             _ => pairs
                 .map(|(i, j)| self.of_cuboid(Cuboid::of(attributes[i], Some(attributes[j])), fine))

@@ -1,4 +1,4 @@
-//! Which cell: one or two conditions in one number.
+//! Which cell: one or two conditions in one number; none is everything.
 
 use dialtone_explain::Condition;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct CellKey(u64);
 
 impl CellKey {
+    /// The cell of all calls.
+    pub(super) const EVERYTHING: Self = Self(0);
+
     fn one(attribute: usize, code: u32) -> u64 {
         (attribute as u64 + 1) << 27 | u64::from(code & 0x07ff_ffff)
     }
@@ -48,6 +51,9 @@ impl CellKey {
 pub(super) struct Cuboid(u16);
 
 impl Cuboid {
+    /// That of no attribute: its one cell has all calls.
+    pub(super) const EVERYTHING: Self = Self(0);
+
     /// Of one attribute or two.
     pub(super) fn of(a: usize, b: Option<usize>) -> Self {
         let (first, second) = b.map_or((a, None), |b| (a.min(b), Some(a.max(b))));
@@ -80,12 +86,15 @@ mod tests {
         ];
         assert_eq!(key.conditions(), expected);
         assert_eq!(CellKey::of((6, 1), None).conditions().len(), 1);
+        assert_eq!(CellKey::EVERYTHING.conditions(), []);
     }
 
     #[test]
     fn a_cell_lies_in_the_cuboid_of_its_attributes() {
         assert_eq!(CellKey::of((0, 7), Some((13, 9))).cuboid(), Cuboid::of(13, Some(0)));
         assert_eq!(CellKey::of((6, 1), None).cuboid(), Cuboid::of(6, None));
+        assert_eq!(CellKey::EVERYTHING.cuboid(), Cuboid::EVERYTHING);
+        assert_eq!(Cuboid::EVERYTHING.halves(), None);
         assert_ne!(Cuboid::of(6, None), Cuboid::of(0, Some(6)));
         assert_eq!(
             Cuboid::of(0, Some(6)).halves(),

@@ -1,4 +1,4 @@
-//! Notice early: a Shiryaev–Roberts e-detector for every cell of one or two conditions, on every watched channel.
+//! Notice early: a Shiryaev–Roberts e-detector for every cell of one or two conditions and for all calls, on every watched channel.
 //!
 //! Each minute a cell's poor call-ends `k` are compared with the expected `e`: for alternatives λ,
 //! `M_λ ← exp((k ln λ − (λ−1) γ e) / φ) · (M_λ + 1)`, with the cell's own indifference γ and dispersion φ. The mean over λ
@@ -83,8 +83,9 @@ fn strongest(a: &Alarm, b: &Alarm) -> std::cmp::Ordering {
 }
 
 impl Detector {
-    /// Adds what a leaf showed this minute to its cells of one condition.
+    /// Adds what a leaf showed this minute to its cells of one condition, and to that of all calls.
     pub fn add_alone(&mut self, codes: &Codes, k: f64, e: f64) {
+        self.add_to(CellKey::EVERYTHING, Sum { k, e });
         for a in (0..D).filter(|a| codes[*a] != 0) {
             self.add_to(CellKey::of((a, codes[a]), None), Sum { k, e });
         }
@@ -235,10 +236,11 @@ impl Detector {
         self.cells.len()
     }
 
-    /// How the cell of one or two conditions stands; none if no call of it was seen.
+    /// How the cell of one or two conditions stands, or that of all calls; none if no call of it was seen.
     pub fn look(&self, conditions: &[Condition], indifference: f64, threshold: f64) -> Option<Look> {
         let of = |condition: &Condition| (condition.attribute, condition.code);
         let key = match conditions {
+            [] => CellKey::EVERYTHING,
             [one] => CellKey::of(of(one), None),
             [one, other] if self.dependencies.are_one(one.attribute, other.attribute) => {
                 // The one from which the other follows has all the calls of both: the fewer of the two.
@@ -306,11 +308,11 @@ mod tests {
         let mut detector = Detector::default();
         detector.add(&codes(1, 1), 0.0, 0.2);
         detector.minute(1.25, 14.0);
-        assert_eq!((detector.cells(), detector.pairs), (3, 1));
+        assert_eq!((detector.cells(), detector.pairs), (4, 1));
         for _ in 0..15 * 24 * 60 {
             detector.add(&codes(2, 0), 0.0, 0.2);
             detector.minute(1.25, 14.0);
         }
-        assert_eq!((detector.cells(), detector.pairs), (1, 0));
+        assert_eq!((detector.cells(), detector.pairs), (2, 0));
     }
 }

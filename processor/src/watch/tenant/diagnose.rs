@@ -1,9 +1,9 @@
 //! What the numbers say of an incident besides its cause: how each layer of its calls' path stands, and what could be told from it.
 
-use dialtone_explain::{Part, Quadrants};
+use dialtone_explain::{Part, Quadrants, crossover};
 use dialtone_schemas::{
     Dimension, Window,
-    incident::{LayerStanding, Rival},
+    incident::{Crossover, LayerStanding, Rival},
 };
 
 use super::{
@@ -30,7 +30,10 @@ impl Tenant {
         let Basis::Rate(channel) = self.cases[i].basis else {
             return;
         };
-        if !self.cases[i].is_at_work() || self.cases[i].incident.device_id.is_some() {
+        if !self.cases[i].is_at_work()
+            || self.cases[i].conditions.is_empty()
+            || self.cases[i].incident.device_id.is_some()
+        {
             return;
         }
         let mut others = self.cases.clone();
@@ -43,9 +46,35 @@ impl Tenant {
         let sums: Vec<(u32, Sum)> = evidence.beside(&case.conditions, onset).into_iter().collect();
         let minutes = self.ring.since(onset).count();
         let path = self.path(&case, &sums, &evidence, minutes);
-        let rivals = self.rivals(&case, &sums, &evidence);
+        let mut rivals = self.rivals(&case, &sums, &evidence);
+        let crossover = (channel == 0)
+            .then(|| self.same_devices(&case, onset, &mut rivals))
+            .flatten();
         let incident = &mut self.cases[i].incident;
-        (incident.layers, incident.rivals) = (Some(path), Some(rivals));
+        (incident.layers, incident.rivals, incident.crossover) = (Some(path), Some(rivals), crossover);
+    }
+
+    /// The devices that called inside and outside the scope since the onset, compared with themselves; and the same for each rival among
+    /// calls that are alike as to it, where a device counts once for those inside the rival and once for the others.
+    fn same_devices(&self, case: &Case, onset: Window, rivals: &mut [Rival]) -> Option<Crossover> {
+        let codes = |leaf: u32| self.dictionary.codes(leaf);
+        let is_inside = |leaf: u32| case.covers(codes(leaf));
+        for rival in rivals {
+            let Some(conditions) = self.dictionary.conditions(&rival.scope) else {
+                continue;
+            };
+            let is_in_rival = |leaf: u32| covers(&conditions, codes(leaf));
+            let strata = [true, false].into_iter().flat_map(|side| {
+                let devices = self.devices.all();
+                devices.map(move |device| (device, side))
+            });
+            let crossings = strata.map(|(device, side)| {
+                device.crossing(onset, |leaf| (is_in_rival(leaf) == side).then(|| is_inside(leaf)))
+            });
+            rival.crossover = crossover(crossings).map(told);
+        }
+        let devices = self.devices.all();
+        crossover(devices.map(|device| device.crossing(onset, |leaf| Some(is_inside(leaf))))).map(told)
     }
 
     fn path(&self, case: &Case, sums: &[(u32, Sum)], evidence: &Evidence<'_>, minutes: usize) -> Vec<LayerStanding> {
@@ -119,8 +148,19 @@ impl Tenant {
                 held: round(held.ratio, 100.0),
                 held_low: round(held.low, 100.0),
                 calls_missing: missing.map(whole),
+                crossover: None,
             })
         };
         case.incident.alternatives.iter().filter_map(of).collect()
+    }
+}
+
+/// As it is told.
+fn told(found: dialtone_explain::Crossover) -> Crossover {
+    Crossover {
+        devices: i64::try_from(found.devices).unwrap_or(i64::MAX),
+        odds_ratio: round(found.odds_ratio, 100.0),
+        low: round(found.low, 100.0),
+        high: round(found.high, 100.0),
     }
 }

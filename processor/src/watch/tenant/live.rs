@@ -94,6 +94,7 @@ impl Tenant {
             }
             (case.incident.state, case.incident.closed) = (State::Closed, Some(now));
             self.shifts.accept(case);
+            self.references.accept(case);
             self.past.close(&case.incident);
             if case.basis == Basis::Volume {
                 case.conditions.iter().for_each(|c| self.volume.relearn(*c));

@@ -43,6 +43,7 @@ use super::{
     locate::Evidence,
     ownership::Firsts,
     past::Past,
+    reference::References,
     season::Seasons,
     shift::Shifts,
     suspect::Priors,
@@ -78,6 +79,7 @@ pub struct Tenant {
     fresh_bins: BTreeMap<u32, Bins>,
     fresh_pairs: BTreeMap<(u32, u32), Counts>,
     baseline: Baseline,
+    references: References,
     trained: Option<Window>,
     fitted: Option<EventTime>,
     began: Option<EventTime>,
@@ -134,6 +136,7 @@ impl Tenant {
             fresh_bins: BTreeMap::new(),
             fresh_pairs: BTreeMap::new(),
             baseline: Baseline::default(),
+            references: References::default(),
             trained: None,
             fitted: None,
             began: None,
@@ -590,6 +593,7 @@ impl Tenant {
                 .for_each(|detector| detector.night(false, f64::INFINITY));
             return;
         }
+        self.references.freeze(now, &self.baseline, &self.shifts);
         let threshold = self.noticed_from(config);
         let cases = &self.cases;
         // Levels are those of quality.

@@ -176,12 +176,14 @@ impl Tenant {
             .map(|(id, device, _)| (id.clone(), device.clone()))
     }
 
-    /// Is there an open incident that has most of these calls?
+    /// Is there an open incident that has most of these calls? One outside the dimensions has all of them, and is another trouble than
+    /// that of any scope.
     fn is_same_trouble(&self, conditions: &[Condition]) -> bool {
         let open = || {
             self.cases
                 .iter()
                 .filter(|case| case.is_open() && case.incident.device_id.is_none())
+                .filter(|case| case.is_outside() == conditions.is_empty())
         };
         let (mut own, mut shared) = (0.0, 0.0);
         for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
@@ -280,7 +282,8 @@ impl Tenant {
             return;
         }
         let codes = *self.dictionary.codes(device.leaf);
-        let is_covered = |case: &Case| case.is_open() && case.incident.device_id.is_none() && case.covers(&codes);
+        let is_of_scope = |case: &Case| case.incident.device_id.is_none() && !case.is_outside();
+        let is_covered = |case: &Case| case.is_open() && is_of_scope(case) && case.covers(&codes);
         if self.cases.iter().any(is_covered) {
             return;
         }
@@ -354,7 +357,10 @@ impl Tenant {
             ..self.evidence(channel, config.indifference)
         };
         let zones = self.zones(channel, config);
-        let located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
+        let mut located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
+        // That everything is worse must be as sure as when it opens.
+        let is_sure = |found: &Located| found.evidence >= self.threshold(1, config);
+        located.retain(|found| !found.cause.best.conditions.is_empty() || case.is_outside() || is_sure(found));
         let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
         let is_taken = |found: &Located| {
             let mut open = others.iter().filter(|other| other.is_open());

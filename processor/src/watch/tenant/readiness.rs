@@ -15,6 +15,7 @@ use crate::{
         dictionary::{Codes, covers},
         evidence::WATCHED,
         ownership::Ownership,
+        reference,
     },
 };
 
@@ -90,6 +91,19 @@ pub struct Changed {
     pub verdict: Option<ChangeVerdict>,
 }
 
+/// A scope that has got slowly worse, so slowly that no day was out of the ordinary.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Worse {
+    /// The scope; the empty one is everything.
+    pub scope: Scope,
+    /// Of its call-ends, the share that was to be expected poor then ...
+    pub then: f64,
+    /// ... and is now.
+    pub now: f64,
+    /// When then was.
+    pub since: EventTime,
+}
+
 /// What one team owes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Owed {
@@ -127,6 +141,8 @@ pub struct Readiness {
     pub lines: Vec<Line>,
     /// Changes of the last day, the harmful ones first.
     pub changes: Vec<Changed>,
+    /// What has got slowly worse in four to five weeks, as far back as rates were set aside.
+    pub slowly_worse: Vec<Worse>,
     /// What is watched.
     pub watching: Watching,
     /// Call-ends reported in the last day as a share of those that were expected; none where no day was seen before.
@@ -169,6 +185,7 @@ impl Tenant {
             },
             lines,
             changes: self.changed(now),
+            slowly_worse: self.slowly_worse(),
             coverage: self.seasons.coverage(),
             budgets: self.budgets.stand(&config.slo, |code| {
                 self.dictionary
@@ -180,6 +197,28 @@ impl Tenant {
             calibration,
             found_first: self.firsts.week(now),
         }
+    }
+
+    fn slowly_worse(&self) -> Vec<Worse> {
+        let Some(since) = self.references.since() else {
+            return Vec::new();
+        };
+        let leaves = (0..).zip(self.dictionary.leaves()).filter_map(|(leaf, codes)| {
+            Some(reference::Leaf {
+                codes,
+                calls: self.baseline.weight(leaf),
+                then: self.references.rate(codes)?,
+                now: self.baseline.rate(0, codes) * self.shifts.of(0, codes),
+            })
+        });
+        let told = |worse: reference::Worse| Worse {
+            scope: self.dictionary.scope(&worse.conditions),
+            then: round(worse.then, 10_000.0),
+            now: round(worse.now, 10_000.0),
+            since,
+        };
+        let leaves: Vec<reference::Leaf<'_>> = leaves.collect();
+        reference::worse(&leaves).into_iter().map(told).collect()
     }
 
     fn calibration(&self, config: &WatchConfig) -> BTreeMap<&'static str, Calibrated> {
@@ -231,9 +270,10 @@ impl Tenant {
         let sees = look
             .zip(calls)
             .and_then(|(look, calls)| self.sees(&look, calls * rate / HOUR));
+        // What lies outside the dimensions has a line of its own.
         let holds = |case: &Case| {
             let is_here = case.conditions.iter().any(|c| c.attribute == index && c.code == site);
-            is_here || self.overlap(&conditions, &case.conditions).of_first >= 0.5
+            is_here || !case.is_outside() && self.overlap(&conditions, &case.conditions).of_first >= 0.5
         };
         let is_gathering = |channel: usize| {
             let look = self.detectors[channel].look(&conditions, config.indifference, threshold);

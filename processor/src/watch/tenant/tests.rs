@@ -1,7 +1,8 @@
 //! Stories of one tenant: what is normal, what is accepted, what is said of changes, how the day will be.
 
 use dialtone_schemas::{
-    Change, Control, Leaf, Repair, Ruling, State, Window, alert::AlertReason, control::ControlKind, time,
+    Change, Control, Leaf, Repair, Ruling, Scope, State, Window, alert::AlertReason, control::ControlKind,
+    incident::Layer, time,
 };
 
 use super::{
@@ -247,4 +248,59 @@ fn where_the_levels_of_all_call_ends_have_moved_the_cause_is_looked_for_sooner()
     let poor = explained.channels[0].1.as_ref().expect("calls");
     assert!(poor.evidence < poor.threshold - 1.0, "{poor:?}");
     assert!(explained.levels[1].1.is_some(), "the levels of jitter are watched");
+}
+
+/// Six sites with twenty call-ends a minute each are two and a half times as poor from Tuesday nine o'clock on, all alike; at eleven Berlin is
+/// broken besides, at one it is all over.
+#[test]
+fn what_no_dimension_explains_is_told_as_such_and_hides_nothing_else() {
+    let mut drive = Drive::new();
+    let six = |berlin: f64, others: f64| {
+        let sites = ["berlin", "lyon", "oslo", "ulm", "york", "cork"];
+        let shares = std::iter::once(berlin).chain(std::iter::repeat(others));
+        let calls = sites.iter().zip(shares);
+        calls.map(|(site, share)| (leaf(site, "Aural 20"), 20, share)).collect()
+    };
+    drive.until(day(1, 9), |_| six(0.02, 0.02));
+    let told = drive.until(day(1, 11), |_| six(0.05, 0.05));
+    let everywhere = first_opened(&told).expect("told of").clone();
+    assert_eq!(everywhere.scope, Scope::default());
+    assert!(everywhere.is_outside_the_dimensions());
+    assert!(
+        everywhere.onset.from.since(day(1, 9)).abs() <= 5 * time::MINUTE,
+        "{everywhere:?}"
+    );
+    assert_eq!(
+        (everywhere.layer, &everywhere.owner),
+        (Layer::Unknown, &drive.config.owners.default)
+    );
+    let told = drive.until(day(1, 13), |_| six(0.3, 0.05));
+    let berlin = told
+        .alerts
+        .iter()
+        .map(|alert| &alert.incident)
+        .find(|incident| incident.id != everywhere.id);
+    assert_eq!(berlin.map(|incident| &incident.scope), Some(&site("berlin")));
+    drive.until(day(1, 16), |_| six(0.02, 0.02));
+    let states = drive.tenant.cases.iter().map(|case| case.incident.state);
+    assert_eq!(states.collect::<Vec<_>>(), [State::Closed; 2]);
+}
+
+/// Berlin gets 5 % poorer a day for sixteen days: 1.05¹⁶ = 2.2 times, and on no day is it out of the ordinary.
+#[test]
+fn slow_decay_that_no_day_shows_is_told_against_the_rates_of_weeks_ago() {
+    let mut drive = Drive::new();
+    let decays = |now: dialtone_schemas::EventTime| {
+        let days = now.since(day(2, 0)).max(0) / time::DAY;
+        let factor = 1.05_f64.powi(i32::try_from(days).expect("few"));
+        two(0.02 * factor, 0.02)
+    };
+    let told = drive.until(day(18, 0), decays);
+    assert!(first_opened(&told).is_none(), "{:?}", first_opened(&told));
+    let ready = drive.tenant.readiness(drive.now(), &drive.config);
+    let [worse] = ready.slowly_worse.as_slice() else {
+        panic!("one scope: {:?}", ready.slowly_worse)
+    };
+    assert_eq!(worse.scope, site("berlin"));
+    assert!((0.018..0.023).contains(&worse.then) && worse.now > 0.03, "{worse:?}");
 }

@@ -214,11 +214,12 @@ pub(super) fn alert_id(incident: &Incident) -> Text {
 /// `mos at site=berlin since …`, how often it was so before, the work it began in, and who is called because nobody answered.
 fn title(case: &Case, now: EventTime) -> String {
     let incident = &case.incident;
-    let what = incident
-        .device_id
-        .as_ref()
-        .map_or_else(|| incident.scope.to_string(), ToString::to_string);
-    let mut title = format!("{} at {what} since {}", incident.metric, incident.onset.from);
+    let place = match &incident.device_id {
+        Some(device) => format!("at {device}"),
+        None if incident.scope.conditions().len() == 0 => "everywhere".to_owned(),
+        None => format!("at {}", incident.scope),
+    };
+    let mut title = format!("{} {place} since {}", incident.metric, incident.onset.from);
     if let Some(times @ 1..) = incident.earlier {
         title.push_str(&format!(", {times} before it in 30 days"));
     }

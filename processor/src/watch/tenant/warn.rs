@@ -112,11 +112,14 @@ impl Tenant {
         told
     }
 
-    /// The cells that gather evidence, the strongest first.
+    /// The cells that gather evidence, the strongest first; a warning names a scope, so not that of all calls.
     fn climbing(&self, config: &WatchConfig) -> Vec<Vec<Condition>> {
         let threshold = self.noticed_from(config);
-        let cells = self.detectors[0].above(threshold / CLOSE).into_iter().take(MOST);
-        cells.map(|alarm| alarm.conditions).collect()
+        let cells = self.detectors[0].above(threshold / CLOSE).into_iter();
+        let scopes = cells
+            .map(|alarm| alarm.conditions)
+            .filter(|conditions| !conditions.is_empty());
+        scopes.take(MOST).collect()
     }
 
     /// Is it an open incident's, or has it been warned of?
@@ -124,7 +127,7 @@ impl Tenant {
         let open = self
             .cases
             .iter()
-            .filter(|case| case.is_open())
+            .filter(|case| case.is_open() && !case.is_outside())
             .map(|case| &case.conditions);
         let warned = self.warnings.iter().map(|warning| &warning.conditions);
         open.chain(warned)
