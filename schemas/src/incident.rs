@@ -176,9 +176,12 @@ pub struct LayerStanding {
     pub expected: f64,
 }
 
-/// The same devices on both sides of a scope since the onset: each is compared with itself (case-crossover).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// The same devices inside and outside a scope since the onset: each is compared with itself (case-crossover).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Crossover {
+    /// Among calls that are alike as to this other scope; the empty one is none.
+    #[serde(default)]
+    pub apart_from: Scope,
     /// Devices that called on both sides.
     pub devices: i64,
     /// The odds of a poor call-end inside the scope over those outside, of the same devices (Mantel–Haenszel).
@@ -202,9 +205,6 @@ pub struct Rival {
     pub held_low: f64,
     /// Where the two cannot be told apart: so many more call-ends of the incident's scope outside the other one would tell.
     pub calls_missing: Option<i64>,
-    /// The same devices inside and outside the incident's scope, among calls that are alike as to the other scope.
-    #[serde(default)]
-    pub crossover: Option<Crossover>,
 }
 
 /// One cause, as seen now.
@@ -331,9 +331,9 @@ pub struct Incident {
     /// Why they did.
     #[serde(default)]
     pub accepted_reason: Option<Text>,
-    /// The same devices inside and outside its scope since the onset; none where none called on both sides.
+    /// The same devices inside and outside its scope since the onset: of all its calls, and apart from each rival.
     #[serde(default)]
-    pub crossover: Option<Crossover>,
+    pub crossovers: Option<Vec<Crossover>>,
 }
 
 impl Incident {
@@ -391,7 +391,7 @@ impl Incident {
             crosses_by: None,
             accepted: None,
             accepted_reason: None,
-            crossover: None,
+            crossovers: None,
         }
     }
 

@@ -14,7 +14,7 @@ const MARGIN: f64 = 3.0;
 /// A further cause must explain this share of what the first one explained.
 const SHARE_OF_FIRST: f64 = 0.12;
 /// A scope with fewer conditions is preferred where it loses no more than so many nats.
-const OCCAM: f64 = 4.0;
+const OCCAM: f64 = 2.0;
 /// Most causes named at once.
 const MAX_CAUSES: usize = 8;
 /// Most alternatives named beside a cause.

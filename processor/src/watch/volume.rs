@@ -11,7 +11,7 @@ use dialtone_explain::Condition;
 use dialtone_schemas::Dimension;
 use serde::{Deserialize, Serialize};
 
-use super::{baseline::real, dictionary::Codes};
+use super::{baseline::real, detect::WITHIN, dictionary::Codes};
 
 /// Dimensions whose values can fall silent together.
 const WATCHED: [Dimension; 6] = [
@@ -218,14 +218,17 @@ impl Volume {
             let of_others = trend((others_now, others));
             // What everybody did yesterday and nobody does today, a meeting of all hands, is no habit.
             let meets = (of_others / others_yesterday.unwrap_or(of_others)).min(1.0);
-            let trend = of_others.clamp(LEAST_TREND, 1.0).min(yesterday.unwrap_or(1.0) * meets);
+            let of_others = of_others.clamp(LEAST_TREND, 1.0);
+            let of_day = own.filter(|_| yesterday.unwrap_or(1.0) * meets < of_others);
+            let trend = of_others.min(yesterday.unwrap_or(1.0) * meets);
             let expected = cell.out().unwrap_or(mean * trend);
+            let known = expected * (-WITHIN * error(mean, of_day)).exp();
             let drop = if yesterday.is_some() {
                 DROP
             } else {
                 DROP_WITHOUT_YESTERDAY
             };
-            let evidence = cell.judge(expected, drop);
+            let evidence = cell.judge(expected, known, drop);
             if evidence >= threshold && cell.missing >= MIN_MISSING {
                 let condition = Condition {
                     attribute: *attribute,
@@ -329,14 +332,15 @@ impl Volume {
 }
 
 impl Cell {
-    /// The evidence that only `drop` of what is expected comes: that of the present state, and what gathered before.
-    fn judge(&mut self, expected: f64, drop: f64) -> f64 {
+    /// The evidence that only `drop` of what is expected comes: that of the present state, and what gathered before. An expectation that is
+    /// wrong is so in every minute: what gathers is measured by what is `known` to be expected at least.
+    fn judge(&mut self, expected: f64, known: f64, drop: f64) -> f64 {
         if expected < MIN_EXPECTED {
             (self.evidence, self.missing, self.age) = (0.0, 0.0, 0);
             return 0.0;
         }
         let seen = real(self.now);
-        let evidence = dialtone_explain::poisson(seen, expected, drop);
+        let evidence = dialtone_explain::poisson(seen, known, drop);
         self.evidence = (self.evidence + evidence / CORRELATION).max(0.0);
         if self.evidence > 0.0 {
             self.missing += (expected - seen).max(0.0);
@@ -364,6 +368,17 @@ impl Cell {
             self.bucket = (None, 0);
         }
     }
+}
+
+/// The standard deviation of the logarithm of what is expected: of the mean of the last minutes, and of yesterday's two where they move it.
+/// A mean of events, `CORRELATION` of which are one call's, varies by one over its calls.
+fn error(mean: f64, of_day: Option<(f64, f64)>) -> f64 {
+    let over = |minutes: usize, mean: f64| {
+        let minutes = real(i64::try_from(minutes).unwrap_or(i64::MAX));
+        CORRELATION / (minutes * mean).max(CORRELATION)
+    };
+    let of_day = of_day.map_or(0.0, |(now, before)| over(4 * BUCKET, now) + over(MEMORY, before));
+    (over(MEMORY - HOLD_OFF, mean) + of_day).sqrt()
 }
 
 /// How events a minute now compare with those before, pulled to "as before".
@@ -470,8 +485,9 @@ mod tests {
         }
     }
 
-    /// 7 events a minute say 5.6 nats when three minutes are silent, and half a nat a minute gathered: the evidence is there
-    /// after some twenty minutes, by when the silence must not have become what is usual. There is a yesterday to compare with.
+    /// 7 events a minute say 5.6 nats when three minutes are silent. Gathered is what is known of them, 7 exp(−1.282 √(12/280)) = 5.4, so
+    /// 0.36 a minute: the evidence is there after some twenty-three minutes, by when the silence must not have become what is usual. There is
+    /// a yesterday to compare with.
     #[test]
     fn a_small_site_that_falls_silent_is_noticed_in_the_end() {
         const SILENT: i32 = 26 * 60;
@@ -488,6 +504,26 @@ mod tests {
             }
         }
         assert!(noticed.is_some_and(|minute| (10..30).contains(&minute)), "{noticed:?}");
+    }
+
+    /// 8 events a minute, and yesterday 5 from the second hour on, of which today one is left: a fifth. Of a hundred events, twelve to a call,
+    /// nobody knows a rate: √(12/320 + 12/100 + 12/360) = 0.44, and 5 exp(−0.56) = 2.9 are known. One of those says 0.7 nats, a twelfth a minute,
+    /// and no alarm in an hour; one of 5 would have said 2.4.
+    #[test]
+    fn a_small_evening_that_is_steeper_than_yesterdays_is_no_outage() {
+        const TODAY: i64 = 24 * 60;
+        let mut volume = Volume::default();
+        for minute in 0..TODAY + 180 {
+            let evening = match (minute % TODAY, minute < TODAY) {
+                (120..180, true) => 5,
+                (120..180, false) => 1,
+                _ => 8,
+            };
+            volume.add(&site(1), 40);
+            volume.add(&site(2), evening);
+            assert_eq!(volume.minute(14.0), [], "{minute}");
+        }
+        assert!((error(8.0, Some((5.0, 8.0))) - 0.4364).abs() < 1e-3);
     }
 
     /// Twenty minutes out, eight minutes back, out again: it was not over in between.

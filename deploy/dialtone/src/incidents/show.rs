@@ -101,19 +101,20 @@ fn costs(incident: &Incident) -> Vec<String> {
     vec![text]
 }
 
-/// The devices that called inside and outside its scope, compared with themselves; then among calls that are alike as to each rival.
+/// The devices that called inside and outside its scope, compared with themselves.
 fn devices(incident: &Incident) -> Vec<String> {
-    let of = |of: &Crossover| {
+    let line = |of: &Crossover| {
+        let apart = if of.apart_from.conditions().len() == 0 {
+            String::new()
+        } else {
+            format!(", apart from {}", of.apart_from)
+        };
         format!(
-            "{} on both sides: odds of a poor call {} times as high inside (95 %: {} to {})",
+            "{} on both sides{apart}: odds of a poor call {} times as high inside (95 %: {} to {})",
             of.devices, of.odds_ratio, of.low, of.high
         )
     };
-    let own = incident.crossover.iter().map(of);
-    let rivals = incident.rivals.iter().flatten();
-    let apart =
-        rivals.filter_map(|rival| Some(format!("apart from {}: {}", rival.scope, of(rival.crossover.as_ref()?))));
-    own.chain(apart).collect()
+    incident.crossovers.iter().flatten().map(line).collect()
 }
 
 /// What tells it from scopes that have most of the same calls, or what would.
@@ -333,14 +334,15 @@ mod tests {
             held: 3.0,
             held_low,
             calls_missing,
-            crossover: None,
         };
-        incident.crossover = Some(Crossover {
+        let crossover = |apart_from| Crossover {
+            apart_from,
             devices: 12,
             odds_ratio: 3.8,
             low: 1.2,
             high: 12.3,
-        });
+        };
+        incident.crossovers = Some(vec![crossover(Scope::default()), crossover(isp.clone())]);
         incident.rivals = Some(vec![rival(2.1, None), rival(0.9, Some(120)), rival(0.9, None)]);
         (incident.explained_ratio, incident.maintenance) = (Some(0.4), Some(text("CHG-7")));
         incident.burn_rate = Some(14.4);
@@ -350,6 +352,7 @@ mod tests {
             "             isp=Nordnet (80 % of the calls the same): not separable by the data, 120 more call-ends of site=berlin outside isp=Nordnet would tell",
             "             isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 0.9, so this may be the cause",
             "  devices    12 on both sides: odds of a poor call 3.8 times as high inside (95 %: 1.2 to 12.3)",
+            "             12 on both sides, apart from isp=Nordnet: odds of a poor call 3.8 times as high inside (95 %: 1.2 to 12.3)",
             "  path       wan            cleared    isp=Nordnet: 20 poor of 19.5 expected, 800 call-ends",
             "             carrier        unknown",
             "  explains   40 % of what is poor beyond the expected: most of the cause lies outside the observed dimensions",

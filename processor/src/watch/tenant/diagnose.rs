@@ -2,7 +2,7 @@
 
 use dialtone_explain::{Part, Quadrants, crossover};
 use dialtone_schemas::{
-    Dimension, Window,
+    Dimension, Scope, Window,
     incident::{Crossover, LayerStanding, Rival},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     config::WatchConfig,
     watch::{
         book::{Basis, Case},
+        device::Device,
         dictionary::covers,
         evidence::Sum,
         locate::Evidence,
@@ -46,35 +47,34 @@ impl Tenant {
         let sums: Vec<(u32, Sum)> = evidence.beside(&case.conditions, onset).into_iter().collect();
         let minutes = self.ring.since(onset).count();
         let path = self.path(&case, &sums, &evidence, minutes);
-        let mut rivals = self.rivals(&case, &sums, &evidence);
-        let crossover = (channel == 0)
-            .then(|| self.same_devices(&case, onset, &mut rivals))
-            .flatten();
+        let rivals = self.rivals(&case, &sums, &evidence);
+        // Devices are followed for the quality of their calls.
+        let crossovers = (channel == 0).then(|| self.same_devices(&case, onset, &rivals));
         let incident = &mut self.cases[i].incident;
-        (incident.layers, incident.rivals, incident.crossover) = (Some(path), Some(rivals), crossover);
+        (incident.layers, incident.rivals, incident.crossovers) = (Some(path), Some(rivals), crossovers);
     }
 
-    /// The devices that called inside and outside the scope since the onset, compared with themselves; and the same for each rival among
-    /// calls that are alike as to it, where a device counts once for those inside the rival and once for the others.
-    fn same_devices(&self, case: &Case, onset: Window, rivals: &mut [Rival]) -> Option<Crossover> {
-        let codes = |leaf: u32| self.dictionary.codes(leaf);
-        let is_inside = |leaf: u32| case.covers(codes(leaf));
-        for rival in rivals {
-            let Some(conditions) = self.dictionary.conditions(&rival.scope) else {
-                continue;
-            };
-            let is_in_rival = |leaf: u32| covers(&conditions, codes(leaf));
+    /// The devices that called inside and outside the scope since the onset, compared with themselves; and apart from each rival, where a
+    /// device counts once for its calls inside the rival and once for the others.
+    fn same_devices(&self, case: &Case, onset: Window, rivals: &[Rival]) -> Vec<Crossover> {
+        let is_inside = |leaf: u32| case.covers(self.dictionary.codes(leaf));
+        let all = self
+            .devices
+            .all()
+            .map(|device| device.crossing(onset, |leaf| Some(is_inside(leaf))));
+        let all = crossover(all).map(|found| told(&found, Scope::default()));
+        let apart = rivals.iter().filter_map(|rival| {
+            let conditions = self.dictionary.conditions(&rival.scope)?;
+            let is_in_rival = |leaf: u32| covers(&conditions, self.dictionary.codes(leaf));
             let strata = [true, false].into_iter().flat_map(|side| {
-                let devices = self.devices.all();
-                devices.map(move |device| (device, side))
+                let is_alike = move |leaf: u32| is_in_rival(leaf) == side;
+                let crossing =
+                    move |device: &Device| device.crossing(onset, |leaf| is_alike(leaf).then(|| is_inside(leaf)));
+                self.devices.all().map(crossing)
             });
-            let crossings = strata.map(|(device, side)| {
-                device.crossing(onset, |leaf| (is_in_rival(leaf) == side).then(|| is_inside(leaf)))
-            });
-            rival.crossover = crossover(crossings).map(told);
-        }
-        let devices = self.devices.all();
-        crossover(devices.map(|device| device.crossing(onset, |leaf| Some(is_inside(leaf))))).map(told)
+            Some(told(&crossover(strata)?, rival.scope.clone()))
+        });
+        all.into_iter().chain(apart).collect()
     }
 
     fn path(&self, case: &Case, sums: &[(u32, Sum)], evidence: &Evidence<'_>, minutes: usize) -> Vec<LayerStanding> {
@@ -148,7 +148,6 @@ impl Tenant {
                 held: round(held.ratio, 100.0),
                 held_low: round(held.low, 100.0),
                 calls_missing: missing.map(whole),
-                crossover: None,
             })
         };
         case.incident.alternatives.iter().filter_map(of).collect()
@@ -156,8 +155,9 @@ impl Tenant {
 }
 
 /// As it is told.
-fn told(found: dialtone_explain::Crossover) -> Crossover {
+fn told(found: &dialtone_explain::Crossover, apart_from: Scope) -> Crossover {
     Crossover {
+        apart_from,
         devices: i64::try_from(found.devices).unwrap_or(i64::MAX),
         odds_ratio: round(found.odds_ratio, 100.0),
         low: round(found.low, 100.0),
