@@ -315,7 +315,8 @@ impl Tenant {
         now: EventTime,
         config: &WatchConfig,
     ) -> Sides {
-        let is_other = |case: &&Case| !is_guilty(case, &change.change_id);
+        // What lies outside the dimensions harms both sides alike.
+        let is_other = |case: &&Case| !is_guilty(case, &change.change_id) && !case.is_outside();
         let others: Vec<&Case> = self.cases.iter().filter(is_other).collect();
         let of_leaf = |codes: &Codes| others.iter().copied().filter(|case| case.covers(codes)).collect();
         let holding: Vec<Vec<&Case>> = self.dictionary.leaves().iter().map(of_leaf).collect();

@@ -96,7 +96,7 @@ impl Tenant {
         let needed = self.warned.needed();
         let before = std::mem::take(&mut self.sure);
         for conditions in self.climbing(config) {
-            if self.is_known_trouble(&conditions) {
+            if self.is_known_trouble(&conditions) || !self.levels_move(&conditions, config) {
                 continue;
             }
             let Some((trend, usual, line)) = self.trend(&conditions, now, config) else {
@@ -120,6 +120,20 @@ impl Tenant {
             .map(|alarm| alarm.conditions)
             .filter(|conditions| !conditions.is_empty());
         scopes.take(MOST).collect()
+    }
+
+    /// Do the levels of all its call-ends move as well, with the same part of the evidence, in the condition where they move most? What makes
+    /// one call in twenty poor moves the others, too; chance does not. Where nothing is known of levels they say nothing.
+    fn levels_move(&self, conditions: &[Condition], config: &WatchConfig) -> bool {
+        let threshold = self.noticed_from(config);
+        let cells = conditions
+            .iter()
+            .flat_map(|condition| self.level_detectors.iter().map(move |detector| (detector, *condition)));
+        let evidence = cells.filter_map(|(detector, condition)| {
+            let look = detector.look(&[condition], config.indifference, threshold)?;
+            Some(look.evidence)
+        });
+        evidence.reduce(f64::max).is_none_or(|most| most >= threshold / CLOSE)
     }
 
     /// Is it an open incident's, or has it been warned of?
@@ -211,7 +225,8 @@ impl Tenant {
     pub(super) fn remember_warnings(&mut self) {
         for i in 0..self.cases.len() {
             let case = &self.cases[i];
-            if case.sent.is_some() {
+            // Warnings name scopes.
+            if case.sent.is_some() || case.is_outside() {
                 continue;
             }
             let is_same = |warning: &&Warning| self.overlap(&warning.conditions, &case.conditions).of_smaller >= SAME;
