@@ -105,7 +105,7 @@ impl Tenant {
 
     /// Opens an incident for each cause that is found where something was noticed.
     fn open_causes(&mut self, now: EventTime, channel: usize, noticed: &[Condition], config: &WatchConfig) -> Outcome {
-        // What was noticed has paid for the number of cells; the scope it leads to must pass as one.
+        // What was noticed has paid for the number of cells; the scope it leads to must pass as one. It has not paid for everything.
         let threshold = self.threshold(1, config);
         let zones = self.zones(channel, config);
         let settings = self.settings(channel, &zones, config);
@@ -113,7 +113,12 @@ impl Tenant {
         let open = |cases: &[Case]| cases.iter().filter(|case| case.is_open()).count();
         let before = open(&self.cases);
         let mut outcome = Outcome::Unexplained;
-        for found in located.into_iter().filter(|found| found.evidence >= threshold) {
+        let everywhere = self.noticed_from(config);
+        let is_sure = |found: &Located| {
+            let is_outside = found.cause.best.conditions.is_empty();
+            found.evidence >= if is_outside { everywhere } else { threshold }
+        };
+        for found in located.into_iter().filter(is_sure) {
             outcome = Outcome::Known;
             self.open_rate(now, channel, found, config);
         }
@@ -359,7 +364,7 @@ impl Tenant {
         let zones = self.zones(channel, config);
         let mut located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
         // That everything is worse must be as sure as when it opens.
-        let is_sure = |found: &Located| found.evidence >= self.threshold(1, config);
+        let is_sure = |found: &Located| found.evidence >= self.noticed_from(config);
         located.retain(|found| !found.cause.best.conditions.is_empty() || case.is_outside() || is_sure(found));
         let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
         let is_taken = |found: &Located| {
