@@ -35,6 +35,9 @@ const MOST: f64 = 0.5;
 /// Everything must say so many nats more than any one scope, over the dispersion: that no dimension tells is the odder story.
 const OUTSIDE_MARGIN: f64 = 3.0;
 
+/// Minutes that everything's evidence is that of, at most.
+const LATELY: f64 = 120.0;
+
 /// Who is cut off reports less than this share of what it did in so long before.
 const SILENT: f64 = 0.3;
 const USUAL: i64 = 30 * time::MINUTE;
@@ -194,7 +197,9 @@ impl Evidence<'_> {
             return vec![far];
         }
         let (explained, everywhere) = (found.explained(), found.everywhere());
-        let outside = (explained < MOST).then(|| self.outside(&found, settings)).flatten();
+        let outside = (explained < MOST)
+            .then(|| self.outside(&found, since, settings))
+            .flatten();
         let located = found.causes.into_iter().filter_map(|cause| {
             let onset = self.onset(&cause.best.conditions)?;
             let evidence = self.against_control(&cause.best.conditions, onset.1, &control, everywhere);
@@ -209,13 +214,15 @@ impl Evidence<'_> {
     }
 
     /// What the causes leave over, as one of no dimension: poor call-ends everywhere, as far as all of them together are more than
-    /// they drift by themselves, and say more than those of any one scope.
-    fn outside(&self, found: &Causes, settings: &Settings<'_>) -> Option<Located> {
+    /// they drift by themselves, and say more than those of any one scope. Of a longer time counts what `LATELY` says at its pace: a day that
+    /// is a little worse than the one before gathers evidence for hours, and nothing has broken.
+    fn outside(&self, found: &Causes, since: Window, settings: &Settings<'_>) -> Option<Located> {
         let all = everything(&found.left_over, settings);
         if all.margin < OUTSIDE_MARGIN * self.drift.fine() {
             return None;
         }
-        let evidence = beyond(all.k, all.e * self.zone(&[])) / self.drift.fine();
+        let minutes = real(i64::try_from(self.ring.since(since).count()).unwrap_or(i64::MAX)).max(1.0);
+        let evidence = beyond(all.k, all.e * self.zone(&[])) / self.drift.fine() * (LATELY / minutes).min(1.0);
         let best = Candidate {
             conditions: Vec::new(),
             n: all.n,
