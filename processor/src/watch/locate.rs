@@ -540,9 +540,10 @@ impl Causes {
         (self.rest - 2.0 * self.variance.max(0.0).sqrt()).max(0.0)
     }
 
-    /// The same for each that was expected outside the causes: as much is taken to be in the causes too, without being their doing.
+    /// The same for each that was expected outside the causes: as much is taken to be in the causes too, without being their doing. Where
+    /// less than half lies outside, that tells little of the rest: as if it were half.
     fn everywhere(&self) -> f64 {
-        self.left() / (self.expected - self.inside).max(1.0)
+        self.left() / (self.expected - self.inside).max(self.expected / 2.0).max(1.0)
     }
 
     /// Of the poor call-ends beyond the expected, the share that the causes explain.

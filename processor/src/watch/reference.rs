@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use dialtone_explain::Condition;
+use dialtone_explain::{Condition, beyond};
 use dialtone_schemas::{EventTime, time};
 use serde::{Deserialize, Serialize};
 
@@ -68,10 +68,10 @@ impl References {
         Some(self.0.front()?.at)
     }
 
-    /// The share of a leaf's call-ends that was poor then.
+    /// The share of a leaf's call-ends that was poor then; none where one of its values did not exist.
     pub fn rate(&self, codes: &Codes) -> Option<f64> {
         let frozen = self.0.front()?;
-        Some(frozen.rates.rate(codes) * frozen.shifts.of(0, codes))
+        Some(frozen.rates.rate(codes)? * frozen.shifts.of(0, codes))
     }
 }
 
@@ -105,17 +105,18 @@ pub struct Worse {
     pub now: f64,
 }
 
-/// The scopes of one condition, or all calls, that have got worse: those first that hold most of it, each with most of its excess in none
+/// The scopes of one condition, or all calls, that have got worse: those first of which it says most, each with most of its excess in none
 /// before it.
 pub fn worse(leaves: &[Leaf<'_>]) -> Vec<Worse> {
     let of_scopes = sums(leaves).into_iter();
     let mut found: Vec<(f64, Worse)> = of_scopes.filter_map(|(scope, sum)| got_worse(scope, sum)).collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.conditions.cmp(&b.1.conditions)));
     let mut named: Vec<Worse> = Vec::new();
-    for (excess, scope) in found {
+    for (_, scope) in found {
         let is_named = |leaf: &&Leaf<'_>| named.iter().any(|other| covers(&other.conditions, leaf.codes));
-        let inside = leaves.iter().filter(|leaf| covers(&scope.conditions, leaf.codes));
-        let known: f64 = inside.filter(is_named).map(Leaf::excess).sum();
+        let inside = || leaves.iter().filter(|leaf| covers(&scope.conditions, leaf.codes));
+        let known: f64 = inside().filter(is_named).map(Leaf::excess).sum();
+        let excess: f64 = inside().map(Leaf::excess).sum();
         if known < SAME * excess && named.len() < MOST {
             named.push(scope);
         }
@@ -150,7 +151,7 @@ fn sums(leaves: &[Leaf<'_>]) -> BTreeMap<Vec<Condition>, Sum> {
     sums
 }
 
-/// A scope with its excess, if it has got worse.
+/// A scope with what speaks for it, if it has got worse.
 fn got_worse(conditions: Vec<Condition>, Sum { calls, then, now }: Sum) -> Option<(f64, Worse)> {
     let is_worse = now >= ENOUGH && now >= WORSE * then;
     is_worse.then(|| {
@@ -159,7 +160,7 @@ fn got_worse(conditions: Vec<Condition>, Sum { calls, then, now }: Sum) -> Optio
             then: then / calls,
             now: now / calls,
         };
-        (now - then, worse)
+        (beyond(now, then), worse)
     })
 }
 
@@ -202,6 +203,21 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].conditions, site(1));
         assert!((found[0].now - 0.04).abs() < 1e-9 && (found[0].then - 0.02).abs() < 1e-9);
+    }
+
+    /// Half of all calls are site 1's, which went from 2 to 5 %: 50 ln 2.5 − 30 = 15.8 a thousand, and everything, 70 of 40, 9.2.
+    #[test]
+    fn a_big_site_is_named_and_not_everything() {
+        let all = [(codes(1, 1), 0.05), (codes(2, 1), 0.02)];
+        let leaves = all.iter().map(|(codes, now)| Leaf {
+            codes,
+            calls: 1000.0,
+            then: 0.02,
+            now: *now,
+        });
+        let found = worse(&leaves.collect::<Vec<_>>());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].conditions, site(1));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use dialtone_schemas::{EventTime, Window, time};
 
 use super::{
     Tenant,
-    live::{excess_minutes, round},
+    live::{Held, excess_minutes, round},
 };
 use crate::watch::{baseline::real, book::Case, device::Device, locate::Evidence};
 
 impl Tenant {
     /// Of the last hour, or of the time since the onset where that is shorter: the poor minutes beyond the expected.
-    pub(super) fn cost_of_scope(&self, case: &Case, channel: usize, now: EventTime) -> f64 {
+    pub(super) fn cost_of_scope(&self, case: &Case, channel: usize, held: &Held, now: EventTime) -> f64 {
         let baseline = Evidence {
             cases: &[],
             ..self.evidence(channel, 1.0)
@@ -19,7 +19,7 @@ impl Tenant {
         for (window, slice) in self.ring.since(last_hour(case.incident.onset.from, now)) {
             let hour = baseline.hour(*window);
             minutes += 1.0;
-            let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
+            let inside = |leaf: &u32| held.leave(case, channel, self.dictionary.codes(*leaf));
             for (leaf, counts) in slice.leaves.iter().filter(|(leaf, _)| inside(leaf)) {
                 poor_ms += counts.poor_ms;
                 sums.0 += real(counts.n[channel]);

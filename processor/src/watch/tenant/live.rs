@@ -1,5 +1,6 @@
 //! Open incidents live on: their sums, whether quality is back, their complaints, what changed just before.
 
+use dialtone_explain::Condition;
 use dialtone_schemas::{
     Change, Channel, Complaint, Dimension, EventTime, State, Text, Window,
     incident::{Evidence as Line, Onset, Severity},
@@ -17,6 +18,7 @@ use crate::{
         baseline::real,
         book::{Basis, Case, severity},
         device,
+        dictionary::{Codes, covers},
         evidence::{KINDS, WATCHED},
         locate::Evidence,
         suspect::{Overlap, suspects},
@@ -33,11 +35,13 @@ impl Tenant {
     pub(super) fn live(&mut self, now: EventTime, config: &WatchConfig) {
         self.accept(now);
         let mut cases = std::mem::take(&mut self.cases);
+        let held = Held::by(&cases);
         for case in cases.iter_mut().filter(|case| case.is_open()) {
             match case.basis {
                 Basis::Rate(channel) if case.incident.device_id.is_none() => {
-                    self.live_rate(case, channel, now, config);
-                    case.incident.poor_minutes_an_hour = Some(self.cost_of_scope(case, channel, now));
+                    self.live_rate(case, channel, &held, now, config);
+                    let cost = self.cost_of_scope(case, channel, &held, now);
+                    case.incident.poor_minutes_an_hour = Some(cost);
                 }
                 Basis::Rate(_) => self.live_device(case, now, config),
                 Basis::Volume => {
@@ -102,7 +106,7 @@ impl Tenant {
         }
     }
 
-    fn live_rate(&self, case: &mut Case, channel: usize, now: EventTime, config: &WatchConfig) {
+    fn live_rate(&self, case: &mut Case, channel: usize, held: &Held, now: EventTime, config: &WatchConfig) {
         let baseline = Evidence {
             cases: &[],
             ..self.evidence(channel, config.indifference)
@@ -116,7 +120,7 @@ impl Tenant {
             minutes += 1.0;
             let hour = baseline.hour(*window);
             for (leaf, counts) in &slice.leaves {
-                let is_inside = case.covers(self.dictionary.codes(*leaf));
+                let is_inside = held.leave(case, channel, self.dictionary.codes(*leaf));
                 let sum = if is_inside { &mut inside } else { &mut outside };
                 sum.0 += real(counts.n[channel]);
                 sum.1 += real(counts.k[channel]);
@@ -137,7 +141,7 @@ impl Tenant {
         for (leaf, counts) in self
             .fresh
             .iter()
-            .filter(|(leaf, _)| case.covers(self.dictionary.codes(**leaf)))
+            .filter(|(leaf, _)| held.leave(case, channel, self.dictionary.codes(**leaf)))
         {
             fresh_k += real(counts.k[channel]);
             fresh_e += baseline.expected(&hour, *leaf, counts.n[channel]);
@@ -330,6 +334,26 @@ impl Tenant {
         for suspect in &mut case.incident.suspected_changes {
             suspect.score = round(suspect.score, 1000.0);
         }
+    }
+}
+
+/// The scopes that open incidents hold, by channel: their calls are not those of an incident outside the dimensions.
+pub(super) struct Held(Vec<(usize, Vec<Condition>)>);
+
+impl Held {
+    fn by(cases: &[Case]) -> Self {
+        let of_scope = |case: &&Case| case.is_open() && case.incident.device_id.is_none() && !case.is_outside();
+        let held = cases.iter().filter(of_scope).filter_map(|case| match case.basis {
+            Basis::Rate(channel) => Some((channel, case.conditions.clone())),
+            Basis::Volume => None,
+        });
+        Self(held.collect())
+    }
+
+    /// Are these calls a case's, by its scope and because no other holds them?
+    pub(super) fn leave(&self, case: &Case, channel: usize, codes: &Codes) -> bool {
+        let is_held = || self.0.iter().any(|(of, scope)| *of == channel && covers(scope, codes));
+        case.covers(codes) && !(case.is_outside() && is_held())
     }
 }
 

@@ -400,7 +400,9 @@ impl Tenant {
     /// Feeds the level detectors with the minute's leaves, but for those in open incidents; of all metrics the strongest alarm.
     fn compare_levels(&mut self, warm: bool, config: &WatchConfig) -> Option<(usize, Alarm)> {
         let threshold = self.noticed_from(config);
-        let open: Vec<&Case> = self.cases.iter().filter(|case| case.is_open()).collect();
+        // One outside the dimensions has all leaves, and hides none.
+        let hides = |case: &&Case| case.is_open() && !case.is_outside();
+        let open: Vec<&Case> = self.cases.iter().filter(hides).collect();
         for (leaf, bins) in &self.fresh_bins {
             let codes = self.dictionary.codes(*leaf);
             if open.iter().any(|case| case.covers(codes)) {
@@ -489,8 +491,9 @@ impl Tenant {
     fn learn(&mut self, now: EventTime, config: &WatchConfig) {
         let old = Window::of_end(now.plus(-config.hold_off.micros()));
         let from = self.trained.unwrap_or_else(|| Window::of_end(EventTime::MIN));
-        let mut learnt = Vec::new();
+        let (mut learnt, mut is_any) = (Vec::new(), false);
         for (window, slice) in self.ring.since(from).take_while(|(window, _)| **window < old) {
+            is_any = true;
             for (leaf, counts) in &slice.leaves {
                 if !self.is_in_incident(*leaf, *window) {
                     let bins = slice.bins.get(leaf).cloned().unwrap_or_default();
@@ -502,6 +505,9 @@ impl Tenant {
             self.learn_hour(window, leaf, &counts);
             self.baseline.learn(leaf, &counts);
             self.levels.learn(self.dictionary.codes(leaf), &bins);
+        }
+        // What incidents held is passed over for good.
+        if is_any {
             self.trained = Some(old);
         }
         self.ring.take_before(Window::of_end(now.plus(-config.memory.micros())));

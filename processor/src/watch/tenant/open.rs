@@ -362,10 +362,7 @@ impl Tenant {
             ..self.evidence(channel, config.indifference)
         };
         let zones = self.zones(channel, config);
-        let mut located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
-        // That everything is worse must be as sure as when it opens.
-        let is_sure = |found: &Located| found.evidence >= self.noticed_from(config);
-        located.retain(|found| !found.cause.best.conditions.is_empty() || case.is_outside() || is_sure(found));
+        let located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
         let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
         let is_taken = |found: &Located| {
             let mut open = others.iter().filter(|other| other.is_open());
@@ -374,9 +371,16 @@ impl Tenant {
         if let Some(same) = located.iter().position(|found| overlap(found).jaccard >= SAME_SCOPE) {
             return located.into_iter().nth(same).map(Second::Same);
         }
+        // Everything follows what explains half of it, and no scope becomes everything.
+        let may_follow = |found: &Located| match (case.is_outside(), found.cause.best.conditions.is_empty()) {
+            (true, _) => {
+                found.evidence >= self.threshold(1, config) && found.explained.is_none_or(|share| share >= 0.5)
+            }
+            (false, is_everything) => !is_everything,
+        };
         let other = located
             .into_iter()
-            .find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found));
+            .find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found) && may_follow(found));
         other.map(Second::Other)
     }
 
