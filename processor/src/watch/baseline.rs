@@ -39,8 +39,8 @@ impl Rates {
     /// The rate expected of a leaf then; none where one of its values was not known.
     pub fn rate(&self, codes: &Codes) -> Option<f64> {
         let is_known = |(code, factors): (&u32, &Vec<f64>)| (*code as usize) < factors.len();
-        let all = codes.iter().zip(&self.0.factors);
-        all.map(is_known).all(|known| known).then(|| self.0.rate(codes))
+        let mut all = codes.iter().zip(&self.0.factors);
+        all.all(is_known).then(|| self.0.rate(codes))
     }
 }
 

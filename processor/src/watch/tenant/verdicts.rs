@@ -317,7 +317,8 @@ impl Tenant {
     ) -> Sides {
         // What lies outside the dimensions harms both sides alike, where there are two.
         let is_fair = sides.contains(&Some(Side::Other));
-        let is_other = |case: &&Case| !is_guilty(case, &change.change_id) && !(is_fair && case.is_outside());
+        let says_nothing = |case: &Case| is_guilty(case, &change.change_id) || (is_fair && case.is_outside());
+        let is_other = |case: &&Case| !says_nothing(case);
         let others: Vec<&Case> = self.cases.iter().filter(is_other).collect();
         let of_leaf = |codes: &Codes| others.iter().copied().filter(|case| case.covers(codes)).collect();
         let holding: Vec<Vec<&Case>> = self.dictionary.leaves().iter().map(of_leaf).collect();
