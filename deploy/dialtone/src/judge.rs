@@ -43,6 +43,16 @@ impl Calls {
         is_within
     }
 
+    /// How many calls lie in one of both scopes only.
+    pub fn apart(&self, a: &Scope, b: &Scope) -> u64 {
+        let is_apart = |leaf: &Leaf| a.covers(leaf) != b.covers(leaf);
+        self.0
+            .iter()
+            .filter(|(leaf, _)| is_apart(leaf))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// Share of the calls of either scope that both cover.
     pub fn jaccard(&self, a: &Scope, b: &Scope) -> f64 {
         let (mut both, mut either) = (0u64, 0u64);

@@ -8,7 +8,7 @@ use crate::{
     catalogue::PHONES,
     fault::{Fault, FaultKind},
     innocent,
-    innocent::Maintenance,
+    innocent::{Improvement, Maintenance},
     owner::owner_of,
     random::{Dice, Stream, name},
     rollout,
@@ -24,6 +24,8 @@ pub(crate) struct Changes {
     pub(crate) guilty: Vec<Option<Text>>,
     /// Which of the innocent ones are maintenance windows.
     pub(crate) maintenance: Vec<Maintenance>,
+    /// ... and which of them make calls better.
+    pub(crate) improvements: Vec<Improvement>,
 }
 
 pub(crate) fn changes(world: &World) -> Changes {
@@ -46,6 +48,8 @@ pub(crate) fn changes(world: &World) -> Changes {
         .sort_by_key(|change| (change.time_reported(), change.change_id.clone()));
     let is_told = |window: &Maintenance| changes.all.iter().any(|change| change.change_id == window.change_id);
     changes.maintenance.retain(is_told);
+    let is_told = |better: &Improvement| changes.all.iter().any(|change| change.change_id == better.change_id);
+    changes.improvements.retain(is_told);
     changes
 }
 

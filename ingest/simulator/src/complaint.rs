@@ -10,6 +10,17 @@ use crate::{
     world::World,
 };
 
+/// What a user may complain about: a poor call.
+#[derive(Clone, Debug)]
+pub(crate) struct Grievance {
+    pub(crate) complaint: Complaint,
+    /// It is told where people complain at so many times the usual rate, or more.
+    pub(crate) told_from: f64,
+}
+
+/// Grievances are known up to this multiple of the usual readiness to complain.
+const MOST_READY: f64 = 2.0;
+
 /// Poor calls of each caller on the day they were counted.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
@@ -17,8 +28,8 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// The user's call was poor; perhaps that is a complaint.
-    pub(crate) fn tried(&mut self, world: &World, call: &Call, end: &End, dice: &mut Dice) -> Option<Complaint> {
+    /// The user's call was poor; perhaps that is a complaint, or would be if people complained more readily.
+    pub(crate) fn tried(&mut self, world: &World, call: &Call, end: &End, dice: &mut Dice) -> Option<Grievance> {
         let rules = &world.scenario.complaints;
         let over = call.start.plus(call.span.max(0));
         let count = self.poor_calls.entry(end.caller).or_default();
@@ -27,7 +38,7 @@ impl Patience {
         }
         count.1 += 1;
         let readiness = if count.1 == 1 { rules.first } else { rules.later };
-        let complains = dice.chance(readiness);
+        let told_from = dice.unit() / readiness.max(f64::MIN_POSITIVE);
         let delay = dice
             .lognormal(rules.delay_median_min, rules.delay_sigma)
             .min(24.0 * 60.0);
@@ -36,16 +47,19 @@ impl Patience {
         let says = [!dice.chance(rules.without_site), dice.chance(0.3)];
         let number = dice.bits();
         let near = where_it_was(world, &end.leaf, says, number);
-        complains.then(|| Complaint {
-            complaint_id: ticket(number),
-            tenant: None,
-            complained_at: over.plus(whole(delay * 60.0) * time::SECOND),
-            about: Some(call.start.floor(time::MINUTE)),
-            call_id: knows_call.then(|| call.id.clone()),
-            user: Some(end.user.clone()),
-            near,
-            category: Some(name(["distorted", "interruptions", "no_sound"][dice.below(3)])),
-            system: Some(name("service-desk")),
+        (told_from < MOST_READY).then(|| Grievance {
+            told_from,
+            complaint: Complaint {
+                complaint_id: ticket(number),
+                tenant: None,
+                complained_at: over.plus(whole(delay * 60.0) * time::SECOND),
+                about: Some(call.start.floor(time::MINUTE)),
+                call_id: knows_call.then(|| call.id.clone()),
+                user: Some(end.user.clone()),
+                near,
+                category: Some(name(["distorted", "interruptions", "no_sound"][dice.below(3)])),
+                system: Some(name("service-desk")),
+            },
         })
     }
 }

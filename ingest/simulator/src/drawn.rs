@@ -8,10 +8,11 @@ use serde::Deserialize;
 
 use crate::{
     call::End,
-    fault::{Broken, FaultKind},
+    fault::{Broken, Fault, FaultKind},
     owner,
     pick::{candidate, covers_before, ends_of, is_apart, nowhere, sample},
-    random::{Dice, Stream, real},
+    random::{Dice, Stream, real, whole},
+    span::Span,
     world::World,
 };
 
@@ -27,6 +28,8 @@ pub struct Drawn {
     pub small: f64,
     /// Share of the others for which a scope with a rival is looked for.
     pub rival: f64,
+    /// Faults a week in the history, but for its last two days: mended, and nobody was told.
+    pub old_per_week: f64,
 }
 
 impl Default for Drawn {
@@ -36,6 +39,7 @@ impl Default for Drawn {
             unlogged: 0.1,
             small: 0.2,
             rival: 0.75,
+            old_per_week: 3.0,
         }
     }
 }
@@ -49,6 +53,12 @@ const RIVALS: (f64, f64) = (0.5, 0.95);
 /// What is drawn shares less than one in so many ends with what was drawn before.
 const SHARED: usize = 2;
 const MINUTES_A_DAY: f64 = 1440.0;
+/// Nothing is broken in so many days before the judged part.
+const QUIET_DAYS: i64 = 2;
+/// Old faults are numbered from here on, apart from those of the judged part.
+const OLD: u64 = 1 << 32;
+/// Half of the old faults were mended by then.
+const OLD_MINUTES: f64 = 90.0;
 /// Minutes between those looked at.
 const STEP: i64 = 4;
 
@@ -102,6 +112,34 @@ pub(crate) fn draw(world: &World, i: u64, onset: EventTime) -> Broken {
         odds: Some(lot.odds),
         ..is
     }
+}
+
+/// What broke in the history, on working days from seven to sixteen, and was mended after an hour or some. New firmware is not mended.
+pub(crate) fn old(world: &World) -> Vec<Fault> {
+    let scenario = &world.scenario;
+    let days = (scenario.history.0 / time::DAY - QUIET_DAYS).max(0);
+    let mut dice = Dice::new(world.seed, Stream::Old, 0);
+    #[allow(clippy::cast_precision_loss, reason = "days")]
+    let count = dice.poisson(scenario.drawn.old_per_week * days as f64 / 7.0);
+    let broken = (1..=u64::from(count)).filter_map(|i| {
+        let mut dice = Dice::new(world.seed, Stream::Old, i);
+        let midnight = scenario
+            .start
+            .floor(time::DAY)
+            .plus(dice.between(1, days.max(2)) * time::DAY);
+        let onset = midnight.plus(dice.between(7 * 3600, 16 * 3600) * time::SECOND);
+        let minutes = dice.lognormal(OLD_MINUTES, 0.7).clamp(20.0, 720.0);
+        let is = draw(world, OLD + i, onset);
+        let lasts = Span(whole(minutes * 60.0) * time::SECOND);
+        let is_mended = is.kind != FaultKind::FirmwareRollout && is.scope != nowhere();
+        (is_mended && !is_free_day(onset)).then(|| Fault::lasting(lasts, onset, is))
+    });
+    broken.collect()
+}
+
+/// Saturday or Sunday: day 0, 1970-01-01, was a Thursday.
+fn is_free_day(at: EventTime) -> bool {
+    (at.day() + 3).rem_euclid(7) >= 5
 }
 
 /// Where something could break, with the call-ends of the day before.

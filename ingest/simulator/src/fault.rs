@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use dialtone_schemas::{Dimension, EventTime, Leaf, Scope, Text};
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::{FaultSpec, Hit, Stage, Strain};
+use crate::{
+    scenario::{FaultSpec, Hit, Stage, Strain},
+    span::Span,
+};
 
 /// What a kind of fault usually does all the time belongs to odds of bad intervals that grow by as much; of others by their logarithm.
 const STEADY: f64 = 8.0;
@@ -180,6 +183,15 @@ impl Fault {
             ramp: spec.ramp.map_or(0, |span| span.0),
             stages: spec.stages.clone(),
         }
+    }
+
+    /// As usual for its kind, from then on for so long, with no change behind it.
+    pub(crate) fn lasting(lasts: Span, onset: EventTime, is: Broken) -> Self {
+        let spec = FaultSpec {
+            lasts: Some(lasts),
+            ..FaultSpec::of(is.kind)
+        };
+        Self::new(&spec, onset, is)
     }
 
     /// Does the fault lie on this end of a call? The leaf is the placed one.

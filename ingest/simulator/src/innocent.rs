@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_schemas::{Change, ChangeKind, Dimension, EventTime, Text, change::Selector, time};
+use dialtone_schemas::{Change, ChangeKind, Dimension, EventTime, Leaf, Text, change::Selector, time};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,6 +25,26 @@ pub struct Maintenance {
     pub really_finished_at: EventTime,
 }
 
+/// A change that makes the calls better which it touches, from then on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Improvement {
+    /// Its change.
+    pub change_id: Text,
+    /// Since when.
+    pub from: EventTime,
+    /// What it touches.
+    pub scope: Selector,
+    /// By how much it multiplies the odds of a bad interval.
+    pub factor: f64,
+}
+
+impl Improvement {
+    /// Does it do this end of a call good?
+    pub(crate) fn covers(&self, leaf: &Leaf, at: EventTime) -> bool {
+        at >= self.from && self.scope.covers(leaf)
+    }
+}
+
 /// What is done, to what, by whom.
 #[derive(Clone, Copy, Debug)]
 struct Work {
@@ -42,6 +62,9 @@ const fn work(kind: ChangeKind, dimension: Dimension, team: &'static str, summar
         summary,
     }
 }
+
+/// What an improvement leaves of the odds of a bad interval: least and most.
+const BETTER: [f64; 2] = [0.5, 0.9];
 
 /// So many of the works are done at any time; the others only to what is broken.
 const USUAL: usize = 9;
@@ -75,6 +98,7 @@ pub(crate) fn add(world: &World, changes: &mut Changes, dice: &mut Dice) {
             let change = innocent_change(world, at, number, dice);
             let mut own = Dice::new(world.seed, Stream::Innocent, u64::try_from(number).unwrap_or(0));
             let (change, window) = varied(world, change, near, &mut own);
+            changes.improvements.extend(improvement(world, &change, &mut own));
             changes.all.push(change);
             changes.maintenance.extend(window);
         }
@@ -127,6 +151,21 @@ fn varied(world: &World, mut change: Change, near: Option<&Fault>, dice: &mut Di
     }
     let window = is_window.then(|| maintain(world, &mut change, dice));
     (change, window)
+}
+
+/// Perhaps it does good, unless it is a maintenance window. What did good before the judged part is what calls are usually like.
+fn improvement(world: &World, change: &Change, dice: &mut Dice) -> Option<Improvement> {
+    let improves = dice.chance(world.scenario.changes.improving);
+    let [least, most] = BETTER;
+    let factor = least + (most - least) * dice.unit();
+    let is_one =
+        improves && change.kind != ChangeKind::Maintenance && change.started_at >= world.scenario.judged_from();
+    is_one.then(|| Improvement {
+        change_id: change.change_id.clone(),
+        from: change.started_at,
+        scope: change.scope.clone(),
+        factor,
+    })
 }
 
 /// The change touches one condition of the fault's scope.

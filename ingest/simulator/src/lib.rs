@@ -36,13 +36,13 @@ mod write;
 
 pub use drawn::Drawn;
 pub use fault::FaultKind;
-pub use innocent::Maintenance;
+pub use innocent::{Improvement, Maintenance};
 pub use line::json_line;
 pub use moving::OfficeMove;
 pub use noise::Noise;
 pub use render::{Door, door_of};
 pub use reporting::{ClockOff, Gap, Reporting};
-pub use run::{Deliveries, Simulation};
+pub use run::{Aggrieved, Deliveries, Simulation};
 pub use scenario::{Scenario, ScenarioError};
 pub use truth::{Cause, Truth};
 pub use write::{RunFiles, write_run};

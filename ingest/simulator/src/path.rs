@@ -113,7 +113,8 @@ impl<'a> Passage<'a> {
             delay_ms: self.call.path_delay_ms * self.dice.lognormal(1.0, 0.08),
         };
         let Some(end) = self.call.ends.first() else { return path };
-        for fault in self.world.faults.iter().filter(|f| f.is_on_path()) {
+        let faults = self.world.faults.iter().chain(&self.world.old);
+        for fault in faults.filter(|f| f.is_on_path()) {
             path = path.then(harm(self.world, fault, end, at, &mut self.damage));
         }
         path
@@ -129,7 +130,8 @@ impl<'a> Passage<'a> {
             down: down.then(spell),
             up: up.then(spell.scaled(felt_up)),
         };
-        for fault in self.world.faults.iter().filter(|f| !f.is_on_path()) {
+        let faults = self.world.faults.iter().chain(&self.world.old);
+        for fault in faults.filter(|f| !f.is_on_path()) {
             let harm = harm(self.world, fault, end, at, &mut self.damage);
             access.down = access.down.then(harm);
             access.up = access.up.then(harm.scaled(fault.far));
@@ -192,7 +194,9 @@ fn odds(world: &World, end: &End, at: EventTime) -> f64 {
     // Lines are built for the busiest hour; what goes beyond it is more calls, not worse ones.
     let site = end.whose.site.min(world.estate.sites.len() - 1);
     let busy = 0.8 + 0.4 * world.intensity(site, at).min(1.0);
-    hazard * busy * world.noise.factor(end.whose, at)
+    let better = world.improvements.iter().filter(|better| better.covers(&end.leaf, at));
+    let improved: f64 = better.map(|better| better.factor).product();
+    hazard * busy * world.noise.factor(end.whose, at) * improved
 }
 
 /// The odds of a bad interval, where a spell begins with these: it lasts on, so that of intervals more are bad than begin a spell.

@@ -40,6 +40,8 @@ pub(crate) enum Stream {
     Move = 15,
     /// What breaks, when the scenario leaves it open; numbered by the fault.
     Drawn = 16,
+    /// What broke in the history, when and for how long; numbered by the fault.
+    Old = 17,
 }
 
 /// One stream of random numbers.

@@ -14,8 +14,12 @@ use crate::{
     world::World,
 };
 
-/// A tenth of the devices, half of them after half an hour, all of them after 70 minutes.
+/// Minutes and shares: a tenth of the devices, half of them after half an hour, all of them after 70 minutes.
 const STAGES: [(i64, f64); 3] = [(0, 0.1), (30, 0.5), (70, 1.0)];
+/// With a long history over four days: one in a hundred, then 10, 50 and all.
+const STAGES_OF_DAYS: [(i64, f64); 4] = [(0, 0.01), (24 * 60, 0.1), (48 * 60, 0.5), (72 * 60, 1.0)];
+/// Such a history.
+const LONG: i64 = 5 * time::DAY;
 
 /// The harmless rollouts of a run, each of the next firmware of a phone that no fault names.
 pub(crate) fn harmless(world: &World) -> Vec<Fault> {
@@ -29,40 +33,38 @@ pub(crate) fn harmless(world: &World) -> Vec<Fault> {
     };
     let mut phones: Vec<Hardware> = PHONES.into_iter().filter(|phone| !is_named(phone)).collect();
     let mut rollouts = Vec::new();
+    let is_long = world.scenario.history.0 >= LONG;
+    let (stages, earliest): (&[_], i64) = match is_long {
+        true => (&STAGES_OF_DAYS, -3 * time::DAY),
+        false => (&STAGES, 0),
+    };
     for _ in 0..world.scenario.changes.rollouts.min(phones.len()) {
         let phone = phones.swap_remove(dice.below(phones.len()));
         let scope = Scope::new([
             (Dimension::Device, name(phone.model)),
             (Dimension::Firmware, name(phone.next_firmware)),
         ]);
-        let at = dice.between(0, world.scenario.evaluate.0 / time::SECOND) * time::SECOND;
+        let at = dice.between(earliest / time::SECOND, world.scenario.evaluate.0 / time::SECOND) * time::SECOND;
         let is = Broken::at(FaultKind::FirmwareRollout, scope);
-        rollouts.push(Fault::new(&spec(at), world.scenario.judged_from(), is));
+        rollouts.push(Fault::new(&spec(at, stages), world.scenario.judged_from(), is));
     }
     rollouts
 }
 
 /// A rollout that does nothing but replace the version.
-fn spec(at: i64) -> FaultSpec {
-    let stage = |(minutes, share): (i64, f64)| Stage {
+fn spec(at: i64, stages: &[(i64, f64)]) -> FaultSpec {
+    let stage = |(minutes, share): &(i64, f64)| Stage {
         after: Span(minutes * time::MINUTE),
-        share,
+        share: *share,
     };
     FaultSpec {
-        kind: Some(FaultKind::FirmwareRollout),
         at: Span(at),
-        lasts: None,
-        scope: None,
-        device_id: None,
-        ramp: None,
-        stages: STAGES.map(stage).to_vec(),
+        stages: stages.iter().map(stage).collect(),
         change: true,
         hit: Some(Hit::default()),
-        odds: None,
         steady: Some(Strain::default()),
         far: Some(0.0),
-        setup_failed: 0.0,
-        dropped: 0.0,
+        ..FaultSpec::of(FaultKind::FirmwareRollout)
     }
 }
 

@@ -7,7 +7,8 @@ use dialtone_schemas::{Change, Complaint, Event, EventTime, Text, time};
 use crate::{
     call::{Call, Outcome, calls_of_minute},
     change, complaint,
-    complaint::Patience,
+    complaint::{Grievance, Patience},
+    drawn,
     fault::{Fault, FaultKind},
     owner, pick,
     random::{Dice, Stream},
@@ -30,6 +31,17 @@ pub struct Deliveries {
     pub complaints: Vec<Complaint>,
 }
 
+/// A poor call that its user complains about, or would where people complain more readily.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggrieved {
+    /// When that is.
+    pub at: EventTime,
+    /// The call, whether the complaint names it or not.
+    pub call_id: Text,
+    /// It is told where people complain at so many times the scenario's rates or more: here below 1; known up to 2.
+    pub told_from: f64,
+}
+
 /// Things under way, by the time they arrive and the order they were sent in.
 type Underway<T> = BTreeMap<(EventTime, u64), T>;
 
@@ -46,8 +58,7 @@ pub struct Simulation {
     changes: Underway<Change>,
     complaints: Underway<Complaint>,
     patience: Patience,
-    /// The calls that complaints are about, whether they name them or not.
-    behind: BTreeMap<Text, Text>,
+    aggrieved: Vec<Aggrieved>,
 }
 
 impl Simulation {
@@ -56,7 +67,9 @@ impl Simulation {
         let mut world = World::healthy(scenario, seed);
         pick::resolve(&mut world);
         world.rollouts = rollout::harmless(&world);
+        world.old = drawn::old(&world);
         let changes = change::changes(&world);
+        world.improvements.clone_from(&changes.improvements);
         let disorder = Disorder::new(&world);
         let truth = truth::truth(&world, &changes, &disorder);
         let changes = (0..)
@@ -77,7 +90,7 @@ impl Simulation {
             changes,
             complaints,
             patience: Patience::default(),
-            behind: BTreeMap::new(),
+            aggrieved: Vec::new(),
         }
     }
 
@@ -163,29 +176,36 @@ impl Simulation {
                 self.events.insert((report.at, self.sent), report.event);
             }
             if was_poor {
-                let complaint = self.patience.tried(&self.world, &call, &call.ends[i], &mut dice);
-                self.complain(complaint, &call.id);
+                let grievance = self.patience.tried(&self.world, &call, &call.ends[i], &mut dice);
+                self.complain(grievance, &call.id);
             }
         }
     }
 
-    /// The call that a complaint is about, whether it names it or not; none where no poor call stands behind it. Part of the truth.
-    pub fn call_behind(&self, complaint: &Text) -> Option<&Text> {
-        self.behind.get(complaint)
+    /// Who had reason to complain by now, whether they do or not. Part of the truth.
+    pub fn aggrieved(&self) -> &[Aggrieved] {
+        &self.aggrieved
     }
 
     /// Who is cut off cannot call, but can complain.
     fn try_in_vain(&mut self, call: &Call, silent: &[Option<EventTime>], dice: &mut Dice) {
         for (end, _) in call.ends.iter().zip(silent).filter(|(_, silent)| silent.is_some()) {
-            let complaint = self.patience.tried(&self.world, call, end, dice);
-            self.complain(complaint, &call.id);
+            let grievance = self.patience.tried(&self.world, call, end, dice);
+            self.complain(grievance, &call.id);
         }
     }
 
-    fn complain(&mut self, complaint: Option<Complaint>, call: &Text) {
-        if let Some(complaint) = complaint {
+    fn complain(&mut self, grievance: Option<Grievance>, call: &Text) {
+        let Some(Grievance { complaint, told_from }) = grievance else {
+            return;
+        };
+        self.aggrieved.push(Aggrieved {
+            at: complaint.complained_at,
+            call_id: call.clone(),
+            told_from,
+        });
+        if told_from < 1.0 {
             self.sent += 1;
-            self.behind.insert(complaint.complaint_id.clone(), call.clone());
             self.complaints.insert((complaint.complained_at, self.sent), complaint);
         }
     }

@@ -106,6 +106,8 @@ pub struct Changes {
     pub overlapping: f64,
     /// Share of the innocent changes that are maintenance windows.
     pub maintenance: f64,
+    /// Share of the innocent changes of the judged part, maintenance apart, that improve quality.
+    pub improving: f64,
     /// Harmless firmware versions that are rolled out in stages in the judged part.
     pub rollouts: usize,
 }
@@ -117,6 +119,7 @@ impl Default for Changes {
             near_onset: 0.5,
             overlapping: 0.33,
             maintenance: 0.1,
+            improving: 0.3,
             rollouts: 1,
         }
     }
@@ -342,6 +345,10 @@ impl Scenario {
                 self.drawn.odds[0] >= 1.0 && self.drawn.odds[0] <= self.drawn.odds[1] && self.drawn.odds[1] <= 1000.0,
                 "drawn.odds: expected the least and the most, 1 to 1000",
             ),
+            (
+                (0.0..=50.0).contains(&self.drawn.old_per_week),
+                "drawn.old_per_week: expected 0 to 50",
+            ),
         ];
         let unmet = demands
             .into_iter()
@@ -361,7 +368,7 @@ impl Scenario {
         unmet.chain(shares).chain(faults).collect()
     }
 
-    fn shares(&self) -> [(&'static str, f64); 15] {
+    fn shares(&self) -> [(&'static str, f64); 16] {
         [
             ("enterprise.weekend", self.enterprise.weekend),
             ("enterprise.home", self.enterprise.home),
@@ -371,6 +378,7 @@ impl Scenario {
             ("changes.near_onset", self.changes.near_onset),
             ("changes.overlapping", self.changes.overlapping),
             ("changes.maintenance", self.changes.maintenance),
+            ("changes.improving", self.changes.improving),
             ("complaints.first", self.complaints.first),
             ("complaints.later", self.complaints.later),
             ("complaints.without_site", self.complaints.without_site),
@@ -383,6 +391,26 @@ impl Scenario {
 }
 
 impl FaultSpec {
+    /// One of this kind at the beginning of the judged part, with all that is usual.
+    pub(crate) fn of(kind: FaultKind) -> Self {
+        Self {
+            kind: Some(kind),
+            at: Span(0),
+            lasts: None,
+            scope: None,
+            device_id: None,
+            ramp: None,
+            stages: Vec::new(),
+            change: false,
+            hit: None,
+            odds: None,
+            steady: None,
+            far: None,
+            setup_failed: 0.0,
+            dropped: 0.0,
+        }
+    }
+
     fn problems(&self, evaluate: Span) -> Vec<String> {
         let mut problems = Vec::new();
         if self.at.0 < 0 || self.at >= evaluate {

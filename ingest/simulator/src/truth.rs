@@ -7,7 +7,7 @@ use crate::{
     call::End,
     change::Changes,
     fault::{Fault, FaultKind},
-    innocent::Maintenance,
+    innocent::{Improvement, Maintenance},
     moving::OfficeMove,
     owner::owner_of,
     pick,
@@ -38,6 +38,9 @@ pub struct Truth {
     /// The maintenance windows, none of which broke anything.
     #[serde(default)]
     pub maintenance: Vec<Maintenance>,
+    /// Changes that make calls better.
+    #[serde(default)]
+    pub improvements: Vec<Improvement>,
     /// Whose people work somewhere else, from when on.
     #[serde(default)]
     pub office_move: Option<OfficeMove>,
@@ -107,6 +110,7 @@ pub(crate) fn truth(world: &World, changes: &Changes, disorder: &Disorder) -> Tr
         gap: disorder.gap.clone(),
         clock_off: disorder.clock_off.clone(),
         maintenance: changes.maintenance.clone(),
+        improvements: changes.improvements.clone(),
         office_move: world.office_move.clone(),
     }
 }

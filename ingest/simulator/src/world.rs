@@ -6,6 +6,7 @@ use crate::{
     catalogue::{CLIENTS, HEADSETS},
     estate::Estate,
     fault::Fault,
+    innocent::Improvement,
     load, moving,
     moving::OfficeMove,
     noise::{Draws, Extent},
@@ -24,6 +25,10 @@ pub(crate) struct World {
     pub(crate) faults: Vec<Fault>,
     /// New versions that do no harm.
     pub(crate) rollouts: Vec<Fault>,
+    /// What broke in the history, and was mended: nobody was told.
+    pub(crate) old: Vec<Fault>,
+    /// Changes that make calls better.
+    pub(crate) improvements: Vec<Improvement>,
 }
 
 impl World {
@@ -51,6 +56,8 @@ impl World {
             noise,
             faults: Vec::new(),
             rollouts: Vec::new(),
+            old: Vec::new(),
+            improvements: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use dialtone_schemas::{Alert, ChangeVerdict, Incident, Record, Reject, Text, avr
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 
 use super::logs::Heard;
-use crate::{Watch, WatchConfig};
+use crate::{Watch, WatchConfig, watch::history::Day};
 
 /// Watch, and what it has told so far.
 #[derive(Debug)]
@@ -40,6 +40,11 @@ impl Watching {
             verdicts: BTreeMap::new(),
             rejects: Vec::new(),
         }
+    }
+
+    /// Lets a tenant learn from days that are past, before anything is heard.
+    pub fn study(&mut self, tenant: &Text, days: impl IntoIterator<Item = Day>) {
+        self.watch.study(tenant, days);
     }
 
     /// Should this log be read on, or is it ahead of the others?

@@ -112,9 +112,8 @@ impl Bins {
         self.0.extend(&others.0);
     }
 
-    /// Of these entries.
-    #[cfg(test)]
-    pub fn with(entries: impl Iterator<Item = (u8, u16, i64)>) -> Self {
+    /// Of these entries: metric, bin and count.
+    pub fn of(entries: impl Iterator<Item = (u8, u16, i64)>) -> Self {
         Self(entries.collect())
     }
 

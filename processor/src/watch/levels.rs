@@ -135,7 +135,7 @@ mod tests {
 
     /// So many call-ends in each of these jitter bins.
     fn jitter(bins: &[(u16, i64)]) -> Bins {
-        Bins::with(bins.iter().map(|(bin, count)| (1, *bin, *count)))
+        Bins::of(bins.iter().map(|(bin, count)| (1, *bin, *count)))
     }
 
     /// Of 1,000 call-ends 500 lie in bin 4, 250 in 5, 150 in 6, 70 in 7, 30 in 8: their middles at .25, .625, .825, .935 and .985 are ranked

@@ -9,6 +9,7 @@ pub mod detect;
 pub mod device;
 pub mod dictionary;
 pub mod evidence;
+pub mod history;
 pub mod hours;
 pub mod levels;
 pub mod locate;
@@ -173,6 +174,13 @@ impl Watch {
             given: sum.given + of.given,
             came_true: sum.came_true + of.came_true,
         })
+    }
+
+    /// Lets a tenant learn from days that are past, oldest first, before anything is read. Whatever lies before their end says nothing new.
+    pub fn study(&mut self, tenant: &Text, days: impl IntoIterator<Item = history::Day>) {
+        let of = self.tenants.entry(tenant.clone());
+        let tenant = of.or_insert_with(|| Tenant::new(tenant.clone()));
+        tenant.study(days, &self.config);
     }
 
     /// The tenants known.

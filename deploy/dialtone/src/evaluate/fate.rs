@@ -31,6 +31,8 @@ pub struct Fate {
     pub innocent_blamed: usize,
     /// Of those, incidents that say a rival cannot be told from their cause.
     pub abstained: usize,
+    /// Of these, such whose cause and rival do differ by as many calls as they ask for: their causes count as missed.
+    pub abstained_wrongly: usize,
     /// Early warnings whose hour was over.
     pub warnings: u64,
     /// Of those, warnings that came true.
@@ -99,6 +101,10 @@ pub struct CauseFate {
     pub lead_third_min: Option<f64>,
     /// Was there such a complaint?
     pub complained: [bool; 2],
+    /// Both leads where people complain half as readily.
+    pub leads_at_half_rate: [Option<f64>; 2],
+    /// ... and twice as readily.
+    pub leads_at_double_rate: [Option<f64>; 2],
     /// Is the owner right? Null where it was missed.
     pub owner_right: Option<bool>,
     /// Was the guilty change named first? Null where no change was guilty, or the cause was missed.
@@ -111,14 +117,14 @@ impl CauseFate {
         self.delay_min.unwrap_or(f64::INFINITY)
     }
 
-    /// The lead before the first (0) or third (1) complaint, missed as minus infinity and uncomplained as infinite.
-    pub fn lead(&self, which: usize) -> f64 {
-        let lead = [self.lead_first_min, self.lead_third_min][which];
-        match (self.delay_min, lead) {
+    /// The leads before the first and the third complaint at one of the rates, missed as minus infinity and uncomplained as infinite.
+    pub fn leads(&self, rate: usize) -> [f64; 2] {
+        let usual = [self.lead_first_min, self.lead_third_min];
+        [self.leads_at_half_rate, usual, self.leads_at_double_rate][rate].map(|lead| match (self.delay_min, lead) {
             (None, _) => f64::NEG_INFINITY,
             (Some(_), Some(lead)) => lead,
             (Some(_), None) => f64::INFINITY,
-        }
+        })
     }
 }
 
@@ -160,7 +166,12 @@ impl Fate {
                 .into_iter()
                 .any(|named| has_scope_of(incident, named.cause, &run.calls))
         };
+        let wrongly = (0..).zip(&judgement.causes).filter(|(i, named)| {
+            let found = named.incident;
+            found.is_some_and(|incident| abstains_wrongly(run, *i, named.cause, incident))
+        });
         Self {
+            abstained_wrongly: wrongly.count(),
             scenario: run.scenario.clone(),
             seed: run.seed,
             causes: (0..)
@@ -185,10 +196,15 @@ impl Fate {
 }
 
 fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incident]) -> CauseFate {
-    let (cause, found) = (named.cause, named.incident);
+    let cause = named.cause;
+    let found = named
+        .incident
+        .filter(|incident| !abstains_wrongly(run, number, cause, incident));
     let opened = found.and_then(|incident| incident.opened);
-    let complaints = [0, 2].map(|n| run.complaints[number].get(n).copied());
-    let lead = |which: usize| Some(minutes(complaints[which]?, opened?));
+    let complaints = run.complaints[number]
+        .each_ref()
+        .map(|times| [0, 2].map(|n| times.get(n).copied()));
+    let leads = complaints.map(|of_rate| of_rate.map(|complaint| Some(minutes(complaint?, opened?))));
     let ranks = incidents.iter().filter(|incident| {
         let is_before = incident.opened.is_some_and(|opened| opened < cause.onset);
         !is_before
@@ -210,9 +226,11 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
         },
         delay_min: opened.map(|opened| minutes(opened, cause.onset)),
         onset_off_min: found.map(|incident| in_minutes(off(incident, cause.onset))),
-        lead_first_min: lead(0),
-        lead_third_min: lead(1),
-        complained: complaints.map(|complaint| complaint.is_some()),
+        lead_first_min: leads[1][0],
+        lead_third_min: leads[1][1],
+        complained: complaints[1].map(|complaint| complaint.is_some()),
+        leads_at_half_rate: leads[0],
+        leads_at_double_rate: leads[2],
         owner_right: found.map(|incident| incident.owner == cause.owner),
         guilty_first: found.zip(cause.change_id.as_ref()).map(|(incident, guilty)| {
             incident
@@ -221,6 +239,15 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
                 .is_some_and(|first| first.change_id == *guilty)
         }),
     }
+}
+
+/// Does it say that a rival cannot be told from the cause by fewer calls than there are in one of both only?
+fn abstains_wrongly(run: &Watched, number: usize, cause: &Cause, incident: &Incident) -> bool {
+    let Some((rival, missing)) = incident.not_separable().filter(|_| cause.has_place()) else {
+        return false;
+    };
+    let apart = run.since[number].apart(&cause.scope, &rival.scope);
+    i64::try_from(apart).is_ok_and(|apart| apart >= missing)
 }
 
 /// Is the cause's scope the one in this place: the incident's own or an alias of it (0), or an alternative?

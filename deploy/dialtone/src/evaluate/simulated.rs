@@ -11,16 +11,27 @@ use dialtone_processor::{
         Counts,
         judge::{end_of, judge},
     },
+    watch::history::{Day, Days},
 };
-use dialtone_schemas::{Channel, Complaint, Event, EventTime, ReportKind, Source, Text, avro, time, topic::event_key};
-use dialtone_simulator::{Cause, Door, Scenario, Simulation, Truth, door_of};
+use dialtone_schemas::{
+    Channel, Event, EventTime, ReportKind, Source, Text, avro, time,
+    topic::{Topic, event_key},
+};
+use dialtone_simulator::{Aggrieved, Cause, Door, Scenario, Simulation, Truth, door_of};
+use dialtone_wire::Payload;
 use serde::{Deserialize, Serialize};
 
 use super::interval::real;
 use crate::{config::Config, judge::Calls, replay};
 
+/// Whose calls they are.
+pub(super) const TENANT: &str = "replay";
 /// The simulation goes on by so much at a time.
 const STEP: i64 = 10 * time::MINUTE;
+/// Of the history so much goes through the receivers like what is judged; whole days before that are fed as what they add up to.
+const LIVE: i64 = 25 * time::HOUR;
+/// What changed in the last days of what is fed so is told all the same.
+const CHANGES: i64 = 5 * time::DAY;
 /// How many calls a scope has is counted so long before the onset.
 const USUAL: i64 = time::HOUR;
 
@@ -29,13 +40,18 @@ const USUAL: i64 = time::HOUR;
 pub struct Simulated {
     pub(super) truth: Truth,
     pub(super) owners_toml: String,
+    /// Days before the first record of the logs.
+    pub(super) past: Vec<Day>,
     pub(super) logs: Vec<Heard>,
     pub(super) counts: Counts,
     pub(super) calls: Calls,
+    /// Of each planted cause: the call-ends since it began, each once.
+    pub(super) since: Vec<Calls>,
     /// Of each planted cause: poor call-ends a minute that were to be expected there, had it not broken.
     pub(super) usual: Vec<f64>,
-    /// Of each planted cause: the complaints about calls that it has touched, since it began.
-    pub(super) complaints: Vec<Vec<EventTime>>,
+    /// Of each planted cause: the complaints about calls that it has touched, since it began, at half the rate, at the scenario's and at
+    /// double.
+    pub(super) complaints: Vec<[Vec<EventTime>; RATES.len()]>,
 }
 
 impl Simulated {
@@ -46,11 +62,13 @@ impl Simulated {
         let sites = Sites::read(simulation.sites_csv().as_bytes()).context("the simulated sites")?;
         let normaliser = replay::normaliser(config, sites);
         let mut logs = Logs::new(&config.processor.summarise, config.kafka.partitions);
-        let tenant = Text::new("replay")?;
+        let mut past = Past::new(config, scenario);
+        let tenant = Text::new(TENANT)?;
         let truth = simulation.truth().clone();
         let mut usual = Usual::new(&truth, &config.processor.summarise.thresholds);
         let mut complaints = Complaints::new(&truth);
         let mut calls = Calls::default();
+        let mut since = Since::new(&truth);
         let mut now = simulation.start();
         while now < simulation.end() {
             let is_judged = now >= scenario.judged_from();
@@ -60,32 +78,43 @@ impl Simulated {
                 let Some(source) = source_of(&event) else { continue };
                 let may = simulation.may_have(&event);
                 let event = normaliser.event(event, &tenant, source, None)?;
-                usual.see(&event, &may);
-                complaints.see(&event, &may);
+                let of = if past.has(&event) {
+                    &mut past.logs
+                } else {
+                    usual.see(&event, &may);
+                    complaints.see(&event, &may);
+                    since.see(&event);
+                    &mut logs
+                };
                 if is_judged {
                     calls.add(&event.near);
                 }
                 let key = event_key(tenant.as_str(), event.call_id.as_str());
-                logs.framed_event(&key, avro::built_in_frame_from(&event)?.into())?;
+                of.framed_event(&key, avro::built_in_frame_from(&event)?.into())?;
             }
+            past.add_up()?;
             for change in arrived.changes {
-                logs.change(&normaliser.change(change, &tenant, None)?)?;
+                if change.time_reported() >= past.until.plus(-CHANGES) {
+                    logs.change(&normaliser.change(change, &tenant, None)?)?;
+                }
             }
             for complaint in arrived.complaints {
-                let complaint = normaliser.complaint(complaint, &tenant)?;
-                complaints.hear(&complaint, simulation.call_behind(&complaint.complaint_id));
-                logs.complaint(&complaint)?;
+                if complaint.complained_at >= past.until {
+                    logs.complaint(&normaliser.complaint(complaint, &tenant)?)?;
+                }
             }
         }
         logs.finish()?;
         Ok(Self {
             truth,
             owners_toml: simulation.owners_toml(),
+            past: past.days()?,
             logs: logs.take(),
             counts: logs.counts(),
             calls,
+            since: since.calls(),
             usual: usual.poor_per_minute(),
-            complaints: complaints.by_cause(),
+            complaints: complaints.by_cause(simulation.aggrieved(), scenario.end()),
         })
     }
 
@@ -126,6 +155,53 @@ impl Simulated {
             .and_then(|()| std::fs::rename(&part, &file))
             .with_context(|| format!("cannot keep {}", file.display()))?;
         Ok(run)
+    }
+}
+
+/// Multiples of the scenario's rate of complaints at which leads are told.
+pub(super) const RATES: [f64; 3] = [0.5, 1.0, 2.0];
+
+/// From when on everything goes through the receivers: the midnight before the last 25 hours of the history.
+pub(super) fn live_from(scenario: &Scenario) -> EventTime {
+    let midnight = scenario.judged_from().plus(-LIVE).floor(time::DAY);
+    midnight.max(scenario.start)
+}
+
+/// The history that is fed as days.
+struct Past {
+    /// Its end.
+    until: EventTime,
+    logs: Logs,
+    days: Days,
+}
+
+impl Past {
+    fn new(config: &Config, scenario: &Scenario) -> Self {
+        Self {
+            until: live_from(scenario),
+            logs: Logs::new(&config.processor.summarise, config.kafka.partitions),
+            days: Days::default(),
+        }
+    }
+
+    fn has(&self, event: &Event) -> bool {
+        event.end <= self.until
+    }
+
+    /// The windows that have closed.
+    fn add_up(&mut self) -> Result<()> {
+        for (place, payload) in self.logs.take() {
+            if let (Topic::Summaries, Payload::Value(frame)) = (place.0, payload) {
+                self.days.add(&avro::record_from_built_in_frame(&frame)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn days(mut self) -> Result<Vec<Day>> {
+        self.logs.finish()?;
+        self.add_up()?;
+        Ok(self.days.take_before(self.until.day()))
     }
 }
 
@@ -195,10 +271,31 @@ impl Usual {
     }
 }
 
+/// The call-ends since each planted cause began.
+struct Since(Vec<(EventTime, BTreeSet<u128>, Calls)>);
+
+impl Since {
+    fn new(truth: &Truth) -> Self {
+        let of = |cause: &Cause| (cause.onset, BTreeSet::new(), Calls::default());
+        Self(truth.causes.iter().map(of).collect())
+    }
+
+    fn see(&mut self, event: &Event) {
+        for (onset, ends, calls) in &mut self.0 {
+            if event.end > *onset && ends.insert(end_of(event)) {
+                calls.add(&event.near);
+            }
+        }
+    }
+
+    fn calls(self) -> Vec<Calls> {
+        self.0.into_iter().map(|(_, _, calls)| calls).collect()
+    }
+}
+
 /// Who complained about calls that a planted cause has touched.
 struct Complaints {
     touched: Vec<(Cause, BTreeSet<Text>)>,
-    heard: Vec<(EventTime, Text)>,
 }
 
 impl Complaints {
@@ -209,7 +306,6 @@ impl Complaints {
                 .iter()
                 .map(|cause| (cause.clone(), BTreeSet::new()))
                 .collect(),
-            heard: Vec::new(),
         }
     }
 
@@ -221,19 +317,21 @@ impl Complaints {
         }
     }
 
-    /// Few complaints name their call; which it is, is known of all of them here.
-    fn hear(&mut self, complaint: &Complaint, call: Option<&Text>) {
-        self.heard
-            .extend(call.map(|call| (complaint.complained_at, call.clone())));
-    }
-
-    /// Their times in order, of each planted cause.
-    fn by_cause(&self) -> Vec<Vec<EventTime>> {
+    /// Their times in order, of each planted cause, at each of the rates. Few complaints name their call; which it is, is known of all of
+    /// them here.
+    fn by_cause(&self, aggrieved: &[Aggrieved], end: EventTime) -> Vec<[Vec<EventTime>; RATES.len()]> {
         let of = |(_, calls): &(Cause, BTreeSet<Text>)| {
-            let about = self.heard.iter().filter(|(_, call)| calls.contains(call));
-            let mut times: Vec<EventTime> = about.map(|(at, _)| *at).collect();
-            times.sort_unstable();
-            times
+            let about = || {
+                aggrieved
+                    .iter()
+                    .filter(|one| calls.contains(&one.call_id) && one.at < end)
+            };
+            RATES.map(|rate| {
+                let told = about().filter(|one| one.told_from < rate);
+                let mut times: Vec<EventTime> = told.map(|one| one.at).collect();
+                times.sort_unstable();
+                times
+            })
         };
         self.touched.iter().map(of).collect()
     }

@@ -18,6 +18,36 @@ const SIZES: [(&str, f64, f64); 4] = [
     ("above_1", 1.0, f64::INFINITY),
 ];
 
+/// The scenario's own rate of complaints among those at which leads are told.
+const USUAL_RATE: usize = 1;
+
+/// Leads before complaints; missed causes count as minus infinity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Leads {
+    /// From OPEN to the first complaint.
+    pub first_median_min: Option<f64>,
+    /// To the third.
+    pub third_median_min: Option<f64>,
+    /// Causes named before the first complaint.
+    pub before_first_share: f64,
+    /// Before the third.
+    pub before_third_share: f64,
+}
+
+impl Leads {
+    fn of(leads: impl Iterator<Item = [f64; 2]>) -> Self {
+        let (first, third): (Vec<f64>, Vec<f64>) = leads.map(|[first, third]| (first, third)).unzip();
+        let share = |leads: &[f64]| real(leads.iter().filter(|lead| **lead > 0.0).count()) / real(leads.len().max(1));
+        let median = |leads: &[f64]| finite(quantile(&sorted(leads.iter().copied()), 0.5));
+        Self {
+            first_median_min: median(&first),
+            third_median_min: median(&third),
+            before_first_share: share(&first),
+            before_third_share: share(&third),
+        }
+    }
+}
+
 /// The totals. Minutes that are infinite (more than half of the causes missed) are null; so is what nothing was there to
 /// measure.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -54,6 +84,9 @@ pub struct Totals {
     pub found_before_first_share: f64,
     /// Before the third.
     pub found_before_third_share: f64,
+    /// The same where people complain half as readily (`half_rate`) and twice (`double_rate`), and of the causes with at most one poor
+    /// call-end a minute to be expected (`up_to_1`).
+    pub leads: BTreeMap<&'static str, Leads>,
     /// Further incidents of a cause that is named, for each that is.
     pub duplicates_per_incident: f64,
     /// Incidents a day where nothing is broken.
@@ -70,6 +103,8 @@ pub struct Totals {
     pub guilty_change_named_share: Option<f64>,
     /// Incidents that say a rival cannot be told from their cause.
     pub abstained_share: f64,
+    /// ... though cause and rival differ by as many calls as they ask for; their causes count as missed.
+    pub abstained_wrongly_share: f64,
     /// Early warnings that came true, of those whose hour was over.
     pub warning_calibration: Option<f64>,
     /// Early warnings whose hour was over.
@@ -143,10 +178,21 @@ impl Totals {
                     .insert(name.to_owned(), finite(quantile(&delays, 0.5)));
             }
         }
-        let leads = |which: usize| sorted(causes.iter().map(|cause| cause.lead(which)));
+        let leads = |which: usize| sorted(causes.iter().map(|cause| cause.leads(USUAL_RATE)[which]));
         self.lead_first_median_min = self.quantile("lead_first_median_min", &leads(0), 0.5);
         self.lead_third_median_min = self.quantile("lead_third_median_min", &leads(1), 0.5);
-        let before = |which: usize| causes.iter().filter(|cause| cause.lead(which) > 0.0).count();
+        let small = causes.iter().filter(|cause| cause.usual_poor_per_minute <= 1.0);
+        self.leads = BTreeMap::from([
+            ("half_rate", Leads::of(causes.iter().map(|cause| cause.leads(0)))),
+            ("double_rate", Leads::of(causes.iter().map(|cause| cause.leads(2)))),
+            ("up_to_1", Leads::of(small.map(|cause| cause.leads(USUAL_RATE)))),
+        ]);
+        let before = |which: usize| {
+            causes
+                .iter()
+                .filter(|cause| cause.leads(USUAL_RATE)[which] > 0.0)
+                .count()
+        };
         self.found_before_first_share = self.share("found_before_first_share", before(0), causes.len());
         self.found_before_third_share = self.share("found_before_third_share", before(1), causes.len());
     }
@@ -184,6 +230,8 @@ impl Totals {
         self.innocent_blamed_share = self.share("innocent_blamed_share", blamed, incidents);
         let abstained = runs.iter().map(|run| run.abstained).sum();
         self.abstained_share = self.share("abstained_share", abstained, incidents);
+        let wrongly = runs.iter().map(|run| run.abstained_wrongly).sum();
+        self.abstained_wrongly_share = self.share("abstained_wrongly_share", wrongly, incidents);
         self.warns(runs);
         let answers = |of: fn(&CauseFate) -> Option<bool>| {
             let answers: Vec<bool> = causes.iter().filter_map(|cause| of(cause)).collect();
@@ -331,6 +379,8 @@ mod tests {
             lead_first_min: lead,
             lead_third_min: None,
             complained: [lead.is_some(), false],
+            leads_at_half_rate: [None; 2],
+            leads_at_double_rate: [lead, lead],
             owner_right: delay_min.map(|_| true),
             guilty_first: None,
         }
@@ -347,6 +397,7 @@ mod tests {
             duplicates: 0,
             innocent_blamed: 0,
             abstained: 1,
+            abstained_wrongly: 0,
             warnings: 4,
             warnings_true: 3,
             guilty_changes: Rulings::default(),
@@ -386,6 +437,14 @@ mod tests {
             2.0 / 3.0,
             "nobody has complained three times"
         );
+        // Twice as readily the first complaint was also the third, 5 minutes before and 5 after; half as readily nobody complained.
+        let (half, double) = (totals.leads["half_rate"], totals.leads["double_rate"]);
+        assert_eq!((half.before_first_share, half.first_median_min), (2.0 / 3.0, None));
+        assert_eq!(
+            (double.before_third_share, double.third_median_min),
+            (1.0 / 3.0, Some(-5.0))
+        );
+        assert_eq!(totals.leads["up_to_1"].before_first_share, 0.5, "without the large one");
         assert_eq!((totals.null_days, totals.false_per_null_day), (2.0, Some(0.5)));
         assert_eq!(totals.f1_by_causes["1"], 1.0);
         assert_eq!((totals.exact, totals.owner_right_share), (1.0 / 3.0, Some(1.0)));

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use dialtone_processor::{offline::Watching, summarise::Counts, watch::Warnings};
-use dialtone_schemas::{ChangeVerdict, EventTime, Incident};
+use dialtone_schemas::{ChangeVerdict, EventTime, Incident, Text};
 use dialtone_simulator::{Scenario, Truth};
 
-use super::simulated::Simulated;
+use super::simulated::{RATES, Simulated, TENANT, live_from};
 use crate::{
     config::{Config, owners},
     judge::{Calls, Judgement},
@@ -20,7 +20,7 @@ pub struct Watched {
     pub scenario: String,
     /// Which seed.
     pub seed: u64,
-    /// First instant of the run.
+    /// First instant of what went through the receivers.
     pub began: EventTime,
     /// What was planted.
     pub truth: Truth,
@@ -35,8 +35,9 @@ pub struct Watched {
     /// Cells watched at the end, summed over the channels.
     pub cells: usize,
     pub(super) calls: Calls,
+    pub(super) since: Vec<Calls>,
     pub(super) usual: Vec<f64>,
-    pub(super) complaints: Vec<Vec<EventTime>>,
+    pub(super) complaints: Vec<[Vec<EventTime>; RATES.len()]>,
 }
 
 impl Watched {
@@ -48,11 +49,12 @@ impl Watched {
         };
         let owners = owners("the simulated owners", &run.owners_toml)?;
         let mut watching = Watching::new(config.watch(owners), config.kafka.partitions);
+        watching.study(&Text::new(TENANT)?, run.past);
         run.logs.into_iter().try_for_each(|heard| watching.hear(heard))?;
         Ok(Self {
             scenario: name.to_owned(),
             seed,
-            began: scenario.start,
+            began: live_from(scenario),
             truth: run.truth,
             incidents: watching.incidents(),
             verdicts: watching.verdicts(),
@@ -60,6 +62,7 @@ impl Watched {
             counts: run.counts,
             cells: watching.watch().cells(),
             calls: run.calls,
+            since: run.since,
             usual: run.usual,
             complaints: run.complaints,
         })

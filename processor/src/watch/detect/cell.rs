@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SAME_DRIFT, WITHIN, look::Look};
+use super::{HELD, SAME_DRIFT, WITHIN, look::Look};
 
 /// Rates that are looked for, as multiples of the indifferent one.
 pub(in crate::watch) const ALTERNATIVES: [f64; 5] = [1.5, 2.0, 3.0, 5.0, 8.0];
@@ -12,9 +12,6 @@ const HISTORY_PRIOR: f64 = 8.0;
 const TODAY_LEAST: f64 = 8.0;
 /// What a block still counts for today a block later: half of it after two hours.
 const TODAY_KEEPS: f64 = 0.891;
-/// Blocks of evidence that are not yet history: the one under way and three before it, so that a fault of an hour does not
-/// teach itself.
-const HELD: usize = 4;
 /// No indifference is wider.
 const WIDEST: f64 = 3.0;
 

@@ -13,6 +13,7 @@ mod look;
 use std::collections::{BTreeMap, hash_map::Entry};
 
 use dialtone_explain::Condition;
+use dialtone_schemas::time;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -31,6 +32,11 @@ pub use look::Look;
 /// Minutes of a block: over its sums the drift is learnt (slow noise shows in sums, not in minutes), and it becomes history as a
 /// whole.
 const BLOCK_MINUTES: u16 = 20;
+/// Blocks of evidence that are not yet history: the one under way and three before it, so that a fault of an hour does not
+/// teach itself.
+const HELD: usize = 4;
+/// The same as a span of time.
+pub(super) const BLOCKS_HELD: i64 = 80 * time::MINUTE;
 /// A drift remembers itself for so many minutes: two blocks.
 pub(super) const SAME_DRIFT: u16 = 2 * BLOCK_MINUTES;
 /// Quantile of the normal distribution within which a rate may wander: 90 % one-sided.
@@ -122,6 +128,11 @@ impl Detector {
 
     /// Ends the minute: judges every cell that saw calls. Returns the cells over `threshold`, strongest first.
     pub fn minute(&mut self, indifference: f64, threshold: f64) -> Vec<Alarm> {
+        self.minutes(1, indifference, threshold)
+    }
+
+    /// Ends some minutes that were added as one.
+    pub fn minutes(&mut self, minutes: u16, indifference: f64, threshold: f64) -> Vec<Alarm> {
         let mut alarms = Vec::new();
         let fine = self.drift.fine();
         for key in std::mem::take(&mut self.touched) {
@@ -137,8 +148,8 @@ impl Detector {
             }
         }
         alarms.sort_by(strongest);
-        self.minutes += 1;
-        if self.minutes == BLOCK_MINUTES {
+        self.minutes += minutes;
+        if self.minutes >= BLOCK_MINUTES {
             self.minutes = 0;
             self.block(indifference, threshold);
         }

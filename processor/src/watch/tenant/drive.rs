@@ -9,7 +9,7 @@ use dialtone_schemas::{
 };
 
 use super::{Tenant, Told};
-use crate::config::WatchConfig;
+use crate::{config::WatchConfig, watch::history::Days};
 
 /// The calls of one leaf: call-ends a minute, and the share of them that is poor.
 pub(super) type Calls = (Leaf, i64, f64);
@@ -36,6 +36,21 @@ impl Drive {
         }
     }
 
+    /// A tenant that has studied whole days with these calls, and begins to watch at the midnight after them.
+    pub(super) fn after_study(days: i64, calls: impl Fn(EventTime) -> Vec<Calls>) -> Self {
+        let mut drive = Self::new();
+        let mut past = Days::default();
+        while drive.now() < day(days, 0) {
+            for summary in drive.summaries(&calls(drive.now())) {
+                past.add(&summary);
+            }
+            drive.minute += 1;
+        }
+        let past = past.take_before(drive.now().day());
+        drive.tenant.study(past, &drive.config);
+        drive
+    }
+
     /// Now: the end of the last minute.
     pub(super) fn now(&self) -> EventTime {
         at(self.minute)
@@ -43,7 +58,16 @@ impl Drive {
 
     /// The next minute with these calls, and what it tells.
     pub(super) fn minute(&mut self, calls: &[Calls]) -> Told {
+        for summary in self.summaries(calls) {
+            self.tenant.summary(&summary);
+        }
+        self.minute += 1;
+        self.tenant.minute(self.now(), &self.config)
+    }
+
+    fn summaries(&mut self, calls: &[Calls]) -> Vec<Summary> {
         let window = Window::of_end(at(self.minute + 1));
+        let mut summaries = Vec::new();
         for (leaf, n, share) in calls {
             let arrears = self.arrears.entry(leaf.clone()).or_default();
             *arrears += share * f64::from(i32::try_from(*n).expect("few"));
@@ -56,10 +80,9 @@ impl Drive {
                 let bins = jitter.into_iter().flatten();
                 bins.for_each(|(bin, count)| sums.jitter_histogram.add(*bin, *count));
             }
-            self.tenant.summary(&summary);
+            summaries.push(summary);
         }
-        self.minute += 1;
-        self.tenant.minute(self.now(), &self.config)
+        summaries
     }
 
     /// Minutes with the same calls until an instant; everything that is told.
@@ -102,7 +125,7 @@ pub(super) fn site(name: &str) -> Scope {
     Scope::new([(dialtone_schemas::Dimension::Site, text(name))])
 }
 
-fn summary(near: &Leaf, window: Window, n: i64, poor: i64) -> Summary {
+pub(super) fn summary(near: &Leaf, window: Window, n: i64, poor: i64) -> Summary {
     let quality = ChannelSums {
         at_risk: n,
         poor,

@@ -9,6 +9,7 @@ mod live;
 mod open;
 pub mod readiness;
 mod silent;
+mod study;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -86,6 +87,8 @@ pub struct Tenant {
     /// Minutes with calls since it began, and the start of the youngest window.
     heard: u32,
     last: Option<EventTime>,
+    /// Until when the past was studied: what is of before says nothing new.
+    studied: Option<EventTime>,
     detectors: [Detector; 3],
     levels: Levels,
     /// By metric: how the levels of its call-ends move.
@@ -142,6 +145,7 @@ impl Tenant {
             began: None,
             heard: 0,
             last: None,
+            studied: None,
             detectors: Default::default(),
             levels: Levels::default(),
             level_detectors: Default::default(),
@@ -194,6 +198,11 @@ impl Tenant {
         self.cases.is_empty() && self.fresh.is_empty() && self.last.is_none_or(|last| now.since(last) > DORMANT)
     }
 
+    /// Is it past that was studied?
+    fn has_studied(&self, at: EventTime) -> bool {
+        self.studied.is_some_and(|studied| at < studied)
+    }
+
     fn begin(&mut self, start: EventTime) {
         let stray = |last: EventTime| self.heard < FEW && start.since(last) > STRAY;
         if self.last.is_none_or(stray) {
@@ -207,6 +216,9 @@ impl Tenant {
         let (Some(near), Some(window)) = (&summary.near, summary.window) else {
             return;
         };
+        if self.has_studied(window.start()) {
+            return;
+        }
         let counts = Counts::of(summary);
         let leaf = self.dictionary.leaf(near);
         self.begin(window.start());
@@ -316,14 +328,14 @@ impl Tenant {
 
     /// A minute is over: compare, notice, locate, tell.
     pub fn minute(&mut self, now: EventTime, config: &WatchConfig) -> Told {
-        if self.is_dormant(now) {
+        if self.is_dormant(now) || self.has_studied(now) {
             return Told::default();
         }
         self.keep_calendars(config);
         self.seasons.advance(now);
         self.heard = self.heard.saturating_add(u32::from(!self.fresh.is_empty()));
         let warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
-        let alarms = self.compare(now, warm, config);
+        let alarms = self.compare(now, 1, warm, config);
         let levels = self.compare_levels(warm, config);
         let silences = self.listen(warm, config);
         if warm {
@@ -340,7 +352,8 @@ impl Tenant {
         self.fresh_bins.clear();
         self.fresh_pairs.clear();
         if now.floor(time::DAY) == now {
-            self.calibrate(now, config);
+            let is_quiet = self.was_quiet(now.plus(-time::DAY));
+            self.calibrate(now, is_quiet, config);
         }
         let mut alerts = if warm { self.warn(now, config) } else { Vec::new() };
         self.remember_warnings();
@@ -365,8 +378,8 @@ impl Tenant {
         (cells * 1440.0 / config.false_alarms_per_day.max(1e-6)).ln()
     }
 
-    /// Feeds the detectors with the minute's leaves; alarms by channel.
-    fn compare(&mut self, now: EventTime, warm: bool, config: &WatchConfig) -> [Vec<Alarm>; 3] {
+    /// Feeds the detectors with the leaves of the last minutes; alarms by channel.
+    fn compare(&mut self, now: EventTime, minutes: u16, warm: bool, config: &WatchConfig) -> [Vec<Alarm>; 3] {
         if !self.baseline.is_fitted() {
             return Default::default();
         }
@@ -389,7 +402,7 @@ impl Tenant {
             for (leaf, k, e) in rows {
                 detector.add(self.dictionary.codes(leaf), k, e);
             }
-            let found = detector.minute(config.indifference, threshold);
+            let found = detector.minutes(minutes, config.indifference, threshold);
             if warm {
                 *alarms = found;
             }
@@ -579,8 +592,18 @@ impl Tenant {
         self.budgets.forget(now.day());
     }
 
-    /// A whole day is over: what its evidence says of the thresholds, channel by channel.
-    fn calibrate(&mut self, now: EventTime, config: &WatchConfig) {
+    /// By channel: was no incident of cells open since then? One device's trouble is none of the cells'.
+    fn was_quiet(&self, since: EventTime) -> [bool; 3] {
+        let is_open = |case: &Case| case.incident.closed.is_none_or(|closed| closed > since);
+        [0, 1, 2].map(|channel| {
+            let of_cells = self.cases.iter().filter(|case| case.incident.device_id.is_none());
+            let mut of_channel = of_cells.filter(|case| case.basis == Basis::Rate(channel));
+            !of_channel.any(is_open)
+        })
+    }
+
+    /// A whole day is over: what its evidence says of the thresholds, channel by channel, where it was quiet.
+    fn calibrate(&mut self, now: EventTime, is_quiet: [bool; 3], config: &WatchConfig) {
         let leaves = (0..).zip(self.dictionary.leaves());
         let dependencies = Dependencies::of(leaves.map(|(leaf, codes)| (codes, self.baseline.weight(leaf))));
         self.levels.freeze();
@@ -588,10 +611,8 @@ impl Tenant {
             .iter_mut()
             .for_each(|detector| detector.depend(dependencies));
         let yesterday = now.plus(-time::DAY);
-        if self
-            .began
-            .is_none_or(|began| began.plus(config.warm_up.micros()) > yesterday)
-        {
+        let is_known = |began: EventTime| began.plus(config.warm_up.micros()) <= yesterday;
+        if !self.began.is_some_and(is_known) {
             // What gathered while nothing was known says nothing of a quiet day.
             self.detectors
                 .iter_mut()
@@ -601,18 +622,11 @@ impl Tenant {
         }
         self.references.freeze(now, &self.baseline, &self.shifts);
         let threshold = self.noticed_from(config);
-        let cases = &self.cases;
         // Levels are those of quality.
         let of_levels = self.level_detectors.iter_mut().map(|detector| (0, detector));
         for (channel, detector) in self.detectors.iter_mut().enumerate().chain(of_levels) {
-            // One device's trouble is none of the cells'.
-            let is_of_cells = |case: &&Case| case.incident.device_id.is_none();
-            let mut of_channel = cases
-                .iter()
-                .filter(is_of_cells)
-                .filter(|case| case.basis == Basis::Rate(channel));
-            let was_open = of_channel.any(|case| case.incident.closed.is_none_or(|closed| closed > yesterday));
-            detector.night(!was_open, threshold);
+            // Of what has no cells yet nothing was seen.
+            detector.night(is_quiet[channel] && detector.cells() > 0, threshold);
         }
     }
 

@@ -1,0 +1,155 @@
+//! The past in short: the calls of whole days in steps of five minutes, by leaf.
+//!
+//! Weeks of summaries are too many to be watched again before the first minute of a new watch. What they teach of normal needs no minutes: a
+//! day is a list of its leaves, what each showed in each step, and where its call-ends lay. So a tenant learns four weeks in the time in
+//! which it would watch two days (`Tenant::study`).
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{EventTime, Leaf, Summary, SummaryKind, time};
+use serde::{Deserialize, Serialize};
+
+use super::evidence::{Bins, Counts};
+
+/// A step.
+pub const STEP: i64 = 5 * time::MINUTE;
+/// ... in minutes, ...
+pub const STEP_MINUTES: u16 = 5;
+/// ... and so many of them are a day.
+const STEPS: u16 = 288;
+
+/// What the leaves of a tenant showed in one step, by their place in the day's list.
+type Step = BTreeMap<u32, Counts>;
+
+/// One day of one tenant, from midnight to midnight UTC.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    day: i32,
+    leaves: Vec<Leaf>,
+    steps: BTreeMap<u16, Step>,
+    bins: BTreeMap<u32, BTreeMap<(u8, u16), i64>>,
+}
+
+impl Day {
+    /// Its first instant.
+    pub fn start(&self) -> EventTime {
+        EventTime::from_micros(i64::from(self.day) * time::DAY)
+    }
+
+    /// Its leaves, as the steps number them.
+    pub fn leaves(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    /// Every step from the first that has calls to midnight: its first instant, and what the leaves showed.
+    pub fn steps(&self) -> impl Iterator<Item = (EventTime, Option<&Step>)> {
+        let first = self.steps.keys().next().copied().unwrap_or(STEPS);
+        (first..STEPS).map(|step| (self.start().plus(i64::from(step) * STEP), self.steps.get(&step)))
+    }
+
+    /// Where the call-ends of each leaf lay on that day.
+    pub fn bins(&self) -> impl Iterator<Item = (u32, Bins)> + '_ {
+        let of = |bins: &BTreeMap<(u8, u16), i64>| Bins::of(bins.iter().map(|((metric, bin), n)| (*metric, *bin, *n)));
+        self.bins.iter().map(move |(leaf, bins)| (*leaf, of(bins)))
+    }
+}
+
+/// Days of one tenant that are put together from summaries, in whatever order these come.
+#[derive(Debug, Default)]
+pub struct Days(BTreeMap<i32, (Day, BTreeMap<Leaf, u32>)>);
+
+impl Days {
+    /// Adds what a summary says of a leaf; the others say nothing that is studied.
+    pub fn add(&mut self, summary: &Summary) {
+        let (SummaryKind::Leaf, Some(near), Some(window)) = (summary.kind, &summary.near, summary.window) else {
+            return;
+        };
+        let number = window.start().day();
+        let (day, numbers) = self.0.entry(number).or_default();
+        day.day = number;
+        let leaf = *numbers.entry(near.clone()).or_insert_with(|| {
+            day.leaves.push(near.clone());
+            u32::try_from(day.leaves.len() - 1).unwrap_or(u32::MAX)
+        });
+        let step = u16::try_from(window.start().since(day.start()) / STEP).unwrap_or(STEPS);
+        let counts = day.steps.entry(step).or_default().entry(leaf).or_default();
+        counts.add(&Counts::of(summary));
+        let mut bins = Bins::default();
+        bins.add(summary);
+        let of_day = day.bins.entry(leaf).or_default();
+        for (metric, bin, count) in bins.iter() {
+            *of_day.entry((metric, bin)).or_default() += count;
+        }
+    }
+
+    /// The days before one, oldest first; they are complete when nothing of them can come any more.
+    pub fn take_before(&mut self, day: i32) -> Vec<Day> {
+        let later = self.0.split_off(&day);
+        let taken = std::mem::replace(&mut self.0, later);
+        taken.into_values().map(|(day, _)| day).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::{
+        Text, Tick, Window,
+        summary::{ChannelSums, Sums},
+    };
+
+    use super::*;
+
+    fn summary(site: &str, at: &str, n: i64) -> Summary {
+        let window = Window::of_end(EventTime::parse(at).expect("a time"));
+        let quality = ChannelSums {
+            at_risk: n,
+            ..ChannelSums::default()
+        };
+        let mut sums = Sums {
+            events: n,
+            quality,
+            ..Sums::default()
+        };
+        sums.jitter_histogram.add(7, n);
+        Summary {
+            kind: SummaryKind::Leaf,
+            window: Some(window),
+            near: Some(Leaf {
+                site: Some(Text::new(site).expect("a text")),
+                ..Leaf::default()
+            }),
+            sums: Some(sums),
+            ..Summary::marker(1, Tick::floor(window.end()))
+        }
+    }
+
+    /// 10 and 20 call-ends at 00:01 and 00:05 are one step; that of 00:06 is the next, and what follows the midnight the next day's.
+    #[test]
+    fn five_minutes_are_one_step_and_midnight_parts_the_days() {
+        let mut days = Days::default();
+        days.add(&summary("bern", "2026-03-03T00:00:01Z", 5));
+        days.add(&summary("bern", "2026-03-02T00:01:00Z", 10));
+        days.add(&summary("lyon", "2026-03-02T00:05:01Z", 40));
+        days.add(&summary("bern", "2026-03-02T00:05:00Z", 20));
+        days.add(&Summary::marker(1, Tick::floor(EventTime::MIN)));
+        let tuesday = EventTime::parse("2026-03-03T00:00:00Z").expect("a time").day();
+        let taken = days.take_before(tuesday);
+        assert_eq!(taken.len(), 1);
+        let monday = &taken[0];
+        assert_eq!(monday.steps().count(), 288, "to midnight, with calls or without");
+        let n = |step: Option<&Step>| -> Vec<(u32, i64)> {
+            step.into_iter()
+                .flatten()
+                .map(|(leaf, counts)| (*leaf, counts.n[0]))
+                .collect()
+        };
+        let seen: Vec<_> = monday.steps().take(3).map(|(_, step)| n(step)).collect();
+        assert_eq!(seen, [vec![(0, 30)], vec![(1, 40)], vec![]]);
+        let bins: Vec<_> = monday
+            .bins()
+            .map(|(leaf, bins)| (leaf, bins.merged()[&(1, 7)]))
+            .collect();
+        assert_eq!(bins, [(0, 30), (1, 40)]);
+        assert_eq!(days.take_before(tuesday + 1).len(), 1, "Tuesday was still open");
+    }
+}

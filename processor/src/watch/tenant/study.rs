@@ -1,0 +1,218 @@
+//! A tenant studies days that are past before it watches its first minute: what is normal, how the hours and the scopes differ, how far they
+//! wander by themselves, how much evidence gathers where nothing is wrong.
+//!
+//! Nobody says when something was broken then. So what a cell that would have been noticed held teaches nothing, from before it was noticed
+//! until it is no more; and a day with a cell that had twice the evidence needed was no quiet one (DESIGN.md §2).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use dialtone_explain::Condition;
+use dialtone_schemas::{Dimension, EventTime, Window, time};
+
+use super::Tenant;
+use crate::{
+    config::WatchConfig,
+    watch::{
+        detect::BLOCKS_HELD,
+        dictionary::{Codes, covers},
+        evidence::Counts,
+        history::{Day, STEP, STEP_MINUTES},
+    },
+};
+
+/// What is past is fitted less often than what goes on: it is the same for days.
+const FIT_EVERY: i64 = 2 * time::HOUR;
+/// So many times the evidence that is noticed is no chance of a quiet day.
+const BROKEN: f64 = 2.0;
+
+/// What is under way while a tenant studies.
+#[derive(Debug, Default)]
+struct Desk {
+    /// Steps that are not yet old enough to teach.
+    held: VecDeque<(EventTime, BTreeMap<u32, Counts>)>,
+    /// Scopes that were suspect on this day or just before: from when to when.
+    suspects: BTreeMap<Vec<Condition>, (EventTime, EventTime)>,
+    /// By channel: had some cell more evidence today than a quiet day's?
+    was_broken: [bool; 3],
+}
+
+impl Desk {
+    /// Was a leaf suspect at that time?
+    fn suspects(&self, codes: &Codes, at: EventTime) -> bool {
+        let then = |(from, to): (EventTime, EventTime)| (from..to).contains(&at);
+        let mut all = self.suspects.iter();
+        all.any(|(conditions, when)| then(*when) && covers(conditions, codes))
+    }
+
+    /// Was it at any time since?
+    fn suspects_since(&self, codes: &Codes, from: EventTime) -> bool {
+        let mut all = self.suspects.iter();
+        all.any(|(conditions, (_, to))| *to > from && covers(conditions, codes))
+    }
+}
+
+impl Tenant {
+    /// Learns from days that are past, oldest first, before anything is watched. What is reported of them later says nothing new.
+    pub fn study(&mut self, days: impl IntoIterator<Item = Day>, config: &WatchConfig) {
+        let mut desk = Desk::default();
+        for day in days {
+            self.study_day(&day, &mut desk, config);
+        }
+        let threshold = self.noticed_from(config);
+        self.detectors
+            .iter_mut()
+            .for_each(|detector| detector.forget_above(threshold));
+        self.studied = self.last;
+    }
+
+    fn study_day(&mut self, day: &Day, desk: &mut Desk, config: &WatchConfig) {
+        self.keep_calendars(config);
+        let leaves: Vec<u32> = day.leaves().iter().map(|leaf| self.dictionary.leaf(leaf)).collect();
+        let known = |leaf: u32| leaves.get(leaf as usize).copied();
+        for (start, step) in day.steps() {
+            let counts = step.into_iter().flatten();
+            self.fresh = counts
+                .filter_map(|(leaf, counts)| Some((known(*leaf)?, *counts)))
+                .collect();
+            self.attend(start);
+            self.set_apart(start, desk, config);
+            desk.held.push_back((start, std::mem::take(&mut self.fresh)));
+            self.learn_from(start.plus(STEP), desk, config);
+        }
+        for (leaf, bins) in day.bins().filter_map(|(leaf, bins)| Some((known(leaf)?, bins))) {
+            let codes = self.dictionary.codes(leaf);
+            if !desk.suspects_since(codes, day.start()) {
+                self.levels.learn(codes, &bins);
+            }
+        }
+        self.end_of(day.start().plus(time::DAY), desk, config);
+    }
+
+    /// When people call, how much, and how many of their minutes were poor.
+    fn attend(&mut self, start: EventTime) {
+        let window = Window::of_end(start.plus(Window::SPAN));
+        for (leaf, counts) in &self.fresh {
+            self.baseline.weigh(*leaf, counts);
+            let codes = self.dictionary.codes(*leaf);
+            self.seasons.add(codes[Dimension::Site.index()], window, counts.n[0]);
+            let connection = codes[Dimension::Connection.index()];
+            self.budgets
+                .add(start.day(), connection, counts.media_ms, counts.poor_ms);
+        }
+        if !self.fresh.is_empty() {
+            self.begin(start);
+            self.last = Some(start.plus(STEP));
+            self.heard = self.heard.saturating_add(u32::from(STEP_MINUTES));
+        }
+        self.seasons.advance(start.plus(STEP));
+    }
+
+    /// Cells that would have been noticed are suspect since before their evidence began to gather, as far as it may be remembered.
+    fn set_apart(&mut self, start: EventTime, desk: &mut Desk, config: &WatchConfig) {
+        let now = start.plus(STEP);
+        let is_warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
+        let noticed = self.noticed_from(config);
+        let alarms = self.compare(now, STEP_MINUTES, is_warm, config);
+        for (alarms, was_broken) in alarms.into_iter().zip(&mut desk.was_broken) {
+            *was_broken |= alarms.first().is_some_and(|alarm| alarm.log_m >= BROKEN * noticed);
+            for alarm in alarms {
+                let since = now.plus(-BLOCKS_HELD);
+                let when = desk.suspects.entry(alarm.conditions).or_insert((since, now));
+                *when = (if when.1 < since { since } else { when.0 }, now);
+            }
+        }
+    }
+
+    /// Steps that are old enough teach, but for what was suspect.
+    fn learn_from(&mut self, now: EventTime, desk: &mut Desk, config: &WatchConfig) {
+        let old = now.plus(-config.hold_off.micros().max(BLOCKS_HELD));
+        while let Some((start, step)) = desk.held.pop_front_if(|(start, _)| *start < old) {
+            let window = Window::of_end(start.plus(Window::SPAN));
+            for (leaf, counts) in &step {
+                if !desk.suspects(self.dictionary.codes(*leaf), start) {
+                    self.learn_hour(window, *leaf, counts);
+                    self.baseline.learn(*leaf, counts);
+                }
+            }
+            self.trained = Some(window);
+        }
+        if !self.baseline.is_fitted() || now.floor(FIT_EVERY) == now {
+            self.fit(now, config);
+        }
+    }
+
+    /// Midnight: the thresholds are calibrated, and what was suspect long ago is forgotten.
+    fn end_of(&mut self, midnight: EventTime, desk: &mut Desk, config: &WatchConfig) {
+        let is_quiet = std::mem::take(&mut desk.was_broken).map(|was_broken| !was_broken);
+        self.calibrate(midnight, is_quiet, config);
+        self.budgets.forget(midnight.day());
+        let oldest = midnight.plus(-config.hold_off.micros().max(BLOCKS_HELD));
+        desk.suspects.retain(|_, (_, to)| *to >= oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::{EventTime, Window, time};
+
+    use super::super::drive::{Calls, Drive, day, leaf, site, summary};
+
+    fn two(berlin: f64, lyon: f64) -> Vec<Calls> {
+        vec![
+            (leaf("berlin", "Aural 20"), 60, berlin),
+            (leaf("lyon", "Aural 20"), 60, lyon),
+        ]
+    }
+
+    /// The share of a site's call-ends that is expected to be poor now.
+    fn expected(drive: &Drive, name: &str) -> f64 {
+        let codes = drive.tenant.dictionary.known(&leaf(name, "Aural 20"));
+        drive.tenant.baseline.rate(0, &codes)
+    }
+
+    /// Berlin's calls are four times as poor as Lyon's on three days. On the fourth, from its first minute on, that is normal; three times
+    /// as much at ten is an incident, with no hour of warming up.
+    #[test]
+    fn what_was_studied_is_normal_from_the_first_minute_on() {
+        let mut drive = Drive::after_study(3, |_| two(0.04, 0.01));
+        assert_eq!(drive.tenant.warming_up_until(drive.now(), &drive.config), None);
+        let (berlin, lyon) = (expected(&drive, "berlin"), expected(&drive, "lyon"));
+        assert!(
+            (berlin - 0.04).abs() < 0.002 && (lyon - 0.01).abs() < 0.001,
+            "{berlin} {lyon}"
+        );
+        let told = drive.until(day(3, 1), |_| two(0.04, 0.01));
+        assert!(told.alerts.is_empty(), "{:?}", told.alerts);
+        let told = drive.until(day(3, 2), |_| two(0.12, 0.01));
+        let opened = told.alerts.iter().find(|alert| alert.incident.opened.is_some());
+        assert_eq!(opened.expect("an incident").incident.scope, site("berlin"));
+    }
+
+    /// On Tuesday from ten to two a fifth of Berlin's calls were poor. Nobody has labelled it: with it the three days would have
+    /// 0.02 · 68/72 + 0.2 · 4/72 = 3.0 % poor ones, without it 2 %.
+    #[test]
+    fn an_old_fault_that_nobody_labelled_teaches_nothing() {
+        let broken = day(1, 10)..day(1, 14);
+        let drive = Drive::after_study(3, |now| {
+            let is_broken = broken.contains(&now);
+            two(if is_broken { 0.2 } else { 0.02 }, 0.02)
+        });
+        let berlin = expected(&drive, "berlin");
+        assert!((0.0185..0.0215).contains(&berlin), "{berlin}");
+        let quiet = drive.tenant.detectors[0].calibration().stand(14.0).quiet_days;
+        assert_eq!(quiet, 1, "Wednesday: Monday warmed up, Tuesday had a fault");
+    }
+
+    /// A summary of Wednesday that comes on Thursday changes nothing, and no minute of Wednesday passes again.
+    #[test]
+    fn what_was_studied_says_nothing_new() {
+        let mut drive = Drive::after_study(3, |_| two(0.02, 0.02));
+        let before = drive.tenant.clone();
+        let wednesday: EventTime = day(2, 12);
+        let late = summary(&leaf("berlin", "Aural 20"), Window::of_end(wednesday), 60, 60);
+        drive.tenant.summary(&late);
+        let told = drive.tenant.minute(wednesday.plus(time::MINUTE), &drive.config.clone());
+        assert_eq!(told, super::super::Told::default());
+        assert_eq!(drive.tenant, before);
+    }
+}
