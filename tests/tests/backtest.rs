@@ -1,12 +1,18 @@
 //! A backtest is the same fold over the same logs: what lies in the lake gives the incidents that were told then.
 
-use dialtone::{backtest, cli, config::Config, evaluate::Simulated, refold};
-use dialtone_processor::offline::{Heard, Watching};
-use dialtone_schemas::{EventTime, Incident, Span, Text, avro, time, topic::Topic};
+use std::collections::BTreeMap;
+
+use dialtone::{backtest, cli, config::Config, evaluate::Simulated, past::Past, refold};
+use dialtone_processor::{
+    Watch,
+    offline::{Heard, Watching},
+    watch::history::{Day, Days},
+};
+use dialtone_schemas::{EventTime, Incident, Span, Summary, SummaryKind, Text, avro, time, topic::Topic};
 use dialtone_simulator::Scenario;
 use dialtone_sinks::lake::Reader;
 use dialtone_tests::{SMALL, defaults, keep};
-use dialtone_wire::Payload;
+use dialtone_wire::{Payload, Place};
 
 fn then(config: &Config, logs: &[Heard]) -> (Vec<Incident>, Vec<Heard>) {
     let mut watching = Watching::new(config.watch(config.owners().expect("owners")), config.kafka.partitions);
@@ -69,6 +75,70 @@ async fn what_begins_in_the_middle_of_the_lake_is_read_to_its_end() {
         scenario.end()
     );
     assert_eq!(watching.watch().counts().beyond, 0);
+}
+
+/// The summaries of a run with their places and offsets, as `keep` numbers them.
+fn summaries(run: &Simulated) -> Vec<(Place, i64, Summary)> {
+    let mut next: BTreeMap<Place, i64> = BTreeMap::new();
+    let mut summaries = Vec::new();
+    for (place, payload) in run.logs() {
+        let offset = next.entry(*place).or_insert(1000);
+        if let (Topic::Summaries, Payload::Value(frame)) = (place.0, payload) {
+            let summary: Summary = avro::record_from_built_in_frame(frame).expect("a summary");
+            summaries.push((*place, *offset, summary));
+        }
+        *offset += 1;
+    }
+    summaries
+}
+
+/// Two hours and a half before midnight and two after it lie in the lake. A log that has them all leaves nothing to be learnt from the
+/// lake; one that begins behind the first day's last summary leaves that day; one that has lost everything leaves both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_without_checkpoints_learns_from_the_whole_days_that_its_logs_have_lost() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at_night = SMALL.replace("2026-03-03T05:00:00Z", "2026-03-03T21:30:00Z");
+    let scenario = Scenario::from_toml(&at_night).expect("a scenario");
+    let config = defaults().expect("the defaults");
+    let run = Simulated::new(&config, &scenario, 7).expect("a run");
+    keep(dir.path(), run.logs(), &[]).await.expect("kept");
+    let past = Past::read(dir.path(), 28).await.expect("read");
+
+    let (summaries, midnight) = (summaries(&run), scenario.start.day() + 1);
+    let place = |partition| (Topic::Summaries, partition);
+    let begin = |first: &BTreeMap<Place, i64>| {
+        let settings = config.watch(config.owners().expect("owners"));
+        Watch::new(settings, first.iter().map(|(place, offset)| (*place, *offset)))
+    };
+    let taught = |first: &BTreeMap<Place, i64>| {
+        let mut watch = begin(first);
+        past.teach(&mut watch, first);
+        watch
+    };
+    let studied = |first: &BTreeMap<Place, i64>, before: i32| {
+        let (mut watch, mut days) = (begin(first), Days::default());
+        summaries.iter().for_each(|(_, _, summary)| days.add(summary));
+        let days: Vec<Day> = days.take_before(before);
+        watch.study(&Text::new("replay").expect("a name"), days);
+        watch
+    };
+    let all =
+        |offset: i64| -> BTreeMap<Place, i64> { (0..config.kafka.partitions).map(|p| (place(p), offset)).collect() };
+
+    let whole = all(1000);
+    assert_eq!(taught(&whole), begin(&whole), "the logs have everything");
+    let lost = all(i64::MAX);
+    assert_eq!(taught(&lost), studied(&lost, i32::MAX), "they have nothing");
+    let mut behind = whole;
+    for (place, offset, summary) in &summaries {
+        let is_of_first = summary.window.is_some_and(|window| window.start().day() < midnight);
+        if is_of_first && summary.kind != SummaryKind::Marker {
+            behind.insert(*place, offset + 1);
+        }
+    }
+    let watch = taught(&behind);
+    assert_eq!(watch, studied(&behind, midnight), "they begin in the second day");
+    assert_ne!(watch, begin(&behind));
 }
 
 /// Half an hour in nothing has been said yet for want of evidence; at the end the incident that was opened holds the scope.

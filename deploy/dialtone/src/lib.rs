@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod incidents;
 pub mod judge;
 pub mod localize;
+pub mod past;
 pub mod refold;
 pub mod replay;
 pub mod report;

@@ -1,6 +1,6 @@
 //! The watch fold over logs in memory, with what it tells.
 
-use std::collections::BTreeMap;
+use std::{borrow::Borrow, collections::BTreeMap};
 
 use bytes::Bytes;
 use dialtone_schemas::{Alert, ChangeVerdict, Incident, Record, Reject, Text, avro, topic::Topic};
@@ -43,7 +43,7 @@ impl Watching {
     }
 
     /// Lets a tenant learn from days that are past, before anything is heard.
-    pub fn study(&mut self, tenant: &Text, days: impl IntoIterator<Item = Day>) {
+    pub fn study<D: Borrow<Day>>(&mut self, tenant: &Text, days: impl IntoIterator<Item = D>) {
         self.watch.study(tenant, days);
     }
 

@@ -67,10 +67,8 @@ impl Days {
         let number = window.start().day();
         let (day, numbers) = self.0.entry(number).or_default();
         day.day = number;
-        let leaf = *numbers.entry(near.clone()).or_insert_with(|| {
-            day.leaves.push(near.clone());
-            u32::try_from(day.leaves.len() - 1).unwrap_or(u32::MAX)
-        });
+        let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        let leaf = *numbers.entry(near.clone()).or_insert(next);
         let step = u16::try_from(window.start().since(day.start()) / STEP).unwrap_or(STEPS);
         let counts = day.steps.entry(step).or_default().entry(leaf).or_default();
         counts.add(&Counts::of(summary));
@@ -86,7 +84,23 @@ impl Days {
     pub fn take_before(&mut self, day: i32) -> Vec<Day> {
         let later = self.0.split_off(&day);
         let taken = std::mem::replace(&mut self.0, later);
-        taken.into_values().map(|(day, _)| day).collect()
+        taken
+            .into_values()
+            .map(|(day, numbers)| in_order(day, numbers))
+            .collect()
+    }
+}
+
+/// A day with its leaves in their order, in whichever they came.
+fn in_order(day: Day, numbers: BTreeMap<Leaf, u32>) -> Day {
+    let places: BTreeMap<u32, u32> = numbers.values().copied().zip(0..).collect();
+    let of = |leaf: u32| places.get(&leaf).copied().unwrap_or(leaf);
+    let step = |step: Step| step.into_iter().map(|(leaf, counts)| (of(leaf), counts)).collect();
+    Day {
+        leaves: numbers.into_keys().collect(),
+        steps: day.steps.into_iter().map(|(i, leaves)| (i, step(leaves))).collect(),
+        bins: day.bins.into_iter().map(|(leaf, bins)| (of(leaf), bins)).collect(),
+        ..day
     }
 }
 
@@ -128,8 +142,8 @@ mod tests {
     fn five_minutes_are_one_step_and_midnight_parts_the_days() {
         let mut days = Days::default();
         days.add(&summary("bern", "2026-03-03T00:00:01Z", 5));
-        days.add(&summary("bern", "2026-03-02T00:01:00Z", 10));
         days.add(&summary("lyon", "2026-03-02T00:05:01Z", 40));
+        days.add(&summary("bern", "2026-03-02T00:01:00Z", 10));
         days.add(&summary("bern", "2026-03-02T00:05:00Z", 20));
         days.add(&Summary::marker(1, Tick::floor(EventTime::MIN)));
         let tuesday = EventTime::parse("2026-03-03T00:00:00Z").expect("a time").day();

@@ -27,7 +27,7 @@ pub mod trend;
 pub mod trial;
 pub mod volume;
 
-use std::collections::BTreeMap;
+use std::{borrow::Borrow, collections::BTreeMap};
 
 use bytes::Bytes;
 use dialtone_schemas::{
@@ -177,7 +177,7 @@ impl Watch {
     }
 
     /// Lets a tenant learn from days that are past, oldest first, before anything is read. Whatever lies before their end says nothing new.
-    pub fn study(&mut self, tenant: &Text, days: impl IntoIterator<Item = history::Day>) {
+    pub fn study<D: Borrow<history::Day>>(&mut self, tenant: &Text, days: impl IntoIterator<Item = D>) {
         let of = self.tenants.entry(tenant.clone());
         let tenant = of.or_insert_with(|| Tenant::new(tenant.clone()));
         tenant.study(days, &self.config);

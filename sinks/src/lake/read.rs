@@ -1,6 +1,9 @@
 //! The lake read back: the logs that watch has read, and the incidents it told of then.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use arrow_array::{Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use bytes::Bytes;
@@ -77,6 +80,38 @@ impl<'a> Reader<'a> {
         Ok(logs)
     }
 
+    /// The days of which summaries are kept, oldest first; of a lake without any, none.
+    pub async fn days_with_summaries(dir: &Path) -> Result<Vec<i32>, LakeError> {
+        if !dir.join("summaries").is_dir() {
+            return Ok(Vec::new());
+        }
+        let files = files_of("summaries", &dir.join("summaries")).await?.1;
+        let days: BTreeSet<i32> = files.iter().filter_map(|file| day_of(file.as_ref())).collect();
+        Ok(days.into_iter().collect())
+    }
+
+    /// The summaries of these days that were folded, each once, with the place and offset it had in the log.
+    pub async fn summaries(&mut self) -> Result<Vec<(Place, i64, Summary)>, LakeError> {
+        let mut by_place: BTreeMap<Place, Vec<(i64, Summary)>> = BTreeMap::new();
+        for batch in self.batches("summaries").await? {
+            let partitions = column::<Int32Array>(&batch, "_kafka_partition")?;
+            let offsets = column::<Int64Array>(&batch, "_kafka_offset")?;
+            for (row, summary) in records_from_batch::<Summary>(&batch)?.into_iter().enumerate() {
+                let place = (Topic::Summaries, partitions.value(row));
+                by_place.entry(place).or_default().push((offsets.value(row), summary));
+            }
+        }
+        let mut folded = Vec::new();
+        for (place, mut rows) in by_place {
+            rows.sort_by_key(|(offset, _)| *offset);
+            let numbered: Vec<(usize, i64)> = rows.iter().map(|(_, summary)| summary.number).enumerate().collect();
+            let is_in_turn: BTreeSet<usize> = in_turn(&numbered).into_iter().collect();
+            let rows = rows.into_iter().enumerate().filter(|(row, _)| is_in_turn.contains(row));
+            folded.extend(rows.map(|(_, (offset, summary))| (place, offset, summary)));
+        }
+        Ok(folded)
+    }
+
     /// The last revision of each incident told of on these days, by (opened, id).
     pub async fn incidents(&mut self) -> Result<Vec<Incident>, LakeError> {
         let mut last: BTreeMap<dialtone_schemas::Text, Incident> = BTreeMap::new();
@@ -95,22 +130,10 @@ impl<'a> Reader<'a> {
 
     /// The rows of a table on the days wanted.
     async fn batches(&mut self, name: &str) -> Result<Vec<RecordBatch>, LakeError> {
-        let failed = |source: DeltaTableError| LakeError::Delta {
-            table: name.to_owned(),
-            doing: "read",
-            source: Box::new(source),
-        };
-        let table = opened(&self.dir.join(name)).await.map_err(failed)?;
-        let snapshot = table.snapshot().map_err(failed)?;
-        let files: Vec<_> = snapshot
-            .snapshot()
-            .file_views(table.log_store().as_ref(), None)
-            .try_collect()
-            .await
-            .map_err(failed)?;
+        let failed = |source| failed(name, source);
+        let (table, files) = files_of(name, &self.dir.join(name)).await?;
         let mut batches = Vec::new();
-        for file in files {
-            let path = file.object_store_path();
+        for path in files {
             if !is_of(path.as_ref(), self.days) {
                 continue;
             }
@@ -129,6 +152,25 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn failed(table: &str, source: DeltaTableError) -> LakeError {
+    LakeError::Delta {
+        table: table.to_owned(),
+        doing: "read",
+        source: Box::new(source),
+    }
+}
+
+/// A table with the paths of the files it has now.
+async fn files_of(name: &str, folder: &Path) -> Result<(DeltaTable, Vec<object_store::path::Path>), LakeError> {
+    let failed = |source| failed(name, source);
+    let table = opened(folder).await.map_err(failed)?;
+    let snapshot = table.snapshot().map_err(failed)?.snapshot();
+    let views = snapshot.file_views(table.log_store().as_ref(), None);
+    let files: Vec<_> = views.try_collect().await.map_err(failed)?;
+    let paths = files.iter().map(|file| file.object_store_path()).collect();
+    Ok((table, paths))
+}
+
 async fn opened(folder: &Path) -> Result<DeltaTable, DeltaTableError> {
     let folder = folder
         .canonicalize()
@@ -141,9 +183,14 @@ async fn opened(folder: &Path) -> Result<DeltaTable, DeltaTableError> {
 
 /// Does a file lie in the folder of a day that is wanted?
 fn is_of(path: &str, days: Days) -> bool {
-    let day = path.split('/').find_map(|part| part.strip_prefix("event_date="));
-    let day = day.and_then(|day| EventTime::parse(&format!("{day}T00:00:00Z")).ok());
-    day.is_some_and(|day| (days.first..=days.last).contains(&day.day()))
+    day_of(path).is_some_and(|day| (days.first..=days.last).contains(&day))
+}
+
+/// The day in whose folder a file lies.
+fn day_of(path: &str) -> Option<i32> {
+    let day = path.split('/').find_map(|part| part.strip_prefix("event_date="))?;
+    let midnight = EventTime::parse(&format!("{day}T00:00:00Z")).ok()?;
+    Some(midnight.day())
 }
 
 fn of_file(bytes: Bytes) -> Result<Vec<RecordBatch>, DeltaTableError> {

@@ -94,6 +94,8 @@ pub struct ProcessorConfig {
     pub live: bool,
     /// How often a checkpoint is made.
     pub checkpoint: Span,
+    /// A watch that begins without a checkpoint learns what is normal from so many days of the lake that lie before its logs.
+    pub study: Span,
     /// Summarise.
     pub summarise: SummariseConfig,
     /// Watch; its owners come from the file named above.

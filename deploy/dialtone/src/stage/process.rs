@@ -5,16 +5,22 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use dialtone_processor::{Summarise, Watch};
-use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, topic::Topic};
+use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, time, topic::Topic};
 use dialtone_wire::{
-    OutRecord, Payload, Publish,
-    fold::store::{FolderStore, probe},
+    OutRecord, Payload, Place, Publish,
+    fold::{
+        chain::Chain,
+        store::{FolderStore, probe},
+    },
     run::{Reads, Running, Stage, Status, Surroundings, View, start},
 };
 use tokio::sync::Mutex;
 
 use super::Wire;
-use crate::config::Config;
+use crate::{config::Config, past::Past};
+
+/// Where the chain of watch lies.
+const WATCH_CHAIN: &str = "watch/all";
 
 /// Both folds at work.
 #[derive(Debug)]
@@ -31,7 +37,9 @@ impl Process {
             configure(config, wire).await?;
         }
         let summarise = start(summarise(config)?, surroundings(wire, &config.processor.state_dir)?)?;
-        let watch = start(watch(config)?, surroundings(wire, &config.processor.state_dir)?)?;
+        let of_watch = surroundings(wire, &config.processor.state_dir)?;
+        let past = past(config, &of_watch).await?;
+        let watch = start(watch(config, past)?, of_watch)?;
         Ok(Self {
             views: [summarise.view(), watch.view()],
             summarise: Arc::new(Mutex::new(summarise)),
@@ -158,16 +166,24 @@ fn summarise(config: &Config) -> Result<Stage<Summarise>> {
     finish(stage, config, &json)
 }
 
-fn watch(config: &Config) -> Result<Stage<Watch>> {
+/// What a watch learns from that begins: nothing where a chain of checkpoints says what it knows.
+async fn past(config: &Config, with: &Surroundings) -> Result<Past> {
+    let days = config.processor.study.micros() / time::DAY;
+    let chain = Chain::new(Arc::clone(&with.store), WATCH_CHAIN);
+    if days <= 0 || chain.has_begun().context("processor.state_dir")? {
+        return Ok(Past::default());
+    }
+    Past::read(&config.sink.lake_dir, usize::try_from(days)?).await
+}
+
+fn watch(config: &Config, past: Past) -> Result<Stage<Watch>> {
     let settings = config.watch(config.owners()?);
     let json = serde_json::to_string(&settings)?;
     let fresh = move |first: &std::collections::BTreeMap<_, _>| {
-        Watch::new(
-            settings.clone(),
-            first
-                .iter()
-                .map(|(place, offset): (&(Topic, i32), &i64)| (*place, *offset)),
-        )
+        let places = first.iter().map(|(place, offset): (&Place, &i64)| (*place, *offset));
+        let mut watch = Watch::new(settings.clone(), places);
+        past.teach(&mut watch, first);
+        watch
     };
     let reads = Reads::All(vec![
         Topic::Summaries,

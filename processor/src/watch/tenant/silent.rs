@@ -22,11 +22,21 @@ const TREND_PRIOR: f64 = 3.0 * SAMPLED;
 /// Evidence of so many nats tells lost reports from an outage, where so many calls were looked at and seen to go on.
 const TOLD: f64 = 1.0;
 const LOOKED_AT: f64 = 3.0;
+/// Calls that were under way from so long before the silence until so long after it began could be cut off by it. An outage cuts off so
+/// many of them, and whoever reports a call from outside tells that it dropped; of other calls so many drop at most.
+const BEFORE: i64 = 3 * time::MINUTE;
+const AFTER: i64 = 4 * time::MINUTE;
+const CUT_OFF: f64 = 0.5;
+const DROP_ANYWAY: f64 = 0.02;
+/// Where none was cut off, so many calls that were looked at suffice.
+const LOOKED_AT_UNCUT: f64 = 1.0;
 /// Fewer than so many times what an outage leaves, in so many minutes with reports, where as much evidence could have been seen, takes
 /// that back.
 const NO_MORE: f64 = 2.0;
 const MINUTES: f64 = 20.0;
 
+/// The watched channel of dropped calls.
+const DROPS: usize = 2;
 /// The metric of missing calls, and that of missing reports.
 const OUTAGE: &str = "volume";
 const TELEMETRY: &str = "telemetry";
@@ -38,6 +48,8 @@ pub struct Outside {
     into: f64,
     /// To others.
     elsewhere: f64,
+    /// Into the scope, and dropped.
+    dropped: f64,
     minutes: f64,
 }
 
@@ -49,11 +61,28 @@ impl Outside {
         let trend = (now.elsewhere + TREND_PRIOR) / (self.elsewhere * span + TREND_PRIOR);
         self.into * span * trend.min(left)
     }
+
+    /// Calls into the scope at any one time: each is reported once a minute.
+    fn under_way(&self) -> f64 {
+        self.into / self.minutes.max(1.0)
+    }
+
+    /// What the calls that dropped as the silence began say against an outage, in nats: it would have cut off half of those under way.
+    fn uncut(&self, at_the_end: &Self) -> f64 {
+        let out = CUT_OFF * self.under_way();
+        let usual = self.dropped / self.minutes.max(1.0) * at_the_end.minutes;
+        let anyway = usual.max(DROP_ANYWAY * self.under_way());
+        if out <= anyway {
+            return 0.0;
+        }
+        (out - anyway) - at_the_end.dropped * (out / anyway).ln()
+    }
 }
 
 impl Tenant {
     /// Calls that go on from outside into a silent scope say that its reports are lost, not its calls: those of the last minutes, against
-    /// what was usual before the silence. Until enough is known it stays what it was taken for.
+    /// what was usual before the silence; and so do calls that were under way and did not drop. Until enough is known it stays what it was
+    /// taken for.
     pub(super) fn tell_apart(&self, case: &mut Case, now: EventTime) {
         let Some((since, usual)) = case.silent else { return };
         let usual = usual.unwrap_or_else(|| self.seen_from_outside(case, since.plus(-USUAL), since));
@@ -66,9 +95,14 @@ impl Tenant {
             .map(|c| self.volume.gone_home(*c))
             .fold(1.0, f64::min);
         let expected = usual.expects(&seen, gone_home);
-        let calls_go_on = (seen.into * (SEEN / LEFT).ln() - (SEEN - LEFT) * expected) / (SAMPLED * LASTING);
+        let at_the_end = self.seen_from_outside(case, since.plus(-BEFORE), now.min(since.plus(AFTER)));
+        let uncut = usual.uncut(&at_the_end);
+        // What has not been reported yet may have been cut off all the same.
+        let uncut = if now < since.plus(AFTER) { uncut.min(0.0) } else { uncut };
+        let enough = if uncut >= TOLD { LOOKED_AT_UNCUT } else { LOOKED_AT };
+        let calls_go_on = uncut + (seen.into * (SEEN / LEFT).ln() - (SEEN - LEFT) * expected) / (SAMPLED * LASTING);
         let could_tell = seen.minutes >= MINUTES && (SEEN - LEFT) * expected / (SAMPLED * LASTING) >= TOLD;
-        if calls_go_on >= TOLD && seen.into >= LOOKED_AT * SAMPLED {
+        if calls_go_on >= TOLD && seen.into >= enough * SAMPLED {
             (case.incident.metric, case.incident.severity) = (metric(TELEMETRY), Severity::Minor);
             case.incident.excess_poor_minutes = 0.0;
         } else if could_tell && seen.into <= NO_MORE * LEFT * expected {
@@ -90,6 +124,7 @@ impl Tenant {
                     &mut outside.elsewhere
                 };
                 *calls += real(counts.n[0]);
+                outside.dropped += if inside(far) { real(counts.k[DROPS]) } else { 0.0 };
             }
         }
         outside
@@ -136,6 +171,11 @@ mod tests {
     /// Lyon reports 32 call-ends a minute that talk to Berlin and 64 that do not; from 09:00 on Berlin is silent, and Lyon reports what
     /// `after` says of each minute. So far it was taken for lost reports, or for an outage.
     fn silence(taken_for: &str, minutes: i64, after: impl Fn(i64) -> (i64, i64)) -> Case {
+        silence_with(taken_for, minutes, 0, after)
+    }
+
+    /// The same, where so many calls into Berlin drop as it falls silent.
+    fn silence_with(taken_for: &str, minutes: i64, dropped: i64, after: impl Fn(i64) -> (i64, i64)) -> Case {
         let mut tenant = Tenant::new(text("acme"));
         let leaf = |site: &str| Leaf {
             site: Some(text(site)),
@@ -149,8 +189,10 @@ mod tests {
             let (into, elsewhere) = if minute < 0 { (32, 64) } else { after(minute) };
             let window = Window::of_end(at(minute).plus(1));
             for (far, calls) in [(berlin, into), (lyon, elsewhere)] {
+                let is_cut = far == berlin && minute == 0;
                 let counts = Counts {
                     n: [calls, 0, 0],
+                    k: [0, 0, if is_cut { dropped } else { 0 }],
                     ..Counts::default()
                 };
                 tenant.ring.slice(window).pairs.insert((lyon, far), counts);
@@ -192,12 +234,27 @@ mod tests {
         }
     }
 
-    /// One call that is looked at goes on for two minutes: it says (32 ln 10 − 0.45 · 96) / 48 = 0.6 nats at 09:05, and is one call. Half an
+    /// Twenty calls were cut off, and one call that is looked at goes on for two minutes: by itself it says (32 ln 10 − 0.45 · 96) / 48 = 0.6 nats at 09:05, and is one call. Half an
     /// hour later none is left of it, and whoever took that for lost reports is told better.
     #[test]
     fn a_straggler_does_not_make_an_outage_one_of_reports() {
         let straggler = |minute| if (3..5).contains(&minute) { (16, 64) } else { (0, 64) };
-        assert_eq!(silence(OUTAGE, 5, straggler).incident.metric.as_str(), OUTAGE);
-        assert_eq!(silence(TELEMETRY, 40, straggler).incident.metric.as_str(), OUTAGE);
+        let cut = |taken_for, minutes| silence_with(taken_for, minutes, 20, straggler);
+        assert_eq!(cut(OUTAGE, 5).incident.metric.as_str(), OUTAGE);
+        assert_eq!(cut(TELEMETRY, 40).incident.metric.as_str(), OUTAGE);
+    }
+
+    /// 32 calls are under way into Berlin: an outage would have cut off 16, 0.02 · 32 = 0.64 drop anyway. None did: 15.4 nats that calls go
+    /// on, and one that is looked at is seen. Twenty did: 20 ln 25 − 15.4 = 49 nats of an outage, though three are still seen.
+    #[test]
+    fn calls_that_were_not_cut_off_say_that_only_reports_are_missing() {
+        let seen = |calls| move |minute| if minute == 3 { (calls, 64) } else { (0, 64) };
+        assert_eq!(silence(OUTAGE, 5, seen(16)).incident.metric.as_str(), TELEMETRY);
+        assert_eq!(
+            silence(OUTAGE, 5, seen(0)).incident.metric.as_str(),
+            OUTAGE,
+            "nobody is seen"
+        );
+        assert_eq!(silence_with(OUTAGE, 5, 20, seen(48)).incident.metric.as_str(), OUTAGE);
     }
 }

@@ -4,7 +4,10 @@
 //! Nobody says when something was broken then. So what a cell that would have been noticed held teaches nothing, from before it was noticed
 //! until it is no more; and a day with a cell that had twice the evidence needed was no quiet one (DESIGN.md §2).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, VecDeque},
+};
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{Dimension, EventTime, Window, time};
@@ -53,10 +56,10 @@ impl Desk {
 
 impl Tenant {
     /// Learns from days that are past, oldest first, before anything is watched. What is reported of them later says nothing new.
-    pub fn study(&mut self, days: impl IntoIterator<Item = Day>, config: &WatchConfig) {
+    pub fn study<D: Borrow<Day>>(&mut self, days: impl IntoIterator<Item = D>, config: &WatchConfig) {
         let mut desk = Desk::default();
         for day in days {
-            self.study_day(&day, &mut desk, config);
+            self.study_day(day.borrow(), &mut desk, config);
         }
         let threshold = self.noticed_from(config);
         self.detectors
