@@ -267,6 +267,22 @@ mod tests {
         assert!(lots.iter().all(|lot| (2.0..8.0).contains(&lot.odds)));
     }
 
+    /// Three a week in 20 days are 8.6; of seven days two are free, and new firmware is not mended: some five are left of them.
+    #[test]
+    fn what_broke_in_the_history_was_mended_two_days_before_the_judged_part() {
+        let scenario = Scenario::from_toml(include_str!("../scenarios/drawn/one_of_any.toml")).expect("a scenario");
+        let olds: Vec<Vec<Fault>> = (1..=6).map(|seed| old(&World::healthy(&scenario, seed))).collect();
+        let all: Vec<&Fault> = olds.iter().flatten().collect();
+        assert!((15..60).contains(&all.len()), "{}", all.len());
+        for fault in all {
+            let until = fault.until.expect("mended");
+            assert!(fault.onset >= scenario.start && until <= scenario.judged_from().plus(-time::DAY));
+            assert!(!is_free_day(fault.onset) && fault.odds.is_some_and(|odds| (2.0..8.0).contains(&odds)));
+        }
+        let demo = Scenario::from_toml(include_str!("../scenarios/demo.toml")).expect("a scenario");
+        assert!(old(&World::healthy(&demo, 1)).is_empty(), "a day is no history");
+    }
+
     /// What is wanted small is small where anything is, and most of the others have a rival; people call from there when it breaks.
     #[test]
     fn what_is_drawn_lies_where_it_was_wanted() {

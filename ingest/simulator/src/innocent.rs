@@ -98,7 +98,9 @@ pub(crate) fn add(world: &World, changes: &mut Changes, dice: &mut Dice) {
             let change = innocent_change(world, at, number, dice);
             let mut own = Dice::new(world.seed, Stream::Innocent, u64::try_from(number).unwrap_or(0));
             let (change, window) = varied(world, change, near, &mut own);
-            changes.improvements.extend(improvement(world, &change, &mut own));
+            if !world.faults.iter().any(|fault| touches_one(&change, fault)) {
+                changes.improvements.extend(improvement(world, &change, &mut own));
+            }
             changes.all.push(change);
             changes.maintenance.extend(window);
         }
@@ -166,6 +168,13 @@ fn improvement(world: &World, change: &Change, dice: &mut Dice) -> Option<Improv
         scope: change.scope.clone(),
         factor,
     })
+}
+
+/// Does the change touch a condition of the fault's scope? What is broken is not mended by chance.
+fn touches_one(change: &Change, fault: &Fault) -> bool {
+    let is_of =
+        |(dimension, value): (Dimension, &Text)| change.scope.0.get(&dimension).is_some_and(|of| of.contains(value));
+    fault.scope.conditions().any(is_of)
 }
 
 /// The change touches one condition of the fault's scope.

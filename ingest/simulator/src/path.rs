@@ -228,7 +228,43 @@ fn harm(world: &World, fault: &Fault, end: &End, at: EventTime, dice: &mut Dice)
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use dialtone_schemas::{Dimension, change::Selector};
+
     use super::*;
+    use crate::{call::calls_of_minute, innocent::Improvement, scenario::Scenario};
+
+    /// A change that leaves half of the odds does so from then on, to whom it touches.
+    #[test]
+    fn an_improvement_leaves_its_share_of_the_odds_from_then_on() {
+        let scenario = Scenario::from_toml(include_str!("../scenarios/demo.toml")).expect("a scenario");
+        let mut world = World::healthy(&scenario, 1);
+        let from = scenario.judged_from();
+        let calls = calls_of_minute(&world, from);
+        let end = &calls[0].ends[0];
+        let site = end.leaf.site.clone().expect("placed");
+        let usual = odds(&world, end, from);
+        world.improvements = vec![Improvement {
+            change_id: crate::random::name("CHG-1"),
+            from,
+            scope: Selector(BTreeMap::from([(Dimension::Site, vec![site])])),
+            factor: 0.5,
+        }];
+        assert!((odds(&world, end, from) / usual - 0.5).abs() < 1e-12);
+        let others = calls
+            .iter()
+            .flat_map(|call| &call.ends)
+            .find(|other| other.leaf.site != end.leaf.site);
+        let other = others.expect("another site");
+        let before = from.plus(-1);
+        let factor = |end: &End, at| {
+            let hazard = odds(&world, end, at);
+            let healthy = World::healthy(&scenario, 1);
+            hazard / odds(&healthy, end, at)
+        };
+        assert!((factor(other, from) - 1.0).abs() < 1e-12 && (factor(end, before) - 1.0).abs() < 1e-12);
+    }
 
     /// Odds of 0.01 that a spell begins, p = 0.0099: a chain that is bad with p after a good interval and with p + 0.4 (1 − p) = 0.4059 after a
     /// bad one is bad in 0.0099 / (0.0099 + 0.5941) = 1.64 % of all.

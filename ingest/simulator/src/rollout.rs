@@ -84,3 +84,30 @@ pub(crate) fn announce(world: &World, changes: &mut Vec<Change>, dice: &mut Dice
         changes.push(change);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::Leaf;
+
+    use super::*;
+    use crate::scenario::Scenario;
+
+    /// A phone that comes after one in twenty has it on the second day, one in the middle on the third, the last on the fourth.
+    #[test]
+    fn with_a_history_of_weeks_a_rollout_takes_four_days() {
+        let scenario = Scenario::from_toml(include_str!("../scenarios/drawn/one_of_any.toml")).expect("a scenario");
+        let rollouts = harmless(&World::healthy(&scenario, 1));
+        let one = rollouts.first().expect("one");
+        let leaf = Leaf {
+            device: one.scope.get(Dimension::Device).cloned(),
+            ..Leaf::default()
+        };
+        let day_of =
+            |rank: f64| (0..5).find(|day| one.rolled_out(&leaf, rank, one.onset.plus(day * time::DAY)).is_some());
+        assert_eq!(
+            [0.005, 0.05, 0.4, 0.99].map(day_of),
+            [Some(0), Some(1), Some(2), Some(3)]
+        );
+        assert!(one.onset >= scenario.judged_from().plus(-3 * time::DAY));
+    }
+}

@@ -126,3 +126,34 @@ fn a_harmless_version_reaches_the_phones_and_they_are_no_worse() {
     );
     assert!(simulation.truth().causes.is_empty());
 }
+
+/// Of 400 changes a day, a tenth of them maintenance, three in ten of those in the judged part make calls better, but for what is broken;
+/// none does that was before.
+#[test]
+fn three_in_ten_innocent_changes_of_the_judged_part_make_calls_better() {
+    let (truth, changes) = told("demo", 400, |s| s.changes.improving = 0.3);
+    let touches = |change: &Change, cause: &Cause| {
+        let mut conditions = cause.scope.conditions();
+        let is_guilty = cause.change_id.as_ref() == Some(&change.change_id);
+        is_guilty
+            || conditions.any(|(dimension, value)| change.scope.0.get(&dimension).is_some_and(|of| of.contains(value)))
+    };
+    let may_improve = |change: &&Change| {
+        let is_judged = change.started_at >= truth.warm_up_until && change.kind != ChangeKind::Maintenance;
+        is_judged && !truth.causes.iter().any(|cause| touches(change, cause))
+    };
+    let innocent: Vec<&Change> = changes.iter().filter(may_improve).collect();
+    let better = &truth.improvements;
+    assert!(
+        better
+            .iter()
+            .all(|one| innocent.iter().any(|c| c.change_id == one.change_id))
+    );
+    assert!(better.iter().all(|one| (0.5..0.9).contains(&one.factor)));
+    let share = share(better.len(), innocent.len());
+    assert!(
+        innocent.len() > 60 && (0.18..0.42).contains(&share),
+        "{share} of {}",
+        innocent.len()
+    );
+}

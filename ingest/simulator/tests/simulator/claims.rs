@@ -556,3 +556,25 @@ fn the_scenarios_that_are_not_built_in_can_be_run_and_the_quiet_week_has_its_mee
     let meeting = dialtone_schemas::EventTime::parse("2026-03-09T14:00:00Z").expect("the second Monday");
     assert!(week.faults.is_empty() && week.judged_from() < meeting && meeting < week.end());
 }
+
+/// Whoever complains at half the rate complains at the whole one, too, and of those who would at double the rate about half do.
+#[test]
+fn who_would_complain_at_half_and_double_the_rate_is_known() {
+    let mut simulation = Simulation::new(&short("demo"), 3);
+    let end = simulation.end();
+    let told = simulation.advance(end).complaints.len();
+    let at = |rate: f64| {
+        simulation
+            .aggrieved()
+            .iter()
+            .filter(|one| one.at < end && one.told_from < rate)
+            .count()
+    };
+    let (half, usual, double) = (at(0.5), at(1.0), at(2.0));
+    // The others have no poor call behind them: one a day per 1,000 users.
+    assert!(usual <= told && told < usual + 30, "{usual} of {told}");
+    let counts = [half, usual, double].map(|n| f64::from(u32::try_from(n).expect("few")));
+    assert!((0.35..0.65).contains(&(counts[0] / counts[1])), "{counts:?}");
+    assert!((0.4..0.6).contains(&(counts[1] / counts[2])), "{counts:?}");
+    assert_eq!(double, simulation.aggrieved().iter().filter(|one| one.at < end).count());
+}

@@ -2,7 +2,7 @@
 //! wander by themselves, how much evidence gathers where nothing is wrong.
 //!
 //! Nobody says when something was broken then. So what a cell that would have been noticed held teaches nothing, from before it was noticed
-//! until it is no more; and a day with a cell that had twice the evidence needed was no quiet one (DESIGN.md §2).
+//! until it is no more; and a day with such a cell was no quiet one (DESIGN.md §2).
 
 use std::{
     borrow::Borrow,
@@ -25,8 +25,6 @@ use crate::{
 
 /// What is past is fitted less often than what goes on: it is the same for days.
 const FIT_EVERY: i64 = 2 * time::HOUR;
-/// So many times the evidence that is noticed is no chance of a quiet day.
-const BROKEN: f64 = 2.0;
 
 /// What is under way while a tenant studies.
 #[derive(Debug, Default)]
@@ -35,7 +33,7 @@ struct Desk {
     held: VecDeque<(EventTime, BTreeMap<u32, Counts>)>,
     /// Scopes that were suspect on this day or just before: from when to when.
     suspects: BTreeMap<Vec<Condition>, (EventTime, EventTime)>,
-    /// By channel: had some cell more evidence today than a quiet day's?
+    /// By channel: was some cell suspect today?
     was_broken: [bool; 3],
 }
 
@@ -114,10 +112,9 @@ impl Tenant {
     fn set_apart(&mut self, start: EventTime, desk: &mut Desk, config: &WatchConfig) {
         let now = start.plus(STEP);
         let is_warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
-        let noticed = self.noticed_from(config);
         let alarms = self.compare(now, STEP_MINUTES, is_warm, config);
         for (alarms, was_broken) in alarms.into_iter().zip(&mut desk.was_broken) {
-            *was_broken |= alarms.first().is_some_and(|alarm| alarm.log_m >= BROKEN * noticed);
+            *was_broken |= !alarms.is_empty();
             for alarm in alarms {
                 let since = now.plus(-BLOCKS_HELD);
                 let when = desk.suspects.entry(alarm.conditions).or_insert((since, now));
