@@ -140,6 +140,12 @@ impl Watch {
         self.tenants.values().map(Tenant::cells).sum()
     }
 
+    /// Nats that a cell needs to be noticed, of the tenant where it is most.
+    pub fn needed(&self) -> f64 {
+        let of = self.tenants.values().map(|tenant| tenant.noticed_from(&self.config));
+        of.fold(0.0, f64::max)
+    }
+
     /// How often a pair of values was not watched because there are too many, over all tenants and channels.
     pub fn refused(&self) -> u64 {
         self.tenants.values().map(Tenant::refused).sum()

@@ -87,6 +87,11 @@ pub struct CauseFate {
     pub odds: Option<f64>,
     /// Poor call-ends a minute to be expected there, had nothing broken.
     pub usual_poor_per_minute: f64,
+    /// Minutes until whoever knew the scope, its usual rate and its odds beforehand would have the evidence that a false-alarm budget asks of
+    /// one among so many cells; infinite is null, and so is what has no odds.
+    pub knowable_after_min: Option<f64>,
+    /// Minutes that it lasted in the run.
+    pub lasted_min: f64,
     /// Was it named: the same calls, its onset within five minutes?
     pub named: bool,
     /// Is it the scope, or one of the alternatives shown, of some incident of its time?
@@ -112,6 +117,11 @@ pub struct CauseFate {
 }
 
 impl CauseFate {
+    /// Could anybody have known of it before it ended? Where no odds say, it is taken for granted.
+    pub fn is_knowable(&self) -> bool {
+        self.odds.is_none() || self.knowable_after_min.is_some_and(|after| after <= self.lasted_min)
+    }
+
     /// The delay with missed as infinite.
     pub fn delay(&self) -> f64 {
         self.delay_min.unwrap_or(f64::INFINITY)
@@ -219,6 +229,10 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
         },
         odds: cause.odds,
         usual_poor_per_minute: run.usual[number],
+        knowable_after_min: cause
+            .odds
+            .and_then(|odds| knowable(odds, run.usual[number], run.needed)),
+        lasted_min: minutes(cause.until.unwrap_or(run.truth.end).min(run.truth.end), cause.onset),
         named: found.is_some(),
         rank: match cause.has_place() {
             true => rank.map(|rank| rank + 1),
@@ -239,6 +253,13 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
                 .is_some_and(|first| first.change_id == *guilty)
         }),
     }
+}
+
+/// Minutes to so many nats: of `usual` poor call-ends a minute that become `odds` times as many each minute tells usual (o ln o − o + 1) on
+/// average, by Kullback and Leibler; nobody who must hold the same budget knows it sooner.
+fn knowable(odds: f64, usual: f64, needed: f64) -> Option<f64> {
+    let a_minute = usual * (odds * odds.ln() - odds + 1.0);
+    (a_minute > 0.0).then(|| needed / a_minute)
 }
 
 /// Does it say that a rival cannot be told from the cause by fewer calls than there are in one of both only?
@@ -267,4 +288,18 @@ fn minutes(later: EventTime, earlier: EventTime) -> f64 {
 #[allow(clippy::cast_precision_loss, reason = "microseconds of days")]
 fn in_minutes(micros: i64) -> f64 {
     micros as f64 / time::MINUTE as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0.1 poor call-ends a minute that become 0.3: 0.1 · (3 ln 3 − 2) = 0.13 nats a minute, 20 in 154 minutes. Odds that do not grow tell
+    /// nothing.
+    #[test]
+    fn nobody_knows_of_a_cause_before_its_calls_tell_enough() {
+        let after = knowable(3.0, 0.1, 20.0).expect("some day");
+        assert!((after - 154.3).abs() < 0.1, "{after}");
+        assert_eq!(knowable(1.0, 0.1, 20.0), None);
+    }
 }

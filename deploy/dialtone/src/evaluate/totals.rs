@@ -76,6 +76,10 @@ pub struct Totals {
     pub delay_by_size: BTreeMap<String, Option<f64>>,
     /// Causes not named.
     pub missed: usize,
+    /// Causes of which nobody could know before they ended: see `knowable_after_min` of a cause.
+    pub unknowable: usize,
+    /// Named causes of the others.
+    pub recall_of_knowable: f64,
     /// From OPEN to the first complaint, missed as minus infinity.
     pub lead_first_median_min: Option<f64>,
     /// To the third.
@@ -136,6 +140,10 @@ impl Totals {
             channels: WATCHED_CHANNELS,
             ..Self::default()
         };
+        let knowable = || causes.iter().filter(|cause| cause.is_knowable());
+        totals.unknowable = causes.len() - knowable().count();
+        let named = knowable().filter(|cause| cause.named).count();
+        totals.recall_of_knowable = totals.share("recall_of_knowable", named, knowable().count());
         totals.precision = totals.put("precision", precision(&all), interval::jackknife(runs, precision));
         totals.recall = totals.put("recall", recall(&all), interval::jackknife(runs, recall));
         totals.f1 = totals.put("f1", f1(&all), interval::jackknife(runs, f1));
@@ -372,6 +380,8 @@ mod tests {
             scope: "site=bern".into(),
             odds: None,
             usual_poor_per_minute: size,
+            knowable_after_min: None,
+            lasted_min: 120.0,
             named: delay_min.is_some(),
             rank: delay_min.map(|_| 1),
             delay_min,
@@ -411,8 +421,13 @@ mod tests {
     /// Two of three causes named, two false incidents: precision 2/4, recall 2/3, F1 4/7. Delays 10, 20 and missed.
     #[test]
     fn totals_can_be_checked_by_hand() {
+        let unknowable = CauseFate {
+            odds: Some(2.0),
+            knowable_after_min: Some(121.0),
+            ..cause(None, Some(1.0), 2.0)
+        };
         let runs = [
-            run(vec![cause(Some(10.0), Some(5.0), 0.4), cause(None, Some(1.0), 2.0)], 1),
+            run(vec![cause(Some(10.0), Some(5.0), 0.4), unknowable], 1),
             run(vec![cause(Some(20.0), Some(-5.0), 0.5)], 0),
             run(Vec::new(), 1),
         ];
@@ -421,6 +436,8 @@ mod tests {
             (totals.precision, totals.recall, totals.f1),
             (0.5, 2.0 / 3.0, 4.0 / 7.0)
         );
+        // 121 minutes are one more than it lasted; the other two were named.
+        assert_eq!((totals.unknowable, totals.recall_of_knowable), (1, 1.0));
         assert_eq!(
             (totals.missed, totals.delay_median_min, totals.delay_p90_min),
             (1, Some(20.0), None)

@@ -34,6 +34,8 @@ pub struct Watched {
     pub counts: Counts,
     /// Cells watched at the end, summed over the channels.
     pub cells: usize,
+    /// Nats that each of them needs to be noticed: the false alarms a day that are accepted, over their minutes.
+    pub needed: f64,
     pub(super) calls: Calls,
     pub(super) since: Vec<Calls>,
     pub(super) usual: Vec<f64>,
@@ -61,6 +63,7 @@ impl Watched {
             warnings: watching.watch().warnings(),
             counts: run.counts,
             cells: watching.watch().cells(),
+            needed: watching.watch().needed(),
             calls: run.calls,
             since: run.since,
             usual: run.usual,

@@ -367,7 +367,7 @@ impl Tenant {
     }
 
     /// Evidence a cell needs to be noticed.
-    fn noticed_from(&self, config: &WatchConfig) -> f64 {
+    pub fn noticed_from(&self, config: &WatchConfig) -> f64 {
         self.threshold(self.cells().max(FEW_CELLS), config)
     }
 
