@@ -43,14 +43,11 @@ impl Calls {
         is_within
     }
 
-    /// How many calls lie in one of both scopes only.
-    pub fn apart(&self, a: &Scope, b: &Scope) -> u64 {
-        let is_apart = |leaf: &Leaf| a.covers(leaf) != b.covers(leaf);
-        self.0
-            .iter()
-            .filter(|(leaf, _)| is_apart(leaf))
-            .map(|(_, count)| count)
-            .sum()
+    /// How many calls of a scope lie outside another one.
+    pub fn outside(&self, scope: &Scope, other: &Scope) -> u64 {
+        let is_outside = |leaf: &Leaf| scope.covers(leaf) && !other.covers(leaf);
+        let outside = self.0.iter().filter(|(leaf, _)| is_outside(leaf));
+        outside.map(|(_, count)| count).sum()
     }
 
     /// Share of the calls of either scope that both cover.

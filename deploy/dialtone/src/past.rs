@@ -50,6 +50,11 @@ impl Past {
             .iter()
             .take_while(|(_, reaches)| reaches.iter().all(is_gone));
         let Some(last) = gone.map(|(day, _)| *day).last() else {
+            let known = self.reaches.len();
+            tracing::info!(
+                known,
+                "no day of the lake lies wholly before the logs: nothing is learnt from it"
+            );
             return;
         };
         for (tenant, days) in &self.days {

@@ -41,10 +41,9 @@ impl Day {
         &self.leaves
     }
 
-    /// Every step from the first that has calls to midnight: its first instant, and what the leaves showed.
+    /// Every step: its first instant, and what the leaves showed.
     pub fn steps(&self) -> impl Iterator<Item = (EventTime, Option<&Step>)> {
-        let first = self.steps.keys().next().copied().unwrap_or(STEPS);
-        (first..STEPS).map(|step| (self.start().plus(i64::from(step) * STEP), self.steps.get(&step)))
+        (0..STEPS).map(|step| (self.start().plus(i64::from(step) * STEP), self.steps.get(&step)))
     }
 
     /// Where the call-ends of each leaf lay on that day.
@@ -150,7 +149,7 @@ mod tests {
         let taken = days.take_before(tuesday);
         assert_eq!(taken.len(), 1);
         let monday = &taken[0];
-        assert_eq!(monday.steps().count(), 288, "to midnight, with calls or without");
+        assert_eq!(monday.steps().count(), 288, "with calls or without");
         let n = |step: Option<&Step>| -> Vec<(u32, i64)> {
             step.into_iter()
                 .flatten()

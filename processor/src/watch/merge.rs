@@ -75,6 +75,8 @@ pub struct Input {
     first: Option<Tick>,
     /// The next number wanted (summaries).
     next_number: i64,
+    /// Is the log's beginning gone, so that whatever number it shows first is the one wanted?
+    takes_any: bool,
     /// Hashes of the last numbers.
     recent: VecDeque<[u8; 8]>,
     /// Given up until here by a record in the log.
@@ -105,6 +107,7 @@ impl<T> Merge<T> {
     pub fn new(places: impl IntoIterator<Item = (Place, i64)>) -> Self {
         let input = |next_offset| Input {
             next_offset,
+            takes_any: next_offset > 0,
             ..Input::default()
         };
         Self {
@@ -265,6 +268,9 @@ impl Input {
     pub fn number(&mut self, partition: i32, number: i64, frame: &Bytes) -> Result<Numbered, FoldError> {
         let mut hash = [0; 8];
         hash.copy_from_slice(&blake3::hash(frame).as_bytes()[..8]);
+        if std::mem::take(&mut self.takes_any) {
+            self.next_number = number;
+        }
         if number > self.next_number {
             return Ok(Numbered::Beyond);
         }
@@ -292,6 +298,26 @@ mod tests {
 
     fn at(second: i64) -> EventTime {
         EventTime::from_micros(second * SECOND)
+    }
+
+    /// The retention of a log has deleted what came before number 40: it begins at offset 1000.
+    #[test]
+    fn a_log_that_has_lost_its_beginning_is_read_from_the_first_number_it_shows() {
+        let place = (Topic::Summaries, 0);
+        let frame = Bytes::from_static(b"x");
+        let numbered = |first_offset: i64, numbers: [i64; 3]| {
+            let mut merge = Merge::<u8>::new([(place, first_offset)]);
+            let input = merge.input_again(place).expect("known");
+            numbers.map(|number| input.number(0, number, &frame).expect("no contradiction"))
+        };
+        let next = Numbered::Next;
+        assert_eq!(numbered(1000, [40, 41, 40]), [next, next, Numbered::Repeat]);
+        assert_eq!(numbered(1000, [40, 42, 41]), [next, Numbered::Beyond, next]);
+        assert_eq!(
+            numbered(0, [40, 0, 1]),
+            [Numbered::Beyond, next, next],
+            "it has its beginning"
+        );
     }
 
     fn rank(tick: i64, id: &str, place: Place) -> Rank {

@@ -94,7 +94,7 @@ pub struct ProcessorConfig {
     pub live: bool,
     /// How often a checkpoint is made.
     pub checkpoint: Span,
-    /// A watch that begins without a checkpoint learns what is normal from so many days of the lake that lie before its logs.
+    /// A watch that begins without a checkpoint learns what is normal from those of the lake's last so many days that its logs have lost.
     pub study: Span,
     /// Summarise.
     pub summarise: SummariseConfig,

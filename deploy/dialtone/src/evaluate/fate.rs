@@ -31,7 +31,7 @@ pub struct Fate {
     pub innocent_blamed: usize,
     /// Of those, incidents that say a rival cannot be told from their cause.
     pub abstained: usize,
-    /// Of these, such whose cause and rival do differ by as many calls as they ask for: their causes count as missed.
+    /// Of these, such whose causes had as many calls outside the rival as they ask for: their causes count as missed.
     pub abstained_wrongly: usize,
     /// Early warnings whose hour was over.
     pub warnings: u64,
@@ -262,13 +262,14 @@ fn knowable(odds: f64, usual: f64, needed: f64) -> Option<f64> {
     (a_minute > 0.0).then(|| needed / a_minute)
 }
 
-/// Does it say that a rival cannot be told from the cause by fewer calls than there are in one of both only?
+/// Does it say that a rival cannot be told from the cause, though as many of the cause's calls as it asks for were made outside the rival
+/// while it lasted?
 fn abstains_wrongly(run: &Watched, number: usize, cause: &Cause, incident: &Incident) -> bool {
     let Some((rival, missing)) = incident.not_separable().filter(|_| cause.has_place()) else {
         return false;
     };
-    let apart = run.since[number].apart(&cause.scope, &rival.scope);
-    i64::try_from(apart).is_ok_and(|apart| apart >= missing)
+    let outside = run.since[number].outside(&cause.scope, &rival.scope);
+    i64::try_from(outside).is_ok_and(|outside| outside >= missing)
 }
 
 /// Is the cause's scope the one in this place: the incident's own or an alias of it (0), or an alternative?

@@ -45,7 +45,7 @@ pub struct Simulated {
     pub(super) logs: Vec<Heard>,
     pub(super) counts: Counts,
     pub(super) calls: Calls,
-    /// Of each planted cause: the call-ends since it began, each once.
+    /// Of each planted cause: the call-ends while it lasted, each once.
     pub(super) since: Vec<Calls>,
     /// Of each planted cause: poor call-ends a minute that were to be expected there, had it not broken.
     pub(super) usual: Vec<f64>,
@@ -271,18 +271,19 @@ impl Usual {
     }
 }
 
-/// The call-ends since each planted cause began.
-struct Since(Vec<(EventTime, BTreeSet<u128>, Calls)>);
+/// The call-ends while each planted cause lasted.
+struct Since(Vec<(Cause, BTreeSet<u128>, Calls)>);
 
 impl Since {
     fn new(truth: &Truth) -> Self {
-        let of = |cause: &Cause| (cause.onset, BTreeSet::new(), Calls::default());
+        let of = |cause: &Cause| (cause.clone(), BTreeSet::new(), Calls::default());
         Self(truth.causes.iter().map(of).collect())
     }
 
     fn see(&mut self, event: &Event) {
-        for (onset, ends, calls) in &mut self.0 {
-            if event.end > *onset && ends.insert(end_of(event)) {
+        for (cause, ends, calls) in &mut self.0 {
+            let lasts = event.end > cause.onset && cause.until.is_none_or(|until| event.start < until);
+            if lasts && ends.insert(end_of(event)) {
                 calls.add(&event.near);
             }
         }

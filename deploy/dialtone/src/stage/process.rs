@@ -1,6 +1,6 @@
 //! Process as a service: summarise shares the partitions of events with its group, watch reads everything.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{cell::RefCell, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -38,8 +38,9 @@ impl Process {
         }
         let summarise = start(summarise(config)?, surroundings(wire, &config.processor.state_dir)?)?;
         let of_watch = surroundings(wire, &config.processor.state_dir)?;
-        let past = past(config, &of_watch).await?;
-        let watch = start(watch(config, past)?, of_watch)?;
+        let chain = Chain::new(Arc::clone(&of_watch.store), WATCH_CHAIN);
+        let past = past(config, &chain).await?;
+        let watch = start(watch(config, chain, past)?, of_watch)?;
         Ok(Self {
             views: [summarise.view(), watch.view()],
             summarise: Arc::new(Mutex::new(summarise)),
@@ -166,23 +167,32 @@ fn summarise(config: &Config) -> Result<Stage<Summarise>> {
     finish(stage, config, &json)
 }
 
-/// What a watch learns from that begins: nothing where a chain of checkpoints says what it knows.
-async fn past(config: &Config, with: &Surroundings) -> Result<Past> {
+/// What a watch learns from that begins: nothing where a chain of checkpoints says what it knows. A lake that cannot be read keeps nobody from
+/// watching; it then begins knowing nothing, and warms up.
+async fn past(config: &Config, chain: &Chain) -> Result<Past> {
     let days = config.processor.study.micros() / time::DAY;
-    let chain = Chain::new(Arc::clone(&with.store), WATCH_CHAIN);
     if days <= 0 || chain.has_begun().context("processor.state_dir")? {
         return Ok(Past::default());
     }
-    Past::read(&config.sink.lake_dir, usize::try_from(days)?).await
+    let read = Past::read(&config.sink.lake_dir, usize::try_from(days)?).await;
+    Ok(read.unwrap_or_else(|error| {
+        tracing::warn!(error = format!("{error:#}"), "nothing is learnt from the past");
+        Past::default()
+    }))
 }
 
-fn watch(config: &Config, past: Past) -> Result<Stage<Watch>> {
+fn watch(config: &Config, chain: Chain, past: Past) -> Result<Stage<Watch>> {
     let settings = config.watch(config.owners()?);
     let json = serde_json::to_string(&settings)?;
+    let past = RefCell::new(past);
     let fresh = move |first: &std::collections::BTreeMap<_, _>| {
         let places = first.iter().map(|(place, offset): (&Place, &i64)| (*place, *offset));
         let mut watch = Watch::new(settings.clone(), places);
-        past.teach(&mut watch, first);
+        // Where a chain has begun, the fold is what that says: what was read of the past is let go.
+        match chain.has_begun() {
+            Ok(false) => past.borrow().teach(&mut watch, first),
+            _ => drop(past.take()),
+        }
         watch
     };
     let reads = Reads::All(vec![

@@ -12,6 +12,8 @@ const HISTORY_PRIOR: f64 = 8.0;
 const TODAY_LEAST: f64 = 8.0;
 /// What a block still counts for today a block later: half of it after two hours.
 const TODAY_KEEPS: f64 = 0.891;
+/// ln of the number of alternatives.
+const LN_ALTERNATIVES: f64 = 1.609_438;
 /// No indifference is wider.
 const WIDEST: f64 = 3.0;
 
@@ -157,6 +159,14 @@ impl Cell {
         self.busy.rotate_right(1);
         self.busy[0] = 0.0;
         of_this_cell
+    }
+
+    /// What it has shown lately teaches nothing, though the evidence stands: so much of it.
+    pub(super) fn set_apart(&mut self, most: f64) {
+        self.blocks = [Sum::default(); HELD];
+        // The mean over the alternatives is no less than that, where one of them has so much.
+        let most = most + LN_ALTERNATIVES;
+        self.log_m.iter_mut().for_each(|log_m| *log_m = log_m.min(most));
     }
 
     /// Forgets the evidence, and what it was drawn from: it is explained, or nothing.

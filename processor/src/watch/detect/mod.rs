@@ -42,7 +42,7 @@ pub(super) const SAME_DRIFT: u16 = 2 * BLOCK_MINUTES;
 /// Quantile of the normal distribution within which a rate may wander: 90 % one-sided.
 pub(super) const WITHIN: f64 = 1.282;
 /// A cell with this part of the evidence that would be noticed teaches nothing of the drift.
-const SUSPECT: f64 = 3.0;
+pub(super) const SUSPECT: f64 = 3.0;
 /// Most cells of two conditions; beyond, new ones are not watched. Those of one condition are, as many as there are values.
 const MAX_PAIRS: usize = 400_000;
 /// Blocks without a call after which a cell is forgotten: two weeks.
@@ -229,6 +229,17 @@ impl Detector {
     pub fn forget_cell(&mut self, key: CellKey) {
         if let Some(cell) = self.cells.get_mut(&key) {
             cell.forget();
+        }
+    }
+
+    /// What cells with so much evidence show is set apart: it becomes no history, and neither today. Nor do they gather more than `most`, so
+    /// that what is over is soon forgotten.
+    pub fn set_apart_above(&mut self, log_m: f64, most: f64) {
+        #[allow(clippy::iter_over_hash_type, reason = "each cell by itself")]
+        for cell in self.cells.values_mut() {
+            if cell.log_mixture() > log_m {
+                cell.set_apart(most);
+            }
         }
     }
 

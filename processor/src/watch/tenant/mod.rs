@@ -328,7 +328,8 @@ impl Tenant {
 
     /// A minute is over: compare, notice, locate, tell.
     pub fn minute(&mut self, now: EventTime, config: &WatchConfig) -> Told {
-        if self.is_dormant(now) || self.has_studied(now) {
+        // The midnight that ends the last day was studied with it.
+        if self.is_dormant(now) || self.has_studied(now.plus(-1)) {
             return Told::default();
         }
         self.keep_calendars(config);

@@ -16,7 +16,7 @@ use super::Tenant;
 use crate::{
     config::WatchConfig,
     watch::{
-        detect::BLOCKS_HELD,
+        detect::{BLOCKS_HELD, SUSPECT},
         dictionary::{Codes, covers},
         evidence::Counts,
         history::{Day, STEP, STEP_MINUTES},
@@ -52,6 +52,11 @@ impl Desk {
     }
 }
 
+/// What is younger does not teach yet.
+fn remembered(config: &WatchConfig) -> i64 {
+    config.hold_off.micros().max(BLOCKS_HELD)
+}
+
 impl Tenant {
     /// Learns from days that are past, oldest first, before anything is watched. What is reported of them later says nothing new.
     pub fn study<D: Borrow<Day>>(&mut self, days: impl IntoIterator<Item = D>, config: &WatchConfig) {
@@ -63,14 +68,16 @@ impl Tenant {
         self.detectors
             .iter_mut()
             .for_each(|detector| detector.forget_above(threshold));
-        self.studied = self.last;
     }
 
     fn study_day(&mut self, day: &Day, desk: &mut Desk, config: &WatchConfig) {
-        self.keep_calendars(config);
         let leaves: Vec<u32> = day.leaves().iter().map(|leaf| self.dictionary.leaf(leaf)).collect();
+        self.keep_calendars(config);
         let known = |leaf: u32| leaves.get(leaf as usize).copied();
         for (start, step) in day.steps() {
+            if self.began.is_none() && step.is_none() {
+                continue;
+            }
             let counts = step.into_iter().flatten();
             self.fresh = counts
                 .filter_map(|(leaf, counts)| Some((known(*leaf)?, *counts)))
@@ -86,7 +93,9 @@ impl Tenant {
                 self.levels.learn(codes, &bins);
             }
         }
-        self.end_of(day.start().plus(time::DAY), desk, config);
+        let midnight = day.start().plus(time::DAY);
+        self.end_of(midnight, desk, config);
+        self.studied = Some(midnight);
     }
 
     /// When people call, how much, and how many of their minutes were poor.
@@ -113,19 +122,26 @@ impl Tenant {
         let now = start.plus(STEP);
         let is_warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
         let alarms = self.compare(now, STEP_MINUTES, is_warm, config);
+        let noticed = self.noticed_from(config);
+        for (detector, alarms) in self.detectors.iter_mut().zip(&alarms) {
+            if !alarms.is_empty() {
+                detector.set_apart_above(noticed / SUSPECT, noticed);
+            }
+        }
+        let remembered = now.plus(-remembered(config));
         for (alarms, was_broken) in alarms.into_iter().zip(&mut desk.was_broken) {
             *was_broken |= !alarms.is_empty();
             for alarm in alarms {
                 let since = now.plus(-BLOCKS_HELD);
                 let when = desk.suspects.entry(alarm.conditions).or_insert((since, now));
-                *when = (if when.1 < since { since } else { when.0 }, now);
+                *when = (if when.1 < remembered { since } else { when.0 }, now);
             }
         }
     }
 
     /// Steps that are old enough teach, but for what was suspect.
     fn learn_from(&mut self, now: EventTime, desk: &mut Desk, config: &WatchConfig) {
-        let old = now.plus(-config.hold_off.micros().max(BLOCKS_HELD));
+        let old = now.plus(-remembered(config));
         while let Some((start, step)) = desk.held.pop_front_if(|(start, _)| *start < old) {
             let window = Window::of_end(start.plus(Window::SPAN));
             for (leaf, counts) in &step {
@@ -146,7 +162,7 @@ impl Tenant {
         let is_quiet = std::mem::take(&mut desk.was_broken).map(|was_broken| !was_broken);
         self.calibrate(midnight, is_quiet, config);
         self.budgets.forget(midnight.day());
-        let oldest = midnight.plus(-config.hold_off.micros().max(BLOCKS_HELD));
+        let oldest = midnight.plus(-remembered(config));
         desk.suspects.retain(|_, (_, to)| *to >= oldest);
     }
 }
@@ -199,11 +215,14 @@ mod tests {
         });
         let berlin = expected(&drive, "berlin");
         assert!((0.0185..0.0215).contains(&berlin), "{berlin}");
+        let conditions = drive.tenant.dictionary.conditions(&site("berlin")).expect("known");
+        let look = drive.tenant.detectors[0].look(&conditions, 1.25, 14.0).expect("a cell");
+        assert!((0.95..1.05).contains(&look.own), "nor its own cell: {look:?}");
         let quiet = drive.tenant.detectors[0].calibration().stand(14.0).quiet_days;
         assert_eq!(quiet, 1, "Wednesday: Monday warmed up, Tuesday had a fault");
     }
 
-    /// A summary of Wednesday that comes on Thursday changes nothing, and no minute of Wednesday passes again.
+    /// A summary of Wednesday that comes on Thursday changes nothing, and no minute of Wednesday passes again, nor the midnight after it.
     #[test]
     fn what_was_studied_says_nothing_new() {
         let mut drive = Drive::after_study(3, |_| two(0.02, 0.02));
@@ -213,6 +232,7 @@ mod tests {
         drive.tenant.summary(&late);
         let told = drive.tenant.minute(wednesday.plus(time::MINUTE), &drive.config.clone());
         assert_eq!(told, super::super::Told::default());
+        drive.tenant.minute(day(3, 0), &drive.config.clone());
         assert_eq!(drive.tenant, before);
     }
 }
