@@ -52,15 +52,21 @@ async fn the_same_configuration_gives_the_same_incidents_and_another_one_its_own
     assert!(!pairs.is_empty() && pairs.iter().all(|pair| pair.then.is_some() && pair.now.is_none()));
 }
 
-/// Windows that closed after midnight lie in the day before: what begins at midnight lacks some of the numbers in its log.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_begins_in_the_middle_of_the_lake_is_read_to_its_end() {
+/// A run from half past nine in the evening until two, kept in a lake.
+async fn night(config: &Config) -> (Scenario, Simulated, tempfile::TempDir) {
     let dir = tempfile::tempdir().expect("a folder");
     let at_night = SMALL.replace("2026-03-03T05:00:00Z", "2026-03-03T21:30:00Z");
     let scenario = Scenario::from_toml(&at_night).expect("a scenario");
-    let config = defaults().expect("the defaults");
-    let run = Simulated::new(&config, &scenario, 7).expect("a run");
+    let run = Simulated::new(config, &scenario, 7).expect("a run");
     keep(dir.path(), run.logs(), &[]).await.expect("kept");
+    (scenario, run, dir)
+}
+
+/// Windows that closed after midnight lie in the day before: what begins at midnight lacks some of the numbers in its log.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_begins_in_the_middle_of_the_lake_is_read_to_its_end() {
+    let config = defaults().expect("the defaults");
+    let (scenario, _, dir) = night(&config).await;
     let midnight = EventTime::parse("2026-03-04T00:00:00Z").expect("a time");
     let days = refold::days(midnight, midnight, 0);
     let logs = Reader::new(dir.path(), days, refold::MOST_ROWS)
@@ -77,34 +83,40 @@ async fn what_begins_in_the_middle_of_the_lake_is_read_to_its_end() {
     assert_eq!(watching.watch().counts().beyond, 0);
 }
 
-/// The summaries of a run with their places and offsets, as `keep` numbers them.
-fn summaries(run: &Simulated) -> Vec<(Place, i64, Summary)> {
+/// The logs of a run as records, with the offsets that `keep` gives them.
+fn records(run: &Simulated) -> Vec<LogRecord> {
     let mut next: BTreeMap<Place, i64> = BTreeMap::new();
-    let mut summaries = Vec::new();
-    for (place, payload) in run.logs() {
-        let offset = next.entry(*place).or_insert(1000);
-        if let (Topic::Summaries, Payload::Value(frame)) = (place.0, payload) {
-            let summary: Summary = avro::record_from_built_in_frame(frame).expect("a summary");
-            summaries.push((*place, *offset, summary));
+    let record = |(place, payload): &Heard| {
+        let offset = next.entry(*place).and_modify(|offset| *offset += 1).or_insert(1000);
+        LogRecord {
+            place: *place,
+            offset: *offset,
+            key: bytes::Bytes::new(),
+            payload: payload.clone(),
         }
-        *offset += 1;
+    };
+    run.logs().iter().map(record).collect()
+}
+
+/// The summary that a record holds, if it holds one.
+fn summary(record: &LogRecord) -> Option<Summary> {
+    match &record.payload {
+        Payload::Value(frame) if record.place.0 == Topic::Summaries => {
+            Some(avro::record_from_built_in_frame(frame).expect("a summary"))
+        }
+        _ => None,
     }
-    summaries
 }
 
 /// Two hours and a half before midnight and two after it lie in the lake. A log that has them all leaves nothing to be learnt from the
 /// lake; one that begins behind the first day's last summary leaves that day; one that has lost everything leaves both.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_without_checkpoints_learns_from_the_whole_days_that_its_logs_have_lost() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let at_night = SMALL.replace("2026-03-03T05:00:00Z", "2026-03-03T21:30:00Z");
-    let scenario = Scenario::from_toml(&at_night).expect("a scenario");
     let config = defaults().expect("the defaults");
-    let run = Simulated::new(&config, &scenario, 7).expect("a run");
-    keep(dir.path(), run.logs(), &[]).await.expect("kept");
+    let (scenario, run, dir) = night(&config).await;
     let past = Past::read(dir.path(), 28).await.expect("read");
 
-    let (summaries, midnight) = (summaries(&run), scenario.start.day() + 1);
+    let (records, midnight) = (records(&run), scenario.start.day() + 1);
     let place = |partition| (Topic::Summaries, partition);
     let begin = |first: &BTreeMap<Place, i64>| {
         let settings = config.watch(config.owners().expect("owners"));
@@ -117,7 +129,10 @@ async fn a_watch_without_checkpoints_learns_from_the_whole_days_that_its_logs_ha
     };
     let studied = |first: &BTreeMap<Place, i64>, before: i32| {
         let (mut watch, mut days) = (begin(first), Days::default());
-        summaries.iter().for_each(|(_, _, summary)| days.add(summary));
+        records
+            .iter()
+            .filter_map(summary)
+            .for_each(|summary| days.add(&summary));
         let days: Vec<Day> = days.take_before(before);
         watch.study(&Text::new("replay").expect("a name"), days);
         watch
@@ -130,10 +145,10 @@ async fn a_watch_without_checkpoints_learns_from_the_whole_days_that_its_logs_ha
     let lost = all(i64::MAX);
     assert_eq!(taught(&lost), studied(&lost, i32::MAX), "they have nothing");
     let mut behind = whole;
-    for (place, offset, summary) in &summaries {
+    for (record, summary) in records.iter().filter_map(|record| Some((record, summary(record)?))) {
         let is_of_first = summary.window.is_some_and(|window| window.start().day() < midnight);
         if is_of_first && summary.kind != SummaryKind::Marker {
-            behind.insert(*place, offset + 1);
+            behind.insert(record.place, record.offset + 1);
         }
     }
     let watch = taught(&behind);
@@ -144,20 +159,8 @@ async fn a_watch_without_checkpoints_learns_from_the_whole_days_that_its_logs_ha
     let mut places: BTreeMap<Place, i64> = behind.clone();
     places.extend([Topic::Changes, Topic::Complaints, Topic::Control].map(|topic| ((topic, 0), 1000)));
     let mut watch = taught(&places);
-    let mut next: BTreeMap<Place, i64> = BTreeMap::new();
-    for (place, payload) in run.logs() {
-        let offset = *next.entry(*place).and_modify(|offset| *offset += 1).or_insert(1000);
-        if offset >= places[place] {
-            let (place, payload, key) = (*place, payload.clone(), bytes::Bytes::new());
-            let record = LogRecord {
-                place,
-                offset,
-                key,
-                payload,
-            };
-            watch.absorb(&record).expect("absorbed");
-        }
-    }
+    let left = records.iter().filter(|record| record.offset >= places[&record.place]);
+    left.for_each(|record| watch.absorb(record).expect("absorbed"));
     let counts = watch.counts();
     assert_eq!((counts.beyond, counts.folded > 1000), (0, true), "{counts:?}");
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::{
     call::End,
     fault::{Broken, Fault, FaultKind},
+    load::day_of_week,
     owner,
     pick::{candidate, covers_before, ends_of, is_apart, nowhere, sample},
     random::{Dice, Stream, real, whole},
@@ -132,14 +133,9 @@ pub(crate) fn old(world: &World) -> Vec<Fault> {
         let is = draw(world, OLD + i, onset);
         let lasts = Span(whole(minutes * 60.0) * time::SECOND);
         let is_mended = is.kind != FaultKind::FirmwareRollout && is.scope != nowhere();
-        (is_mended && !is_free_day(onset)).then(|| Fault::lasting(lasts, onset, is))
+        (is_mended && day_of_week(onset) < 5).then(|| Fault::lasting(lasts, onset, is))
     });
     broken.collect()
-}
-
-/// Saturday or Sunday: day 0, 1970-01-01, was a Thursday.
-fn is_free_day(at: EventTime) -> bool {
-    (at.day() + 3).rem_euclid(7) >= 5
 }
 
 /// Where something could break, with the call-ends of the day before.
@@ -277,7 +273,7 @@ mod tests {
         for fault in all {
             let until = fault.until.expect("mended");
             assert!(fault.onset >= scenario.start && until <= scenario.judged_from().plus(-time::DAY));
-            assert!(!is_free_day(fault.onset) && fault.odds.is_some_and(|odds| (2.0..8.0).contains(&odds)));
+            assert!(day_of_week(fault.onset) < 5 && fault.odds.is_some_and(|odds| (2.0..8.0).contains(&odds)));
         }
         let demo = Scenario::from_toml(include_str!("../scenarios/demo.toml")).expect("a scenario");
         assert!(old(&World::healthy(&demo, 1)).is_empty(), "a day is no history");

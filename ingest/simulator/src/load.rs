@@ -41,7 +41,7 @@ fn of_weekday(local: EventTime) -> f64 {
 }
 
 /// 0 is Monday: 1970-01-01 was a Thursday.
-fn day_of_week(at: EventTime) -> i32 {
+pub(crate) fn day_of_week(at: EventTime) -> i32 {
     (at.day() + 3).rem_euclid(7)
 }
 

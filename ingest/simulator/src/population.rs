@@ -5,6 +5,7 @@ use dialtone_schemas::{EventTime, Leaf, Text, time};
 use crate::{
     catalogue::{CLIENTS, HEADSETS, HOME_ISPS, Hardware, LAPTOPS, PHONES, POLICIES, ROOM_CLIENT, ROOMS},
     estate::{Connection, Estate},
+    load::day_of_week,
     noise::Whose,
     random::{Dice, Stream, name},
     scenario::Enterprise,
@@ -49,7 +50,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// Where the caller sits at that time.
     pub(crate) fn desk(&self, at: EventTime, utc_minutes: i64) -> &Desk {
-        let weekday = (at.plus(utc_minutes * time::MINUTE).day() + 3).rem_euclid(7);
+        let weekday = day_of_week(at.plus(utc_minutes * time::MINUTE));
         let is_home_day = self.home_days >> weekday & 1 == 1;
         match (&self.home, &self.moved) {
             (Some(home), _) if is_home_day => home,

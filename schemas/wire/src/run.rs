@@ -65,6 +65,11 @@ pub type ConfigRecord<F> = Box<dyn Fn(&F) -> Option<String> + Send>;
 /// Looks at a fold about once a second, with the places it reads: for its own numbers.
 pub type Observe<F> = Box<dyn FnMut(&[Place], &F) + Send>;
 
+/// Where the chain lies of a stage that reads all partitions with one fold.
+pub fn chain_of_all(stage: &str) -> String {
+    format!("{stage}/all")
+}
+
 /// A stage: its fold, and how it is run.
 pub struct Stage<F> {
     /// `summarise` or `watch`: the thread's name, the chain's folder, a label of the numbers.
@@ -407,7 +412,7 @@ impl<F: Fold> Loop<'_, F> {
                 [(_, partition)] if matches!(self.stage.reads, Reads::Shared(_)) => {
                     format!("{}/{partition:05}", self.stage.name)
                 }
-                _ => format!("{}/all", self.stage.name),
+                _ => chain_of_all(&self.stage.name),
             };
             let chain = Chain::new(Arc::clone(&self.with.store), folder);
             let Some(driver) = self.recover(&chain, &places, stop)? else {

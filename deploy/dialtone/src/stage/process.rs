@@ -12,15 +12,15 @@ use dialtone_wire::{
         chain::Chain,
         store::{FolderStore, probe},
     },
-    run::{Reads, Running, Stage, Status, Surroundings, View, start},
+    run::{Reads, Running, Stage, Status, Surroundings, View, chain_of_all, start},
 };
 use tokio::sync::Mutex;
 
 use super::Wire;
 use crate::{config::Config, past::Past};
 
-/// Where the chain of watch lies.
-const WATCH_CHAIN: &str = "watch/all";
+/// The stage of watch, and its chain's folder.
+const WATCH: &str = "watch";
 
 /// Both folds at work.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Process {
         }
         let summarise = start(summarise(config)?, surroundings(wire, &config.processor.state_dir)?)?;
         let of_watch = surroundings(wire, &config.processor.state_dir)?;
-        let chain = Chain::new(Arc::clone(&of_watch.store), WATCH_CHAIN);
+        let chain = Chain::new(Arc::clone(&of_watch.store), chain_of_all(WATCH));
         let past = past(config, &chain).await?;
         let watch = start(watch(config, chain, past)?, of_watch)?;
         Ok(Self {
@@ -201,7 +201,7 @@ fn watch(config: &Config, chain: Chain, past: Past) -> Result<Stage<Watch>> {
         Topic::Complaints,
         Topic::Control,
     ]);
-    let mut stage = Stage::new("watch", "dialtone-watch", reads, Box::new(fresh));
+    let mut stage = Stage::new(WATCH, "dialtone-watch", reads, Box::new(fresh));
     stage.last_word = Some((Topic::Incidents, Box::new(Watch::last_word)));
     stage.observe = Some(Box::new(|_, fold: &Watch| {
         let counts = fold.counts();

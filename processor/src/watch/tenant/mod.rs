@@ -237,12 +237,7 @@ impl Tenant {
                         .or_default()
                         .extend(summary.exemplars.iter().cloned());
                 }
-                self.baseline.weigh(leaf, &counts);
-                let codes = self.dictionary.codes(leaf);
-                self.seasons.add(codes[Dimension::Site.index()], window, counts.n[0]);
-                let connection = codes[Dimension::Connection.index()];
-                self.budgets
-                    .add(window.start().day(), connection, counts.media_ms, counts.poor_ms);
+                self.attend(leaf, window, &counts);
                 // Behind what has been learnt already: old enough by itself.
                 if self.trained.is_some_and(|trained| window < trained) && !self.is_in_incident(leaf, window) {
                     self.baseline.learn(leaf, &counts);
@@ -272,6 +267,16 @@ impl Tenant {
             }
             SummaryKind::Marker => {}
         }
+    }
+
+    /// When people call, how much, and how many of their minutes were poor.
+    fn attend(&mut self, leaf: u32, window: Window, counts: &Counts) {
+        self.baseline.weigh(leaf, counts);
+        let codes = self.dictionary.codes(leaf);
+        self.seasons.add(codes[Dimension::Site.index()], window, counts.n[0]);
+        let connection = codes[Dimension::Connection.index()];
+        self.budgets
+            .add(window.start().day(), connection, counts.media_ms, counts.poor_ms);
     }
 
     /// A change whose tick has come. What is reported later of the same change stands: its end is known now, or its window is longer.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use dialtone_explain::Condition;
-use dialtone_schemas::{Dimension, EventTime, Window, time};
+use dialtone_schemas::{EventTime, Window, time};
 
 use super::Tenant;
 use crate::{
@@ -82,7 +82,7 @@ impl Tenant {
             self.fresh = counts
                 .filter_map(|(leaf, counts)| Some((known(*leaf)?, *counts)))
                 .collect();
-            self.attend(start);
+            self.attend_step(start);
             self.set_apart(start, desk, config);
             desk.held.push_back((start, std::mem::take(&mut self.fresh)));
             self.learn_from(start.plus(STEP), desk, config);
@@ -98,17 +98,13 @@ impl Tenant {
         self.studied = Some(midnight);
     }
 
-    /// When people call, how much, and how many of their minutes were poor.
-    fn attend(&mut self, start: EventTime) {
+    /// The calls of a step count as those of its first minute.
+    fn attend_step(&mut self, start: EventTime) {
         let window = Window::of_end(start.plus(Window::SPAN));
-        for (leaf, counts) in &self.fresh {
-            self.baseline.weigh(*leaf, counts);
-            let codes = self.dictionary.codes(*leaf);
-            self.seasons.add(codes[Dimension::Site.index()], window, counts.n[0]);
-            let connection = codes[Dimension::Connection.index()];
-            self.budgets
-                .add(start.day(), connection, counts.media_ms, counts.poor_ms);
-        }
+        let step = std::mem::take(&mut self.fresh);
+        step.iter()
+            .for_each(|(leaf, counts)| self.attend(*leaf, window, counts));
+        self.fresh = step;
         if !self.fresh.is_empty() {
             self.begin(start);
             self.last = Some(start.plus(STEP));
