@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_explain::Condition;
-use dialtone_schemas::{Dimension, Leaf, Scope, Text};
+use dialtone_schemas::{Dimension, Leaf, Scope, Text, change::Selector};
 use serde::{Deserialize, Serialize};
 
 /// Number of dimensions.
@@ -100,6 +100,17 @@ impl Dictionary {
         )
     }
 
+    /// What a selector names.
+    pub fn selection(&self, selector: &Selector) -> Selection {
+        let of = |(dimension, values): (&Dimension, &Vec<Text>)| {
+            let codes = values
+                .iter()
+                .filter_map(|value| self.values[dimension.index()].get(value));
+            (dimension.index(), codes.copied().collect())
+        };
+        Selection(selector.0.iter().map(of).collect())
+    }
+
     /// The conditions of a scope; none if one of its values was never seen, so that it covers nothing.
     pub fn conditions(&self, scope: &Scope) -> Option<Vec<Condition>> {
         scope
@@ -115,7 +126,71 @@ impl Dictionary {
     }
 }
 
+/// What a selector names, in codes: of each dimension any of its values. A value that was never seen is no leaf's.
+#[derive(Debug)]
+pub struct Selection(Vec<(usize, Vec<u32>)>);
+
+impl Selection {
+    /// Are these codes selected?
+    pub fn covers(&self, codes: &Codes) -> bool {
+        let has_one = |(dimension, values): &(usize, Vec<u32>)| values.contains(&codes[*dimension]);
+        self.0.iter().all(has_one)
+    }
+}
+
 /// Do these codes fulfil every condition?
 pub fn covers(conditions: &[Condition], codes: &Codes) -> bool {
     conditions.iter().all(|c| codes[c.attribute] == c.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn text(value: &str) -> Text {
+        Text::new(value).expect("a text")
+    }
+
+    fn leaf(site: &str, isp: Option<&str>) -> Leaf {
+        Leaf {
+            site: Some(text(site)),
+            isp: isp.map(text),
+            ..Leaf::default()
+        }
+    }
+
+    #[test]
+    fn a_selection_covers_what_its_selector_does() {
+        let leaves = [
+            leaf("bern", Some("alpnet")),
+            leaf("bern", None),
+            leaf("lyon", Some("alpnet")),
+            leaf("lyon", Some("rhonelan")),
+        ];
+        let mut dictionary = Dictionary::default();
+        leaves.iter().for_each(|leaf| {
+            dictionary.leaf(leaf);
+        });
+        let selector = |sites: &[&str], isps: Option<&[&str]>| {
+            let values = |names: &[&str]| names.iter().map(|name| text(name)).collect();
+            let sites = (Dimension::Site, values(sites));
+            let isps = isps.map(|isps| (Dimension::Isp, values(isps)));
+            Selector(BTreeMap::from_iter([sites].into_iter().chain(isps)))
+        };
+        let selectors = [
+            (selector(&["bern", "oslo"], None), 2),
+            (selector(&["bern", "lyon"], Some(&["alpnet"])), 2),
+            (selector(&["oslo"], None), 0),
+            (Selector::default(), 4),
+        ];
+        for (selector, expected) in selectors {
+            let selection = dictionary.selection(&selector);
+            let is_covered = |leaf: &&Leaf| selection.covers(&dictionary.known(leaf));
+            let covered: Vec<&Leaf> = leaves.iter().filter(is_covered).collect();
+            assert_eq!(covered.len(), expected);
+            assert!(covered.iter().all(|leaf| selector.covers(leaf)));
+        }
+    }
 }

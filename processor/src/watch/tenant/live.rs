@@ -301,10 +301,11 @@ impl Tenant {
 
     /// How the calls that a change touches and those of a case overlap.
     pub(super) fn overlap_with(&self, change: &Change, case: &Case) -> Overlap {
+        let selection = self.dictionary.selection(&change.scope);
         let (mut both, mut of_cause, mut of_change) = (0.0, 0.0, 0.0);
         for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
             let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
-            let touched = self.selects(&change.scope, codes);
+            let touched = selection.covers(codes);
             let inside = case.covers(codes);
             both += if inside && touched { weight } else { 0.0 };
             of_cause += if inside { weight } else { 0.0 };

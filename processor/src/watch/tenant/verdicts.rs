@@ -286,24 +286,18 @@ impl Tenant {
                 .map(|(dimension, values)| (*dimension, values.clone()))
                 .collect(),
         );
+        let selected = self.dictionary.selection(&change.scope);
+        let without_version = self.dictionary.selection(&without_version);
         let side = |codes: &Codes| match version {
-            None if self.selects(&change.scope, codes) => Some(Side::Touched),
+            None if selected.covers(codes) => Some(Side::Touched),
             None => Some(Side::Other),
-            Some((dimension, _)) if codes[dimension.index()] == 0 || !self.selects(&without_version, codes) => None,
+            Some((dimension, _)) if codes[dimension.index()] == 0 || !without_version.covers(codes) => None,
             Some((dimension, to)) if self.dictionary.name(dimension.index(), codes[dimension.index()]) == Some(to) => {
                 Some(Side::Touched)
             }
             Some(_) => Some(Side::Other),
         };
         self.dictionary.leaves().iter().map(side).collect()
-    }
-
-    /// Does a change's selector cover these codes?
-    pub(super) fn selects(&self, selector: &Selector, codes: &Codes) -> bool {
-        selector.0.iter().all(|(dimension, values)| {
-            let name = self.dictionary.name(dimension.index(), codes[dimension.index()]);
-            name.is_some_and(|name| values.contains(name))
-        })
     }
 
     /// What was before, as long as it is remembered, and all since.
