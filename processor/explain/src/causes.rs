@@ -3,7 +3,7 @@
 use crate::{
     Settings, added,
     scan::{Candidate, order, scan},
-    score::inside_outside,
+    score::{inside_outside, more_sets},
     table::{Condition, Table},
 };
 
@@ -81,7 +81,13 @@ fn reconsider(table: &Table, settings: &Settings<'_>, candidates: Vec<Candidate>
         c.score += gain / dispersion;
         c
     };
-    let worth = candidates.into_iter().filter(|c| beyond(c) >= MARGIN);
+    let priced = |mut c: Candidate| {
+        if settings.is_thing(&c.conditions) {
+            c.score += more_sets(table.attributes(), c.conditions.len());
+        }
+        c
+    };
+    let worth = candidates.into_iter().map(priced).filter(|c| beyond(c) >= MARGIN);
     let mut candidates: Vec<Candidate> = worth.map(suited).collect();
     candidates.sort_by(order);
     candidates

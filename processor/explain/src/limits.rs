@@ -91,6 +91,7 @@ impl Limits {
         Self {
             settings: Settings {
                 indifference: None,
+                things: &[],
                 ..*settings
             },
             attributes,

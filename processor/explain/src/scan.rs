@@ -30,6 +30,16 @@ pub struct Settings<'a> {
     pub keep: usize,
     /// Rates that are not yet worth naming as a cause; without it, whatever is above the expected one is.
     pub indifference: Option<&'a Indifference>,
+    /// Sets of attributes that together name one thing, and cost no more than one attribute: an access line is a site's provider.
+    pub things: &'a [&'a [usize]],
+}
+
+impl Settings<'_> {
+    /// Do these conditions name one thing by several attributes?
+    pub(crate) fn is_thing(&self, conditions: &[Condition]) -> bool {
+        let attributes = || conditions.iter().map(|condition| condition.attribute);
+        self.things.iter().any(|thing| thing.iter().copied().eq(attributes()))
+    }
 }
 
 impl Default for Settings<'_> {
@@ -40,6 +50,7 @@ impl Default for Settings<'_> {
             dispersion: 1.0,
             keep: 40,
             indifference: None,
+            things: &[],
         }
     }
 }

@@ -47,14 +47,23 @@ pub fn binomial(n: f64, k: f64, e: f64) -> f64 {
 /// many of them), which of the cuboid's cells, and its rate (`½ ln n`).
 pub fn price(attributes: usize, depth: usize, cells: f64, n: f64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "some dozens of attributes")]
-    let (attributes, depth) = (attributes as f64, depth as f64);
-    let mut sets = 1.0;
-    let mut i = 0.0;
-    while i < depth {
-        sets *= (attributes - i) / (i + 1.0);
-        i += 1.0;
-    }
-    cells.max(1.0).ln() + sets.max(1.0).ln() + attributes.max(1.0).ln() + 0.5 * n.max(1.0).ln()
+    let all = attributes as f64;
+    cells.max(1.0).ln() + sets(attributes, depth).ln() + all.max(1.0).ln() + 0.5 * n.max(1.0).ln()
+}
+
+/// What of the price of `depth` attributes is because there are more sets of them than attributes, in nats.
+pub(crate) fn more_sets(attributes: usize, depth: usize) -> f64 {
+    (sets(attributes, depth) / sets(attributes, 1)).ln()
+}
+
+/// So many sets of `depth` attributes there are, one at least.
+fn sets(attributes: usize, depth: usize) -> f64 {
+    let of = |sets: f64, i: usize| {
+        #[allow(clippy::cast_precision_loss, reason = "some dozens of attributes")]
+        let (left, i) = (attributes.saturating_sub(i) as f64, i as f64);
+        sets * left / (i + 1.0)
+    };
+    (0..depth).fold(1.0, of).max(1.0)
 }
 
 #[cfg(test)]
@@ -85,6 +94,13 @@ mod tests {
     fn a_finer_scope_costs_more() {
         assert!(close(price(3, 2, 50.0, 100.0), 8.412));
         assert!(price(14, 3, 1000.0, 100.0) > price(14, 1, 10.0, 100.0));
+    }
+
+    /// 91 pairs of 14 attributes: ln(91/14) = ln 6.5.
+    #[test]
+    fn a_pair_of_attributes_costs_more_since_there_are_more_pairs() {
+        assert!(close(more_sets(14, 2), 6.5_f64.ln()));
+        assert!(close(more_sets(14, 1), 0.0));
     }
 
     /// 6 of 8 where 2 were expected: 6 ln 3 + 2 ln(2/6) = 4 ln 3 = 4.394.

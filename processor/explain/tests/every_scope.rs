@@ -124,6 +124,7 @@ fn settings() -> impl Strategy<Value = Settings<'static>> {
     let keep = prop_oneof![Just(40_usize), 0_usize..6];
     (1_usize..5, min_excess, dispersion, keep).prop_map(|(max_depth, min_excess, dispersion, keep)| Settings {
         indifference: None,
+        things: &[],
         max_depth,
         min_excess,
         dispersion,

@@ -24,7 +24,7 @@ use crate::{
 /// An incident is young for so long ...
 const YOUNG: i64 = 30 * time::MINUTE;
 /// ... and its scope and onset are settled after this.
-const SETTLED: i64 = 2 * time::HOUR;
+const SETTLED: i64 = 4 * time::HOUR;
 /// Scopes that share so much of their calls are one.
 const SAME_SCOPE: f64 = 0.95;
 /// A scope that shares so much of its calls with an open incident is the same trouble.
@@ -33,6 +33,13 @@ const SAME_TROUBLE: f64 = 0.8;
 const ONE_DEVICE: f64 = 0.6;
 /// After a scan that explained nothing, the next one waits so long.
 const PATIENCE: i64 = 3 * time::MINUTE;
+
+/// Two attributes that name one thing: an access line, a release, a headset as a computer drives it.
+const THINGS: [&[usize]; 3] = [
+    &[Dimension::Site.index(), Dimension::Isp.index()],
+    &[Dimension::Device.index(), Dimension::Firmware.index()],
+    &[Dimension::Headset.index(), Dimension::Driver.index()],
+];
 
 /// What came of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +63,7 @@ impl Tenant {
             min_excess: config.min_excess,
             dispersion: self.detectors[channel].drift().fine(),
             indifference: Some(zones),
+            things: &THINGS,
             ..Settings::default()
         }
     }
