@@ -18,8 +18,10 @@ use super::{
 
 /// The control: so long before the onset the same scopes are compared with themselves (same-day control).
 const CONTROL: i64 = 3 * time::HOUR;
-/// Expected poor call-ends that pull a control factor towards 1.
-const CONTROL_PRIOR: f64 = 11.0;
+/// Expected poor call-ends that pull a control factor of a place towards 1, whose rate differs from day to day by an sd of 0.3: 1/sd².
+const PLACE_PRIOR: f64 = 11.0;
+/// Those of anything else as it drifts by itself, but so many at least and at most.
+const OTHERS_PRIOR: [f64; 2] = [25.0, 1000.0];
 /// Expected poor call-ends that pull a scope's own control ratio towards 1.
 const SCOPE_PRIOR: f64 = 6.0;
 
@@ -41,6 +43,15 @@ const LATELY: f64 = 120.0;
 /// Who is cut off reports less than this share of what it did in so long before.
 const SILENT: f64 = 0.3;
 const USUAL: i64 = 30 * time::MINUTE;
+
+/// Two attributes that name one thing: an access line, a place's Wi-Fi, a release, a headset as a computer drives it.
+pub const THINGS: [&[usize]; 5] = [
+    &[Dimension::Site.index(), Dimension::Isp.index()],
+    &[Dimension::Site.index(), Dimension::Connection.index()],
+    &[Dimension::Building.index(), Dimension::Connection.index()],
+    &[Dimension::Device.index(), Dimension::Firmware.index()],
+    &[Dimension::Headset.index(), Dimension::Driver.index()],
+];
 
 /// What a localisation reads.
 #[derive(Clone, Copy, Debug)]
@@ -325,6 +336,7 @@ impl Evidence<'_> {
         let mut factors: [BTreeMap<u32, f64>; D] = Default::default();
         for _ in 0..2 {
             for d in 0..D {
+                let prior = self.control_prior(d);
                 let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
                 for (codes, k, e) in &rows {
                     let others = factor_of(&factors, codes) / factors[d].get(&codes[d]).copied().unwrap_or(1.0);
@@ -334,11 +346,24 @@ impl Evidence<'_> {
                 }
                 factors[d] = sums
                     .into_iter()
-                    .map(|(code, (k, e))| (code, (k + CONTROL_PRIOR) / (e + CONTROL_PRIOR)))
+                    .map(|(code, (k, e))| (code, (k + prior) / (e + prior)))
                     .collect();
             }
         }
         factors
+    }
+
+    /// Expected poor call-ends that pull the control factors of an attribute towards 1. A provider or a codec of which nearly all calls are
+    /// one site's would otherwise say again what its site has said already.
+    fn control_prior(&self, attribute: usize) -> f64 {
+        let is_place = [Dimension::Site, Dimension::Segment]
+            .map(Dimension::index)
+            .contains(&attribute);
+        let [least, most] = OTHERS_PRIOR;
+        match is_place {
+            true => PLACE_PRIOR,
+            false => (1.0 / self.drift.of(&[attribute])).clamp(least, most),
+        }
     }
 
     fn table(&self, since: Window, control: &[BTreeMap<u32, f64>; D]) -> (Table, BTreeMap<u32, usize>) {

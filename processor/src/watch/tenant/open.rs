@@ -15,7 +15,7 @@ use crate::{
         detect::Alarm,
         device::Device,
         dictionary::{D, covers},
-        locate::{Evidence, Located},
+        locate::{Evidence, Located, THINGS},
         owner::{layer_of, owner_of},
         volume::Silence,
     },
@@ -33,13 +33,6 @@ const SAME_TROUBLE: f64 = 0.8;
 const ONE_DEVICE: f64 = 0.6;
 /// After a scan that explained nothing, the next one waits so long.
 const PATIENCE: i64 = 3 * time::MINUTE;
-
-/// Two attributes that name one thing: an access line, a release, a headset as a computer drives it.
-const THINGS: [&[usize]; 3] = [
-    &[Dimension::Site.index(), Dimension::Isp.index()],
-    &[Dimension::Device.index(), Dimension::Firmware.index()],
-    &[Dimension::Headset.index(), Dimension::Driver.index()],
-];
 
 /// What came of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
