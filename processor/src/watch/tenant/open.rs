@@ -23,7 +23,9 @@ use crate::{
 
 /// An incident is young for so long ...
 const YOUNG: i64 = 30 * time::MINUTE;
-/// ... and its scope and onset are settled after this.
+/// ... its onset is settled after this: what came long after it says little of it, and of a ramp nothing ...
+const ONSET_SETTLED: i64 = 2 * time::HOUR;
+/// ... and its scope after this: few calls tell a site from its access line.
 const SETTLED: i64 = 4 * time::HOUR;
 /// Scopes that share so much of their calls are one.
 const SAME_SCOPE: f64 = 0.95;
@@ -329,7 +331,9 @@ impl Tenant {
             }
             match self.look_again(i, channel, config) {
                 Some(Second::Same(found)) => {
-                    self.cases[i].incident.onset = span_of(found.onset);
+                    if age <= ONSET_SETTLED {
+                        self.cases[i].incident.onset = span_of(found.onset);
+                    }
                     self.cases[i].incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
                 }
                 Some(Second::Other(found)) => self.follow(i, found),
