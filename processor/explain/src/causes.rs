@@ -206,9 +206,9 @@ mod tests {
         );
     }
 
-    /// Six sites of 80 and 20 call-ends by two providers, one expected poor of a hundred: at the first site 12 of the 80 are poor and 1 of
-    /// the 20. The site has 13 of 1 and one attribute, its first provider 12 of 0.8 and two, which cost ln 6/4 more here, and are dearer by
-    /// Occam's two nats unless they name one thing.
+    /// Six sites, each with 80 and 20 call-ends by two providers, one expected poor of a hundred; at the first site 12 of the 80 are poor.
+    /// The site's access line has 12 of 0.8 expected, the site 12.2 of 1: the line explains 12 ln 15 − 12.2 ln 12.2 = 2.0 nats more and
+    /// costs ln(12/6) + ln(6/4) − ½ ln(100/80) = 1.0 more: better by one, and the site is preferred for two. As one thing it is no finer.
     #[test]
     fn what_names_one_thing_is_no_finer_than_its_site() {
         let mut table = Table::new(4);
