@@ -220,7 +220,7 @@ mod tests {
                     &[site, isp, 1, 1],
                     Row {
                         n,
-                        k: poor.max(e),
+                        k: poor,
                         e,
                         weight: n,
                     },
@@ -233,15 +233,19 @@ mod tests {
                 things,
                 ..Settings::default()
             };
-            causes(&table, &settings, |_, _| {})
-                .into_iter()
-                .next()
-                .expect("a cause")
-                .best
+            let first = causes(&table, &settings, |_, _| {}).into_iter().next();
+            first.expect("a cause")
         };
         let line = [condition(0, 1), condition(1, 1)];
-        assert_eq!(named(&[]).conditions, [condition(0, 1)]);
-        assert_eq!(named(&things).conditions, line);
+        let (usual, as_one) = (named(&[]), named(&things));
+        assert_eq!(usual.best.conditions, [condition(0, 1)]);
+        assert_eq!(as_one.best.conditions, line);
+        let beside = usual.alternatives.iter().find(|(other, _)| other.conditions == line);
+        let (beside, _) = beside.expect("the line is an alternative");
+        assert!(
+            (as_one.best.score - beside.score - 1.5_f64.ln()).abs() < 1e-9,
+            "6 pairs of 4 attributes"
+        );
     }
 
     #[test]

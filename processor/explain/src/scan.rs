@@ -30,7 +30,10 @@ pub struct Settings<'a> {
     pub keep: usize,
     /// Rates that are not yet worth naming as a cause; without it, whatever is above the expected one is.
     pub indifference: Option<&'a Indifference>,
-    /// Sets of attributes that together name one thing, and cost no more than one attribute: an access line is a site's provider.
+    /// Sets of attributes, each in order, that together name one thing: which of them it is costs no more than which attribute, and [`causes`]
+    /// prefers no parent to it. An access line is a site's provider. It orders what [`scan`] has kept.
+    ///
+    /// [`causes`]: crate::causes
     pub things: &'a [&'a [usize]],
 }
 

@@ -17,11 +17,11 @@ use super::{
 };
 
 /// The control: so long before the onset the same scopes are compared with themselves (same-day control).
-const CONTROL: i64 = 3 * time::HOUR;
-/// Expected poor call-ends that pull a control factor of a place towards 1, whose rate differs from day to day by an sd of 0.3: 1/sd².
-const PLACE_PRIOR: f64 = 11.0;
-/// Those of anything else as it drifts by itself, but so many at least and at most.
-const OTHERS_PRIOR: [f64; 2] = [25.0, 1000.0];
+pub const CONTROL: i64 = 3 * time::HOUR;
+/// Expected poor call-ends that pull a control factor of a site or a segment towards 1, which have days of their own with an sd of 0.3: 1/sd².
+const DAILY_PRIOR: f64 = 11.0;
+/// Those of anything else are what it drifts by itself asks for, so many at least; the least drift makes it 200 at most.
+const OTHERS_PRIOR: f64 = 25.0;
 /// Expected poor call-ends that pull a scope's own control ratio towards 1.
 const SCOPE_PRIOR: f64 = 6.0;
 
@@ -44,7 +44,8 @@ const LATELY: f64 = 120.0;
 const SILENT: f64 = 0.3;
 const USUAL: i64 = 30 * time::MINUTE;
 
-/// Two attributes that name one thing: an access line, a place's Wi-Fi, a release, a headset as a computer drives it.
+/// Two attributes that name one thing: an access line, a place's Wi-Fi, a release, a headset as a computer drives it;
+/// each in the order of the attributes.
 pub const THINGS: [&[usize]; 5] = [
     &[Dimension::Site.index(), Dimension::Isp.index()],
     &[Dimension::Site.index(), Dimension::Connection.index()],
@@ -353,17 +354,14 @@ impl Evidence<'_> {
         factors
     }
 
-    /// Expected poor call-ends that pull the control factors of an attribute towards 1. A provider or a codec of which nearly all calls are
-    /// one site's would otherwise say again what its site has said already.
+    /// Expected poor call-ends that pull the control factors of an attribute towards 1. A building, a provider or a codec of which nearly all
+    /// calls are one site's would otherwise say again what its site has said already.
     fn control_prior(&self, attribute: usize) -> f64 {
-        let is_place = [Dimension::Site, Dimension::Segment]
-            .map(Dimension::index)
-            .contains(&attribute);
-        let [least, most] = OTHERS_PRIOR;
-        match is_place {
-            true => PLACE_PRIOR,
-            false => (1.0 / self.drift.of(&[attribute])).clamp(least, most),
+        let daily = [Dimension::Site, Dimension::Segment].map(Dimension::index);
+        if daily.contains(&attribute) {
+            return DAILY_PRIOR;
         }
+        (1.0 / self.drift.of(&[attribute])).max(OTHERS_PRIOR)
     }
 
     fn table(&self, since: Window, control: &[BTreeMap<u32, f64>; D]) -> (Table, BTreeMap<u32, usize>) {
@@ -597,6 +595,39 @@ fn factor_of(factors: &[BTreeMap<u32, f64>; D], codes: &Codes) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of a drift that nobody has seen a variance of 0.04 is believed: 1/0.04 = 25.
+    #[test]
+    fn only_places_are_believed_to_have_days_of_their_own() {
+        let (ring, baseline, dictionary) = (Ring::default(), Baseline::default(), Dictionary::default());
+        let (drift, hours, shifts) = (Drift::default(), HourlyRates::default(), Shifts::default());
+        let evidence = Evidence {
+            ring: &ring,
+            baseline: &baseline,
+            dictionary: &dictionary,
+            cases: &[],
+            channel: 0,
+            hours: &hours,
+            calendars: &[],
+            shifts: &shifts,
+            drift: &drift,
+            least: 1.25,
+        };
+        let dimensions = [Dimension::Site, Dimension::Segment, Dimension::Isp, Dimension::Codec];
+        let priors = dimensions.map(|dimension| evidence.control_prior(dimension.index()));
+        assert!(
+            priors
+                .iter()
+                .zip([11.0, 11.0, 25.0, 25.0])
+                .all(|(a, b)| (a - b).abs() < 1e-9),
+            "{priors:?}"
+        );
+    }
+
+    #[test]
+    fn what_names_one_thing_is_listed_in_the_order_of_its_attributes() {
+        assert!(THINGS.iter().all(|thing| thing.is_sorted()));
+    }
 
     /// 60 poor beyond 100 expected in the cause, 40 beyond 100 elsewhere; a variance of 100 makes 20 of the 40 chance. What is left is 0.2 for
     /// each expected one, 20 in the cause as well: 40 of 80. Where 1,000 are expected elsewhere it is 2: 58 of 80.

@@ -1,4 +1,4 @@
-//! Calls of two ends with confounded scopes: what broke is named, and nothing else. A row of many seeds by
+//! Calls of two ends with confounded scopes: what broke is named, and little else. Rows of many seeds, of which those from 0 to 10 were looked at, by
 //! `DIALTONE_CONFOUNDED_SEEDS=0..200 cargo test --release -p dialtone-processor --test confounded -- --nocapture`.
 
 mod world;
@@ -26,6 +26,8 @@ const DAYS: usize = 21;
 const A_DAY: usize = 60_000;
 const BEFORE: (usize, i64) = (120_000, 180);
 const SINCE: (usize, i64) = (60_000, 90);
+/// So many cells an enterprise of this size has, about.
+const CELLS: f64 = 20_000.0;
 /// Scopes that share this part of their legs are the same.
 const SAME: f64 = 0.9;
 
@@ -137,13 +139,23 @@ impl Known {
             things: &THINGS,
             ..Settings::default()
         };
-        // One false alarm a day, of one scope that is looked at each minute.
+        // What was noticed has paid for the number of cells; everything has not.
         let enough = (1440.0 / config.false_alarms_per_day).ln();
+        let of = |found: &Located| {
+            if found.cause.best.conditions.is_empty() {
+                enough + CELLS.ln()
+            } else {
+                enough
+            }
+        };
         let Some(noticed) = self.noticed(&evidence) else {
             return Vec::new();
         };
         let located = evidence.locate(&noticed, &settings);
-        located.into_iter().filter(|found| found.evidence >= enough).collect()
+        located
+            .into_iter()
+            .filter(|found| found.evidence >= of(found))
+            .collect()
     }
 
     /// The value, or the two, that look worst since the onset.
@@ -242,17 +254,16 @@ impl Score {
             let mut scopes = std::iter::once(&found.cause.best.conditions).chain(&found.cause.aliases);
             scopes.any(|scope| known.are_same(scope, cause))
         };
+        // Each cause is named once; whatever else was found is wrong.
         let named = planted
             .iter()
-            .filter(|cause| located.iter().any(|found| is_it(found, cause)));
-        let wrong = located
-            .iter()
-            .filter(|found| !planted.iter().any(|cause| is_it(found, cause)));
+            .filter(|cause| located.iter().any(|found| is_it(found, cause)))
+            .count();
         let count = |n: usize| i64::try_from(n).expect("few");
         Self {
-            named: count(named.count()),
+            named: count(named),
             planted: count(planted.len()),
-            wrong: count(wrong.count()),
+            wrong: count(located.len().saturating_sub(named)),
         }
     }
 
@@ -290,16 +301,17 @@ fn row(name: &str, noise: Noise, causes: usize, seeds: &std::ops::Range<u64>) ->
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    let said = std::env::var("DIALTONE_CONFOUNDED_SEEDS").unwrap_or_else(|_| "0..6".to_owned());
+    let said = std::env::var("DIALTONE_CONFOUNDED_SEEDS").unwrap_or_else(|_| "2000..2006".to_owned());
     let (first, end) = said.split_once("..").expect("FIRST..END");
     first.parse().expect("a seed")..end.parse().expect("a seed")
 }
 
 #[test]
-fn what_broke_is_named_and_nothing_else_where_scopes_are_confounded() {
+fn confounded_causes_are_named_with_few_others() {
     let seeds = seeds();
-    let rows = [("mild", Noise::MILD), ("hard", Noise::HARD)]
-        .map(|(name, noise)| [1, 2, 3].map(|causes| row(name, noise, causes, &seeds).f1()));
-    assert!(rows[0].iter().all(|f1| *f1 >= 0.8), "{rows:?}");
-    assert!(rows[1].iter().all(|f1| *f1 >= 0.7), "{rows:?}");
+    for (name, noise) in [("mild", Noise::MILD), ("hard", Noise::HARD)] {
+        let rows = [1, 2, 3].map(|causes| row(name, noise, causes, &seeds));
+        let all = rows.into_iter().fold(Score::default(), Score::add);
+        assert!(all.f1() >= 0.75 && 10 * all.wrong <= all.planted, "{name}: {all:?}");
+    }
 }

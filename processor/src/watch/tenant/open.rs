@@ -15,7 +15,7 @@ use crate::{
         detect::Alarm,
         device::Device,
         dictionary::{D, covers},
-        locate::{Evidence, Located, THINGS},
+        locate::{CONTROL, Evidence, Located, THINGS},
         owner::{layer_of, owner_of},
         volume::Silence,
     },
@@ -25,7 +25,7 @@ use crate::{
 const YOUNG: i64 = 30 * time::MINUTE;
 /// ... its onset is settled after this: what came long after it says little of it, and of a ramp nothing ...
 const ONSET_SETTLED: i64 = 2 * time::HOUR;
-/// ... and its scope after this: few calls tell a site from its access line.
+/// ... and its scope after this, or when the hours before its onset begin to be forgotten: few calls tell a site from its access line.
 const SETTLED: i64 = 4 * time::HOUR;
 /// Scopes that share so much of their calls are one.
 const SAME_SCOPE: f64 = 0.95;
@@ -326,6 +326,7 @@ impl Tenant {
             if case.incident.device_id.is_some()
                 || !matches!(case.incident.state, State::Open | State::Localised)
                 || !is_time_to_look(now, age)
+                || (age > ONSET_SETTLED && now.since(case.incident.onset.from) + CONTROL > config.memory.micros())
             {
                 continue;
             }
@@ -336,19 +337,21 @@ impl Tenant {
                     }
                     self.cases[i].incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
                 }
-                Some(Second::Other(found)) => self.follow(i, found),
+                Some(Second::Other(found)) => self.follow(i, found, age <= ONSET_SETTLED),
                 None => {}
             }
         }
     }
 
     /// The incident is about another scope than was thought; whose it is then, is said when it is told.
-    fn follow(&mut self, i: usize, found: Located) {
+    fn follow(&mut self, i: usize, found: Located, with_onset: bool) {
         let scope = self.dictionary.scope(&found.cause.best.conditions);
         let layer = layer_of(&scope, false);
         let mut incident = self.cases[i].incident.clone();
         (incident.layer, incident.scope) = (layer, scope);
-        incident.onset = span_of(found.onset);
+        if with_onset {
+            incident.onset = span_of(found.onset);
+        }
         self.describe(&mut incident, &found);
         let case = &mut self.cases[i];
         case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
