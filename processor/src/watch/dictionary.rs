@@ -136,6 +136,11 @@ impl Selection {
         let has_one = |(dimension, values): &(usize, Vec<u32>)| values.contains(&codes[*dimension]);
         self.0.iter().all(has_one)
     }
+
+    /// Whatever the value of a dimension.
+    pub fn drop_dimension(&mut self, dimension: Dimension) {
+        self.0.retain(|(of, _)| *of != dimension.index());
+    }
 }
 
 /// Do these codes fulfil every condition?

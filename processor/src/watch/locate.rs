@@ -337,7 +337,7 @@ impl Evidence<'_> {
         let mut factors: [BTreeMap<u32, f64>; D] = Default::default();
         for _ in 0..2 {
             for d in 0..D {
-                let prior = self.control_prior(d);
+                let prior = control_prior(self.drift, d);
                 let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
                 for (codes, k, e) in &rows {
                     let others = factor_of(&factors, codes) / factors[d].get(&codes[d]).copied().unwrap_or(1.0);
@@ -352,16 +352,6 @@ impl Evidence<'_> {
             }
         }
         factors
-    }
-
-    /// Expected poor call-ends that pull the control factors of an attribute towards 1. A building, a provider or a codec of which nearly all
-    /// calls are one site's would otherwise say again what its site has said already.
-    fn control_prior(&self, attribute: usize) -> f64 {
-        let daily = [Dimension::Site, Dimension::Segment].map(Dimension::index);
-        if daily.contains(&attribute) {
-            return DAILY_PRIOR;
-        }
-        (1.0 / self.drift.of(&[attribute])).max(OTHERS_PRIOR)
     }
 
     fn table(&self, since: Window, control: &[BTreeMap<u32, f64>; D]) -> (Table, BTreeMap<u32, usize>) {
@@ -580,6 +570,16 @@ impl Causes {
     }
 }
 
+/// Expected poor call-ends that pull the control factors of an attribute towards 1. A building, a provider or a codec of which nearly all
+/// calls are one site's would otherwise say again what its site has said already.
+fn control_prior(drift: &Drift, attribute: usize) -> f64 {
+    let daily = [Dimension::Site, Dimension::Segment].map(Dimension::index);
+    if daily.contains(&attribute) {
+        return DAILY_PRIOR;
+    }
+    (1.0 / drift.of(&[attribute])).max(OTHERS_PRIOR)
+}
+
 pub(super) fn attributes_of(conditions: &[Condition]) -> Vec<usize> {
     conditions.iter().map(|condition| condition.attribute).collect()
 }
@@ -599,22 +599,8 @@ mod tests {
     /// Of a drift that nobody has seen a variance of 0.04 is believed: 1/0.04 = 25.
     #[test]
     fn only_places_are_believed_to_have_days_of_their_own() {
-        let (ring, baseline, dictionary) = (Ring::default(), Baseline::default(), Dictionary::default());
-        let (drift, hours, shifts) = (Drift::default(), HourlyRates::default(), Shifts::default());
-        let evidence = Evidence {
-            ring: &ring,
-            baseline: &baseline,
-            dictionary: &dictionary,
-            cases: &[],
-            channel: 0,
-            hours: &hours,
-            calendars: &[],
-            shifts: &shifts,
-            drift: &drift,
-            least: 1.25,
-        };
         let dimensions = [Dimension::Site, Dimension::Segment, Dimension::Isp, Dimension::Codec];
-        let priors = dimensions.map(|dimension| evidence.control_prior(dimension.index()));
+        let priors = dimensions.map(|dimension| control_prior(&Drift::default(), dimension.index()));
         assert!(
             priors
                 .iter()

@@ -11,7 +11,7 @@ use dialtone_explain::{Condition, Indifference, Settings, beyond};
 use dialtone_processor::{
     WatchConfig,
     watch::{
-        baseline::Baseline,
+        baseline::{Baseline, real},
         detect::Drift,
         dictionary::{D, Dictionary, covers},
         evidence::{Counts, Ring},
@@ -50,6 +50,7 @@ struct Known {
     onset: EventTime,
     /// Legs since the onset, by leaf.
     legs: BTreeMap<u32, i64>,
+    /// The leaves of legs that were seen: to name one takes longer than to draw a call.
     leaves: HashMap<Leg, u32>,
 }
 
@@ -179,7 +180,7 @@ impl Known {
                 sum.1 += e;
             }
         }
-        let says = |(k, e): &(f64, f64)| beyond(*k, 1.25 * e);
+        let says = |(k, e): &(f64, f64)| beyond(*k, evidence.least * e);
         let worst = sums.into_iter().max_by(|a, b| says(&a.1).total_cmp(&says(&b.1)))?;
         (says(&worst.1) > 0.0).then_some(worst.0)
     }
@@ -227,11 +228,6 @@ fn counts(is_poor: bool) -> Counts {
         events: 1,
         ..Counts::default()
     }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts of calls")]
-fn real(count: i64) -> f64 {
-    count as f64
 }
 
 /// Causes named, causes planted, scopes that are none.

@@ -27,6 +27,16 @@ const RATE: f64 = 0.012;
 const ODDS: [f64; 2] = [3.0, 8.0];
 /// A cause has this share of all legs, at least and at most.
 const SHARE: [f64; 2] = [0.01, 0.15];
+/// What may break.
+const KINDS: [&[usize]; 7] = [
+    &[SITE],
+    &[SEGMENT],
+    &[ISP],
+    &[HEADSET],
+    &[SITE, ISP],
+    &[SITE, CONNECTION],
+    &[HEADSET, CLIENT],
+];
 /// Causes share less than this part of the smaller one's legs.
 const APART: f64 = 0.5;
 
@@ -133,7 +143,7 @@ impl World {
             headsets,
             effects,
             pairs,
-            today: [vec![1.0; SEGMENTS], vec![1.0; SITES]],
+            today: Default::default(),
             broken: Vec::new(),
         };
         world.new_day();
@@ -153,25 +163,15 @@ impl World {
         let legs: Vec<Leg> = (0..20_000).map(|_| self.leg()).collect();
         while self.broken.len() < causes {
             let leg = legs[self.dice.random_range(0..legs.len())];
-            let kinds: [&[usize]; 7] = [
-                &[SITE],
-                &[SEGMENT],
-                &[ISP],
-                &[HEADSET],
-                &[SITE, ISP],
-                &[SITE, CONNECTION],
-                &[HEADSET, CLIENT],
-            ];
-            let kind = kinds[self.dice.random_range(0..kinds.len())];
+            let kind = KINDS[self.dice.random_range(0..KINDS.len())];
             let scope: Scope = kind.iter().map(|attribute| (*attribute, leg[*attribute])).collect();
-            let inside = |scope: &Scope, leg: &&Leg| covers(scope, leg);
-            let own = legs.iter().filter(|leg| inside(&scope, leg)).count();
+            let own = legs.iter().filter(|leg| covers(&scope, leg)).count();
             let fits = (SHARE[0]..SHARE[1]).contains(&share(own, legs.len()));
             let is_apart = self.broken.iter().all(|other| {
-                let others = legs.iter().filter(|leg| inside(&other.scope, leg)).count();
+                let others = legs.iter().filter(|leg| covers(&other.scope, leg)).count();
                 let both = legs
                     .iter()
-                    .filter(|leg| inside(&scope, leg) && inside(&other.scope, leg));
+                    .filter(|leg| covers(&scope, leg) && covers(&other.scope, leg));
                 share(both.count(), own.min(others)) < APART
             });
             if fits && is_apart {

@@ -302,16 +302,7 @@ impl Tenant {
     /// How the calls that a change touches and those of a case overlap.
     pub(super) fn overlap_with(&self, change: &Change, case: &Case) -> Overlap {
         let selection = self.dictionary.selection(&change.scope);
-        let (mut both, mut of_cause, mut of_change) = (0.0, 0.0, 0.0);
-        for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
-            let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
-            let touched = selection.covers(codes);
-            let inside = case.covers(codes);
-            both += if inside && touched { weight } else { 0.0 };
-            of_cause += if inside { weight } else { 0.0 };
-            of_change += if touched { weight } else { 0.0 };
-        }
-        let share = |of: f64| if of > 0.0 { both / of } else { 0.0 };
+        let shared = self.shared(|codes| case.covers(codes), |codes| selection.covers(codes));
         let version = change.to_version.as_ref();
         let names_version = case
             .incident
@@ -319,8 +310,8 @@ impl Tenant {
             .conditions()
             .any(|(_, value)| Some(value) == version);
         Overlap {
-            of_cause: share(of_cause),
-            of_change: share(of_change),
+            of_cause: shared.of_first,
+            of_change: shared.of_second,
             names_version,
         }
     }

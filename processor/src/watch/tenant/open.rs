@@ -14,7 +14,7 @@ use crate::{
         book::{Basis, Case, id_of},
         detect::Alarm,
         device::Device,
-        dictionary::{D, covers},
+        dictionary::{Codes, D, covers},
         locate::{CONTROL, Evidence, Located, THINGS},
         owner::{layer_of, owner_of},
         volume::Silence,
@@ -330,32 +330,32 @@ impl Tenant {
             {
                 continue;
             }
-            match self.look_again(i, channel, config) {
-                Some(Second::Same(found)) => {
-                    if age <= ONSET_SETTLED {
-                        self.cases[i].incident.onset = span_of(found.onset);
-                    }
+            let Some(second) = self.look_again(i, channel, config) else {
+                continue;
+            };
+            let (Second::Same(found) | Second::Other(found)) = &second;
+            if age <= ONSET_SETTLED {
+                self.cases[i].incident.onset = span_of(found.onset);
+            }
+            match second {
+                Second::Same(found) => {
                     self.cases[i].incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
                 }
-                Some(Second::Other(found)) => self.follow(i, found, age <= ONSET_SETTLED),
-                None => {}
+                Second::Other(found) => self.follow(i, &found),
             }
         }
     }
 
     /// The incident is about another scope than was thought; whose it is then, is said when it is told.
-    fn follow(&mut self, i: usize, found: Located, with_onset: bool) {
+    fn follow(&mut self, i: usize, found: &Located) {
         let scope = self.dictionary.scope(&found.cause.best.conditions);
         let layer = layer_of(&scope, false);
         let mut incident = self.cases[i].incident.clone();
         (incident.layer, incident.scope) = (layer, scope);
-        if with_onset {
-            incident.onset = span_of(found.onset);
-        }
-        self.describe(&mut incident, &found);
+        self.describe(&mut incident, found);
         let case = &mut self.cases[i];
         case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
-        (case.incident, case.conditions) = (incident, found.cause.best.conditions);
+        (case.incident, case.conditions) = (incident, found.cause.best.conditions.clone());
         case.sums = (0.0, 0.0, 0.0);
         case.complaints.clear();
     }
@@ -394,10 +394,15 @@ impl Tenant {
 
     /// How two scopes share their calls.
     pub(super) fn overlap(&self, a: &[Condition], b: &[Condition]) -> Shared {
+        self.shared(|codes| covers(a, codes), |codes| covers(b, codes))
+    }
+
+    /// How those of one kind and those of another share their calls.
+    pub(super) fn shared(&self, is_a: impl Fn(&Codes) -> bool, is_b: impl Fn(&Codes) -> bool) -> Shared {
         let (mut both, mut of_a, mut of_b) = (0.0, 0.0, 0.0);
         for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
             let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
-            let (in_a, in_b) = (covers(a, codes), covers(b, codes));
+            let (in_a, in_b) = (is_a(codes), is_b(codes));
             both += if in_a && in_b { weight } else { 0.0 };
             of_a += if in_a { weight } else { 0.0 };
             of_b += if in_b { weight } else { 0.0 };
@@ -407,6 +412,7 @@ impl Tenant {
             jaccard: share(of_a + of_b - both),
             of_smaller: share(of_a.min(of_b)),
             of_first: share(of_a),
+            of_second: share(of_b),
         }
     }
 }
@@ -442,4 +448,6 @@ pub(super) struct Shared {
     pub(super) of_smaller: f64,
     /// Of the calls of the first one, the share that both cover.
     pub(super) of_first: f64,
+    /// Of the calls of the second one, the share that both cover.
+    pub(super) of_second: f64,
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dialtone_schemas::{
-    Change, ChangeKind, ChangeVerdict, Dimension, EventId, EventTime, Repair, Ruling, Text, Window, change::Selector,
-    incident::Verdict, time,
+    Change, ChangeKind, ChangeVerdict, Dimension, EventId, EventTime, Repair, Ruling, Text, Window, incident::Verdict,
+    time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -277,21 +277,14 @@ impl Tenant {
     /// On which side each leaf is. Where a new version is rolled out, those that still have another one are the others.
     fn sides(&self, change: &Change) -> Vec<Option<Side>> {
         let version = version_of(change);
-        let without_version = Selector(
-            change
-                .scope
-                .0
-                .iter()
-                .filter(|(dimension, _)| version.is_none_or(|(of, _)| of != **dimension))
-                .map(|(dimension, values)| (*dimension, values.clone()))
-                .collect(),
-        );
-        let selected = self.dictionary.selection(&change.scope);
-        let without_version = self.dictionary.selection(&without_version);
+        let mut selected = self.dictionary.selection(&change.scope);
+        if let Some((dimension, _)) = version {
+            selected.drop_dimension(dimension);
+        }
         let side = |codes: &Codes| match version {
             None if selected.covers(codes) => Some(Side::Touched),
             None => Some(Side::Other),
-            Some((dimension, _)) if codes[dimension.index()] == 0 || !without_version.covers(codes) => None,
+            Some((dimension, _)) if codes[dimension.index()] == 0 || !selected.covers(codes) => None,
             Some((dimension, to)) if self.dictionary.name(dimension.index(), codes[dimension.index()]) == Some(to) => {
                 Some(Side::Touched)
             }
