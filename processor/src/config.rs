@@ -1,6 +1,6 @@
 //! What a person may set. Defaults are documented in `deploy/config/defaults.toml`, which is compiled in and equals these.
 
-use dialtone_schemas::{Class, Span, Text, time};
+use dialtone_schemas::{Channel, Class, Span, Text, time};
 use serde::{Deserialize, Serialize};
 
 pub use crate::watch::calendar::Calendar;
@@ -128,7 +128,7 @@ pub struct WatchConfig {
     pub max_ahead: Span,
     /// How incidents and alerts travel.
     pub alert_format: AlertFormat,
-    /// What share of call minutes may be poor.
+    /// What share of call minutes may be poor, and of calls may fail or drop.
     pub slo: Slo,
     /// Holidays, by sites.
     #[serde(rename = "calendar")]
@@ -158,7 +158,7 @@ impl Default for WatchConfig {
     }
 }
 
-/// The share of call minutes that may be poor, by kind of connection.
+/// The share of call minutes that may be poor, by kind of connection, and the shares of calls that may fail or drop, over any.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Slo {
@@ -172,10 +172,15 @@ pub struct Slo {
     pub mobile: f64,
     /// Of any other kind.
     pub other: f64,
+    /// Of attempts, those that may not be set up.
+    pub setup: f64,
+    /// Of calls that were set up, those that may drop.
+    pub drop: f64,
 }
 
 impl Default for Slo {
-    /// Microsoft's quality of experience review asks for 1 to 3 % poor streams, by type of network.
+    /// Microsoft's quality of experience review asks for 1 to 3 % poor streams, by type of network, and over all networks for 1 % setup
+    /// failures and 3 % drops.
     fn default() -> Self {
         Self {
             wired: 0.01,
@@ -183,6 +188,8 @@ impl Default for Slo {
             vpn: 0.03,
             mobile: 0.03,
             other: 0.03,
+            setup: 0.01,
+            drop: 0.03,
         }
     }
 }
@@ -198,6 +205,16 @@ impl Slo {
             _ => self.other,
         };
         target.max(1e-6)
+    }
+
+    /// The share of call-ends that may be poor on a channel that counts calls; none of quality, which counts minutes.
+    pub fn of_calls(&self, channel: Channel) -> Option<f64> {
+        let target = match channel {
+            Channel::Setup => self.setup,
+            Channel::Drop => self.drop,
+            _ => return None,
+        };
+        Some(target.max(1e-6))
     }
 }
 

@@ -126,7 +126,8 @@ pub struct SuspectedChange {
 /// One line of the evidence table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// `inside`, `outside`, `before`.
+    /// `inside` the scope (or `far ends`: those who talked to it) and `outside` since the onset; `inside before` and `outside before` in
+    /// the hours before it.
     pub group: Text,
     /// Call-ends at risk.
     pub at_risk: i64,
@@ -300,7 +301,7 @@ pub struct Incident {
     /// What waiting costs: poor minutes beyond the expected an hour, as in the last hour.
     #[serde(default)]
     pub poor_minutes_an_hour: Option<f64>,
-    /// Call-ends poor since the onset, as far back as the memory reaches; people are not counted.
+    /// Call-ends poor since the onset, as far back as the memory reaches.
     #[serde(default)]
     pub poor_call_ends: Option<i64>,
     /// The announced work during which it began: nobody is called before that work should be over.
@@ -334,6 +335,21 @@ pub struct Incident {
     /// The same devices inside and outside its scope since the onset: of all its calls, and apart from each rival.
     #[serde(default)]
     pub crossovers: Option<Vec<Crossover>>,
+    /// Lower end of the 95 % interval of the effect.
+    #[serde(default)]
+    pub effect_low: Option<f64>,
+    /// ... upper end.
+    #[serde(default)]
+    pub effect_high: Option<f64>,
+    /// Devices that were poor inside it since the onset, as many as are followed: no fewer. They are counted, not named.
+    #[serde(default)]
+    pub devices: Option<i64>,
+    /// When the busiest hour of its calls in the next 24 begins.
+    #[serde(default)]
+    pub peak_at: Option<EventTime>,
+    /// What that hour will cost if nothing is done: poor minutes beyond the expected.
+    #[serde(default)]
+    pub peak_poor_minutes: Option<f64>,
 }
 
 impl Incident {
@@ -392,6 +408,11 @@ impl Incident {
             accepted: None,
             accepted_reason: None,
             crossovers: None,
+            effect_low: None,
+            effect_high: None,
+            devices: None,
+            peak_at: None,
+            peak_poor_minutes: None,
         }
     }
 

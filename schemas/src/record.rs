@@ -73,7 +73,7 @@ impl RecordKind {
     /// record, symbols at the end of an enum. So each version's bytes begin with those of the one before.
     pub const fn version(self) -> u32 {
         match self {
-            Self::Incident | Self::Alert => 4,
+            Self::Incident | Self::Alert => 5,
             Self::Control => 3,
             Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => 1,
         }
@@ -86,11 +86,13 @@ impl RecordKind {
                 include_str!("../avro/v1/incident.avsc"),
                 include_str!("../avro/v2/incident.avsc"),
                 include_str!("../avro/v3/incident.avsc"),
+                include_str!("../avro/v4/incident.avsc"),
             ],
             Self::Alert => &[
                 include_str!("../avro/v1/alert.avsc"),
                 include_str!("../avro/v2/alert.avsc"),
                 include_str!("../avro/v3/alert.avsc"),
+                include_str!("../avro/v4/alert.avsc"),
             ],
             Self::Control => &[
                 include_str!("../avro/v1/control.avsc"),

@@ -185,7 +185,7 @@ fn later_incident() -> Incident {
 }
 
 /// With what version 4 appends.
-fn latest_incident() -> Incident {
+fn fourth_incident() -> Incident {
     Incident {
         crossovers: Some(vec![Crossover {
             apart_from: dialtone_schemas::Scope::new([(Dimension::Isp, text("Nordnet"))]),
@@ -195,6 +195,18 @@ fn latest_incident() -> Incident {
             high: 10.6,
         }]),
         ..later_incident()
+    }
+}
+
+/// With what version 5 appends.
+fn latest_incident() -> Incident {
+    Incident {
+        effect_low: Some(2.1),
+        effect_high: Some(4.4),
+        devices: Some(25),
+        peak_at: Some(incident().updated),
+        peak_poor_minutes: Some(48.5),
+        ..fourth_incident()
     }
 }
 
@@ -262,6 +274,16 @@ fn what_version_3_wrote_is_still_read() {
     assert_eq!((read.accepted_reason.is_some(), read.crossovers), (true, None));
     let read: Alert = avro::record_from_built_in_frame(&frozen(RecordKind::Alert, 3)).expect("read");
     assert_eq!(read.incident, later_incident());
+}
+
+/// C-1: what version 4 wrote of incidents likewise.
+#[test]
+fn what_version_4_wrote_is_still_read() {
+    let read: Incident = avro::record_from_built_in_frame(&frozen(RecordKind::Incident, 4)).expect("read");
+    assert_eq!(read, fourth_incident());
+    assert_eq!((read.crossovers.is_some(), read.devices), (true, None));
+    let read: Alert = avro::record_from_built_in_frame(&frozen(RecordKind::Alert, 4)).expect("read");
+    assert_eq!(read.incident, fourth_incident());
 }
 
 /// C-1: each version appends, so that a reader of the one before finds its own fields first. Today's reader stands for it: under the

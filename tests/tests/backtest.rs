@@ -10,7 +10,6 @@ use dialtone_processor::{
 };
 use dialtone_schemas::{EventTime, Incident, Span, Summary, SummaryKind, Text, avro, time, topic::Topic};
 use dialtone_simulator::Scenario;
-use dialtone_sinks::lake::Reader;
 use dialtone_tests::{SMALL, defaults, keep};
 use dialtone_wire::{Fold as _, LogRecord, Payload, Place};
 
@@ -69,11 +68,12 @@ async fn what_begins_in_the_middle_of_the_lake_is_read_to_its_end() {
     let (scenario, _, dir) = night(&config).await;
     let midnight = EventTime::parse("2026-03-04T00:00:00Z").expect("a time");
     let days = refold::days(midnight, midnight, 0);
-    let logs = Reader::new(dir.path(), days, refold::MOST_ROWS)
-        .logs()
-        .await
-        .expect("logs");
-    let watching = refold::refold(logs, &config, EventTime::MAX).expect("folded");
+    let refolded = async |config: &Config| {
+        refold::refold((dir.path(), days), config, EventTime::MAX)
+            .await
+            .expect("folded")
+    };
+    let watching = refolded(&config).await;
     let reached = watching.watch().next_tick().expect("a tick").time();
     assert!(
         scenario.end().since(reached) < 5 * time::MINUTE,
@@ -81,6 +81,13 @@ async fn what_begins_in_the_middle_of_the_lake_is_read_to_its_end() {
         scenario.end()
     );
     assert_eq!(watching.watch().counts().beyond, 0);
+
+    // What lies before is studied, unless nothing is to be.
+    let mut forgetful = config.clone();
+    forgetful.processor.study = Span::from_micros(0);
+    let cells = |watching: &Watching| watching.watch().cells();
+    let (studied, not) = (cells(&watching), cells(&refolded(&forgetful).await));
+    assert!(studied > not, "{studied} cells, and {not} without the evening before");
 }
 
 /// The logs of a run as records, with the offsets that `keep` gives them.
@@ -177,11 +184,7 @@ async fn the_lake_says_why_nothing_was_told_and_what_holds_a_scope_now() {
     let opened = incidents[0].opened.expect("opened");
     let explain = async |at: EventTime| {
         let days = refold::days(scenario.start, at, 1);
-        let logs = Reader::new(dir.path(), days, refold::MOST_ROWS)
-            .logs()
-            .await
-            .expect("logs");
-        let watching = refold::refold(logs, &config, at).expect("folded");
+        let watching = refold::refold((dir.path(), days), &config, at).await.expect("folded");
         let tenant = Text::new("replay").expect("a text");
         let explained = watching.watch().explain(&tenant, &incidents[0].scope);
         explained.expect("a tenant").expect("a scope")

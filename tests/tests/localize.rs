@@ -86,6 +86,36 @@ fn a_table_of_rates_is_compared_with_its_own_past() {
     assert_eq!(of_case(dir.path(), &calm, &args()).unwrap().causes, Vec::<Scope>::new());
 }
 
+/// Forty sites of which a hundred calls were predicted: of s1 none came, a deviation of 2, of s2 five, 95 / 52.5 = 1.8. The label is s2, the
+/// second of the two that differ.
+#[test]
+fn an_answer_is_judged_by_its_ranking_and_not_by_what_is_shown_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = "site,real,predict\n".to_owned();
+    for site in 1..=40 {
+        let came = match site {
+            1 => 0,
+            2 => 5,
+            _ => 100,
+        };
+        writeln!(csv, "s{site},{came},100").unwrap();
+    }
+    fs::write(dir.path().join("one.csv"), csv).unwrap();
+    let labels = r#"[{"id": "one", "file": "one.csv", "causes": [{"site": "s2"}]}]"#;
+    fs::write(dir.path().join("cases.json"), labels).unwrap();
+    let case = cases(dir.path()).unwrap().remove(0);
+    let top_one = cli::Localize { top: 1, ..args() };
+    let answer = of_case(dir.path(), &case, &top_one).unwrap();
+    let sites = |answer: &Answer| -> Vec<String> {
+        let scopes = answer.ranked.iter().map(|found| found.scope["site"].clone());
+        scopes.collect()
+    };
+    assert_eq!(sites(&answer.shown(1)), ["s1"]);
+    assert_eq!(sites(&answer), ["s1", "s2"]);
+    let summary = Summary::of(&[(answer, case.causes.unwrap())]);
+    assert_eq!((summary.top1, summary.top3, summary.top5), (0.0, 1.0, 1.0));
+}
+
 #[test]
 fn what_is_wrong_with_a_table_is_said_with_its_line() {
     let dir = tempfile::tempdir().unwrap();

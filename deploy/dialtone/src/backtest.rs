@@ -55,15 +55,11 @@ pub async fn compare(args: &cli::Backtest, config: &Config) -> Result<Vec<Pair>>
     let lake = &args.lake;
     let cannot = || format!("the lake {} cannot be read", lake.display());
     let history = from.plus(-args.history.micros());
-    let logs = Reader::new(lake, days(history, to, 1), MOST_ROWS)
-        .logs()
-        .await
-        .with_context(cannot)?;
     let then = Reader::new(lake, days(from, to, TAIL_DAYS), MOST_ROWS)
         .incidents()
         .await
         .with_context(cannot)?;
-    let watching = refold(logs, config, EventTime::MAX)?;
+    let watching = refold((lake, days(history, to, 1)), config, EventTime::MAX).await?;
     let opened = |incident: &Incident| incident.opened.is_some_and(|opened| (from..to).contains(&opened));
     let only = |incidents: Vec<Incident>| incidents.into_iter().filter(opened).collect();
     Ok(paired(only(then), only(watching.incidents())))

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context, Result};
 use dialtone_processor::{
     Watch,
+    offline::Watching,
     watch::history::{Day, Days},
 };
 use dialtone_schemas::{Summary, Text};
@@ -24,8 +25,14 @@ pub struct Past {
 impl Past {
     /// The last so many days of which the lake keeps summaries, put together one after the other.
     pub async fn read(lake: &Path, days: usize) -> Result<Self> {
+        Self::before(lake, i32::MAX, days).await
+    }
+
+    /// The last so many of them before a day.
+    pub async fn before(lake: &Path, first: i32, days: usize) -> Result<Self> {
         let cannot = || format!("the lake {} cannot be read", lake.display());
-        let known = Reader::days_with_summaries(lake).await.with_context(cannot)?;
+        let mut known = Reader::days_with_summaries(lake).await.with_context(cannot)?;
+        known.retain(|day| *day < first);
         let wanted = &known[known.len().saturating_sub(days)..];
         let mut gathering = Gathering::default();
         for day in wanted {
@@ -40,6 +47,13 @@ impl Past {
             rows.into_iter().for_each(|row| gathering.add(row));
         }
         Ok(gathering.past())
+    }
+
+    /// Lets a watch that has heard nothing study all of them.
+    pub fn teach_all(&self, watching: &mut Watching) {
+        for (tenant, days) in &self.days {
+            watching.study(tenant, days);
+        }
     }
 
     /// Lets a watch that begins at these offsets study the days before them: whole days, up to the first that its logs still have a part of.

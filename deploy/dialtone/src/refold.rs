@@ -1,14 +1,17 @@
 //! Watch over what lies in the lake: the same fold over the same logs, with the configuration of now.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 use dialtone_processor::offline::Watching;
-use dialtone_schemas::{Control, EventTime, Span, avro, control::ControlKind, topic::Topic};
+use dialtone_schemas::{Control, EventTime, Span, avro, control::ControlKind, time, topic::Topic};
 use dialtone_sinks::lake::{Days, Reader};
 use dialtone_wire::{LogRecord, Payload, Place};
 
-use crate::config::Config;
+use crate::{config::Config, past::Past};
 
 /// Rows held at once; some hundred bytes each.
 pub const MOST_ROWS: usize = 20_000_000;
@@ -21,17 +24,24 @@ pub const fn days(first: EventTime, last: EventTime, tail: i32) -> Days {
     }
 }
 
-/// The fold as it was at an instant, from what lies in the lake: its logs since so long before.
+/// The fold as it was at an instant, from what lies in the lake: its logs since so long before, and what the days before these teach.
 pub async fn as_of(lake: Option<&PathBuf>, at: EventTime, history: Span, config: &Config) -> Result<Watching> {
     let lake = lake.unwrap_or(&config.sink.lake_dir);
     let days = days(at.plus(-history.micros()), at, 1);
-    let read = Reader::new(lake, days, MOST_ROWS).logs().await;
-    let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
-    refold(logs, config, at)
+    refold((lake, days), config, at).await
 }
 
-/// Lets the fold read its logs again, each as far as it wants it, until it has folded every tick up to an instant.
-pub fn refold(logs: BTreeMap<Place, Vec<LogRecord>>, config: &Config, until: EventTime) -> Result<Watching> {
+/// Lets a fold that has studied the days before read its logs of these days, each as far as it wants it, until it has folded every tick up
+/// to an instant.
+pub async fn refold((lake, days): (&Path, Days), config: &Config, until: EventTime) -> Result<Watching> {
+    let read = Reader::new(lake, days, MOST_ROWS).logs().await;
+    let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
+    let study = usize::try_from(config.processor.study.micros() / time::DAY)?;
+    let past = Past::before(lake, days.first, study).await?;
+    fold(logs, &past, config, until)
+}
+
+fn fold(logs: BTreeMap<Place, Vec<LogRecord>>, past: &Past, config: &Config, until: EventTime) -> Result<Watching> {
     for topic in [Topic::Summaries, Topic::Changes, Topic::Complaints, Topic::Control] {
         if !logs.keys().any(|place| place.0 == topic) {
             bail!(
@@ -41,6 +51,7 @@ pub fn refold(logs: BTreeMap<Place, Vec<LogRecord>>, config: &Config, until: Eve
         }
     }
     let mut watching = Watching::over(config.watch(config.owners()?), logs.keys().copied());
+    past.teach_all(&mut watching);
     let mut logs: Vec<_> = logs
         .into_iter()
         .map(|(place, log)| (place, log.into_iter().peekable()))

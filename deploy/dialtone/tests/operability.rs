@@ -179,3 +179,22 @@ fn gaps_overlaps_and_dissolved_teams_are_told_by_validate() {
         assert!(said.contains(doubt), "{doubt}: {said}");
     }
 }
+
+/// The simulated enterprise's rules are as such rules are: two teams claim the same, and one is no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_doubtful_about_the_owners_is_told_when_watch_starts() {
+    let cluster = Cluster::start().await;
+    let installation = Installation::new(&cluster, "doubtful", &Simulation::new(&small(), 1));
+    let all = installation.start_ready("all").await;
+    let log = all.log();
+    for doubt in [
+        "(telnova-account) have the same number of conditions and can fit one cause",
+        "workplace-peripherals is dissolved, what is its own goes to endpoint-hardware",
+        "no rule names the layers relay: the default, service-desk, has them",
+    ] {
+        let line = log.lines().find(|line| line.contains(doubt));
+        assert!(line.is_some_and(|line| line.contains("WARN")), "{doubt}: {log}");
+    }
+    assert!(all.terminate(Duration::from_secs(10)).await.success());
+    cluster.shutdown().await;
+}

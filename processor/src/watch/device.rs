@@ -191,6 +191,13 @@ impl Devices {
         self.known.iter().filter(move |(_, device)| covers(device.leaf))
     }
 
+    /// How many devices had a poor call-end on a channel since a window, at leaves that count.
+    pub fn poor(&self, channel: usize, since: Window, is_inside: impl Fn(u32) -> bool) -> usize {
+        let is_poor = |row: &Row| row.window >= since && row.counts.k[channel] > 0 && is_inside(row.leaf);
+        let was_poor = |device: &&Device| device.windows.iter().any(is_poor);
+        self.known.values().filter(was_poor).count()
+    }
+
     /// All devices.
     pub fn all(&self) -> impl Iterator<Item = &Device> {
         self.known.values()
@@ -280,5 +287,11 @@ mod tests {
         let crossing = device.crossing(Window::of_end(start), side);
         assert_eq!((crossing.inside.n, crossing.inside.k), (2.0, 2.0));
         assert_eq!((crossing.outside.n, crossing.outside.k), (2.0, 0.0));
+        let poor = |minute: i64, leaf: u32| {
+            let since = Window::of_end(start.plus(minute * time::MINUTE));
+            devices.poor(0, since, |of| of == leaf)
+        };
+        assert_eq!((poor(0, 1), poor(0, 2)), (1, 0), "it counts once where it was poor");
+        assert_eq!(poor(4, 1), 0, "and not later");
     }
 }

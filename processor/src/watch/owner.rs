@@ -4,6 +4,9 @@ use dialtone_schemas::{Dimension, Scope, Span, Text, incident::Layer};
 
 use crate::config::{OwnerRule, Owners};
 
+/// Doubts that are told at once where people look for something else; `dialtone validate` tells all.
+const TOLD: usize = 20;
+
 /// Which dimension of a scope decides its layer: of several the one named first here. A fault of an ISP at one site is the
 /// ISP's; one of a headset at one site is the headset's; one of a policy at one site is the policy's.
 pub(super) const BY_DIMENSION: [(Dimension, Layer); 14] = [
@@ -117,9 +120,13 @@ fn conditions(rule: &OwnerRule) -> usize {
     rule.scope.depth() + usize::from(rule.layer.is_some())
 }
 
-/// What a person should know of the rules, in their words: gaps, overlaps, teams that are no more.
+/// What a person should know of the rules, in their words: gaps, overlaps, teams that are no more. Where nobody has written any, nothing
+/// is in doubt.
 pub fn doubts(owners: &Owners) -> Vec<String> {
     let mut doubts = Vec::new();
+    if *owners == Owners::default() {
+        return doubts;
+    }
     for (i, rule) in owners.rules.iter().enumerate() {
         let rivals = (0..i).filter(|j| is_overlap(&owners.rules[*j], rule));
         doubts.extend(rivals.map(|j| {
@@ -162,6 +169,16 @@ pub fn doubts(owners: &Owners) -> Vec<String> {
         ));
     }
     doubts
+}
+
+/// The first of many doubts, and how many more there are.
+pub fn in_short(doubts: &[String]) -> Vec<String> {
+    let mut told: Vec<String> = doubts.iter().take(TOLD).cloned().collect();
+    let more = doubts.len() - told.len();
+    if more > 0 {
+        told.push(format!("and {more} more: `dialtone validate` tells them all"));
+    }
+    told
 }
 
 /// Is one cause possible that both fit, with neither the more exact? The order of the rules then decides.
@@ -311,5 +328,19 @@ mod tests {
         );
         let all = doubts(&owners(vec![rule("everything", None, Scope::default())]));
         assert_eq!(all, [""; 0], "a rule without conditions leaves no gap");
+        assert_eq!(doubts(&Owners::default()), [""; 0], "nobody has written any");
+    }
+
+    /// Seven teams claim the same layer: 7 · 6 / 2 = 21 overlaps, and the layers that nobody claims are one doubt more.
+    #[test]
+    fn of_many_doubts_twenty_are_told_and_how_many_more_there_are() {
+        let teams = ["a", "b", "c", "d", "e", "f", "g"];
+        let rules = teams.map(|team| rule(team, Some(Layer::Site), Scope::default()));
+        let all = doubts(&owners(rules.into()));
+        assert_eq!(all.len(), 22);
+        let told = in_short(&all);
+        assert_eq!(told[..20], all[..20]);
+        assert_eq!(told[20..], ["and 2 more: `dialtone validate` tells them all"]);
+        assert_eq!(in_short(&all[..20]), all[..20], "twenty are not too many");
     }
 }

@@ -22,7 +22,7 @@ const DOUBLE: f64 = 2.0;
 /// Expected poor call-ends by which everybody else's change of rate is pulled to none.
 const OTHERS_PRIOR: f64 = 50.0;
 /// The half width of a 95 % interval, in standard deviations.
-const TWO_SIDED: f64 = 1.96;
+pub(super) const TWO_SIDED: f64 = 1.96;
 
 /// The calls that a change touches and all others, before and after it. Where a new version is rolled out, "before" are the calls
 /// of the old one at the same time, and there are no others.

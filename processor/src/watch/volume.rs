@@ -5,6 +5,8 @@
 //! of the present state counts once, and over time only once a `CORRELATION` (DESIGN.md §5). When a tenant sends nothing at
 //! all, that is telemetry, not a cause: no cell is judged.
 
+mod look;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use dialtone_explain::Condition;
@@ -12,6 +14,7 @@ use dialtone_schemas::Dimension;
 use serde::{Deserialize, Serialize};
 
 use super::{baseline::real, detect::WITHIN, dictionary::Codes};
+pub use look::{Heard, Quiet, Unheard};
 
 /// Dimensions whose values can fall silent together.
 const WATCHED: [Dimension; 6] = [
@@ -70,6 +73,28 @@ struct Cell {
     out: Option<Out>,
 }
 
+/// What is expected of a cell in a minute.
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    events: f64,
+    /// Those that are known to be expected at least.
+    known: f64,
+    /// The share of them that an outage would leave.
+    drop: f64,
+}
+
+impl Expected {
+    /// What so many events a minute say for an outage, as the present state.
+    fn state(&self, seen: f64) -> f64 {
+        dialtone_explain::poisson(seen, self.events, self.drop).max(0.0)
+    }
+
+    /// What a minute with so many events adds to what gathers.
+    fn gain(&self, seen: f64) -> f64 {
+        dialtone_explain::poisson(seen, self.known, self.drop) / CORRELATION
+    }
+}
+
 /// A cell that is out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Out {
@@ -84,11 +109,16 @@ impl Cell {
     fn mean(&self) -> f64 {
         let old = self.minutes.iter().take(self.minutes.len().saturating_sub(HOLD_OFF));
         let (sum, count) = old.fold((0, 0u32), |(sum, count), events| (sum + events, count + 1));
-        if count as usize >= (MEMORY - HOLD_OFF) / 2 {
+        if self.has_memory() {
             real(sum) / f64::from(count)
         } else {
             0.0
         }
+    }
+
+    /// Are there minutes enough to say what is usual?
+    fn has_memory(&self) -> bool {
+        self.minutes.len().saturating_sub(HOLD_OFF) >= (MEMORY - HOLD_OFF) / 2
     }
 
     /// The mean of the cell and of all others that its present is measured by: the last ones, or those of before it became
@@ -100,6 +130,35 @@ impl Cell {
             (mean, others)
         } else {
             *self.held.get_or_insert((mean, others))
+        }
+    }
+
+    /// What is expected of it, moved by what all do meanwhile, whose present and mean these are, and by what it did at this time yesterday.
+    fn expects(&mut self, all: &Self, (all_now, all_mean): (f64, f64)) -> Expected {
+        let mean = self.mean();
+        // What everybody else does meanwhile: the evening takes calls from all.
+        let (others_now, others) = without((all_now, all_mean), (self.present(), mean));
+        let since = self.measured_since();
+        let own = self.means_of_yesterday(since);
+        let all = all.means_of_yesterday(since);
+        let yesterday = own.map(trend);
+        let others_yesterday = all.zip(own).map(|(all, own)| trend(without(all, own)));
+        let (mean, others) = self.usual(yesterday.is_some(), mean, others);
+        let of_others = trend((others_now, others));
+        // What everybody did yesterday and nobody does today, a meeting of all hands, is no habit.
+        let meets = (of_others / others_yesterday.unwrap_or(of_others)).min(1.0);
+        let of_others = of_others.clamp(LEAST_TREND, 1.0);
+        let of_day = own.filter(|_| yesterday.unwrap_or(1.0) * meets < of_others);
+        let trend = of_others.min(yesterday.unwrap_or(1.0) * meets);
+        let events = self.out().unwrap_or(mean * trend);
+        Expected {
+            events,
+            known: events * (-WITHIN * error(mean, of_day)).exp(),
+            drop: if yesterday.is_some() {
+                DROP
+            } else {
+                DROP_WITHOUT_YESTERDAY
+            },
         }
     }
 
@@ -203,32 +262,11 @@ impl Volume {
             self.cells.values_mut().for_each(Cell::pass);
             return Vec::new();
         }
-        let (all_now, all_mean) = (self.all.present(), self.all.mean());
+        let of_all = (self.all.present(), self.all.mean());
         let mut silences = Vec::new();
         for ((attribute, code), cell) in &mut self.cells {
-            let mean = cell.mean();
-            // What everybody else does meanwhile: the evening takes calls from all.
-            let (others_now, others) = without((all_now, all_mean), (cell.present(), mean));
-            let since = cell.measured_since();
-            let own = cell.means_of_yesterday(since);
-            let all = self.all.means_of_yesterday(since);
-            let yesterday = own.map(trend);
-            let others_yesterday = all.zip(own).map(|(all, own)| trend(without(all, own)));
-            let (mean, others) = cell.usual(yesterday.is_some(), mean, others);
-            let of_others = trend((others_now, others));
-            // What everybody did yesterday and nobody does today, a meeting of all hands, is no habit.
-            let meets = (of_others / others_yesterday.unwrap_or(of_others)).min(1.0);
-            let of_others = of_others.clamp(LEAST_TREND, 1.0);
-            let of_day = own.filter(|_| yesterday.unwrap_or(1.0) * meets < of_others);
-            let trend = of_others.min(yesterday.unwrap_or(1.0) * meets);
-            let expected = cell.out().unwrap_or(mean * trend);
-            let known = expected * (-WITHIN * error(mean, of_day)).exp();
-            let drop = if yesterday.is_some() {
-                DROP
-            } else {
-                DROP_WITHOUT_YESTERDAY
-            };
-            let evidence = cell.judge(expected, known, drop);
+            let expected = cell.expects(&self.all, of_all);
+            let evidence = cell.judge(&expected);
             if evidence >= threshold && cell.missing >= MIN_MISSING {
                 let condition = Condition {
                     attribute: *attribute,
@@ -237,9 +275,9 @@ impl Volume {
                 silences.push(Silence {
                     condition,
                     missing: cell.missing,
-                    expected,
+                    expected: expected.events,
                     seen: cell.present(),
-                    drop,
+                    drop: expected.drop,
                     minutes: cell.age,
                     evidence,
                 });
@@ -334,21 +372,20 @@ impl Volume {
 impl Cell {
     /// The evidence that only `drop` of what is expected comes: that of the present state, and what gathered before. An expectation that is
     /// wrong is so in every minute: what gathers is measured by what is `known` to be expected at least.
-    fn judge(&mut self, expected: f64, known: f64, drop: f64) -> f64 {
-        if expected < MIN_EXPECTED {
+    fn judge(&mut self, expected: &Expected) -> f64 {
+        if expected.events < MIN_EXPECTED {
             (self.evidence, self.missing, self.age) = (0.0, 0.0, 0);
             return 0.0;
         }
         let seen = real(self.now);
-        let evidence = dialtone_explain::poisson(seen, known, drop);
-        self.evidence = (self.evidence + evidence / CORRELATION).max(0.0);
+        self.evidence = (self.evidence + expected.gain(seen)).max(0.0);
         if self.evidence > 0.0 {
-            self.missing += (expected - seen).max(0.0);
+            self.missing += (expected.events - seen).max(0.0);
             self.age += 1;
         } else {
             (self.missing, self.age) = (0.0, 0);
         }
-        self.evidence + dialtone_explain::poisson(self.present(), expected, drop).max(0.0)
+        self.evidence + expected.state(self.present())
     }
 
     fn next(&mut self) {

@@ -14,7 +14,7 @@ use dialtone_processor::{
         baseline::{Baseline, real},
         detect::Drift,
         dictionary::{D, Dictionary, covers},
-        evidence::{Counts, Ring},
+        evidence::{Counts, Ring, Slice},
         hours::HourlyRates,
         locate::{Evidence, Located, THINGS},
         shift::Shifts,
@@ -28,6 +28,8 @@ const DAYS: usize = 21;
 const A_DAY: usize = 60_000;
 const BEFORE: (usize, i64) = (120_000, 180);
 const SINCE: (usize, i64) = (60_000, 90);
+/// Minutes of a block that teaches drift.
+const BLOCK: usize = 20;
 /// So many cells an enterprise of this size has, about.
 const CELLS: f64 = 20_000.0;
 /// Scopes that share this part of their legs are the same.
@@ -119,9 +121,25 @@ impl Known {
         }
     }
 
+    /// How far rates wander by themselves, as the hours before the onset taught it, in blocks.
+    fn drift(&self, evidence: &Evidence<'_>) -> Drift {
+        let mut drift = Drift::default();
+        let before: Vec<_> = self
+            .ring
+            .all()
+            .filter(|(window, _)| window.start() < self.onset)
+            .collect();
+        for block in before.chunks(BLOCK) {
+            for (cell, (k, e)) in self.sums(evidence, block.iter().copied()) {
+                drift.learn_of(&attributes(&cell), k, e);
+            }
+        }
+        drift
+    }
+
     fn located(&self) -> Vec<Located> {
         let config = WatchConfig::default();
-        let (drift, hours, shifts) = (Drift::default(), HourlyRates::default(), Shifts::default());
+        let (untaught, hours, shifts) = (Drift::default(), HourlyRates::default(), Shifts::default());
         let evidence = Evidence {
             ring: &self.ring,
             baseline: &self.baseline,
@@ -131,8 +149,13 @@ impl Known {
             hours: &hours,
             calendars: &[],
             shifts: &shifts,
-            drift: &drift,
+            drift: &untaught,
             least: config.indifference,
+        };
+        let drift = self.drift(&evidence);
+        let evidence = Evidence {
+            drift: &drift,
+            ..evidence
         };
         let zones = Indifference::new(D, |attributes| evidence.zone(attributes));
         let settings = Settings {
@@ -163,8 +186,21 @@ impl Known {
 
     /// The value, or the two, that look worst since the onset.
     fn noticed(&self, evidence: &Evidence<'_>) -> Option<Vec<Condition>> {
+        let since = self.ring.since(Window::of_end(self.onset.plus(1)));
+        let says = |(k, e): &(f64, f64)| beyond(*k, evidence.least * e);
+        let sums = self.sums(evidence, since);
+        let worst = sums.into_iter().max_by(|a, b| says(&a.1).total_cmp(&says(&b.1)))?;
+        (says(&worst.1) > 0.0).then_some(worst.0)
+    }
+
+    /// Poor call-ends, and expected ones, of every value and every two of them.
+    fn sums<'s>(
+        &self,
+        evidence: &Evidence<'_>,
+        slices: impl Iterator<Item = (&'s Window, &'s Slice)>,
+    ) -> BTreeMap<Vec<Condition>, (f64, f64)> {
         let mut by_leaf: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
-        for (window, slice) in self.ring.since(Window::of_end(self.onset.plus(1))) {
+        for (window, slice) in slices {
             let hour = evidence.hour(*window);
             for (leaf, counts) in &slice.leaves {
                 let sum = by_leaf.entry(*leaf).or_default();
@@ -180,9 +216,7 @@ impl Known {
                 sum.1 += e;
             }
         }
-        let says = |(k, e): &(f64, f64)| beyond(*k, evidence.least * e);
-        let worst = sums.into_iter().max_by(|a, b| says(&a.1).total_cmp(&says(&b.1)))?;
-        (says(&worst.1) > 0.0).then_some(worst.0)
+        sums
     }
 
     /// Do both cover the same legs?
@@ -202,6 +236,10 @@ impl Known {
         let scope = dialtone_schemas::Scope::new(scope.iter().map(of));
         self.dictionary.conditions(&scope).expect("a scope with calls")
     }
+}
+
+fn attributes(scope: &[Condition]) -> Vec<usize> {
+    scope.iter().map(|condition| condition.attribute).collect()
 }
 
 /// Every value of a leaf, and every two of them.

@@ -206,7 +206,8 @@ mod tests {
     fn numbers_that_would_be_obeyed_silently_are_refused_with_their_place() {
         let text = "[log]\nlevel = \"verbose\"\n\n[processor.watch]\nindifference = nan\nhalf_life = \"0s\"\n\n\
                     [processor.summarise]\npair_sampling = -3\nmax_ids = 0\n\n\
-                    [processor.summarise.thresholds]\nloss_ratio = 5.0\n\n[processor.summarise.lateness]\ngraph = \"400h\"\n";
+                    [processor.summarise.thresholds]\nloss_ratio = 5.0\n\n[processor.summarise.lateness]\ngraph = \"400h\"\n\n\
+                    [processor.watch.slo]\nsetup = 0.0\n";
         let found = problems(text, &[]).join("\n");
         for line in [
             "f:2:1: log.level: \"verbose\" is none of",
@@ -216,6 +217,7 @@ mod tests {
             "f:10:1: processor.summarise.max_ids: 0: at least 1000",
             "f:13:1: processor.summarise.thresholds.loss_ratio: 5 is not between 0 and 1",
             "f:16:1: processor.summarise.lateness.graph: ",
+            "f:19:1: processor.watch.slo.setup: 0 is not between ",
         ] {
             assert!(found.contains(line), "{line}\n{found}");
         }

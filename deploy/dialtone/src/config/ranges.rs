@@ -16,7 +16,7 @@ pub(super) fn out_of_range(config: &Config) -> Vec<(String, String)> {
 fn numbers(config: &Config) -> Vec<(String, String)> {
     let (thresholds, watch) = (&config.processor.summarise.thresholds, &config.processor.watch);
     let slo = watch.slo;
-    let ranges: [(&str, f64, RangeInclusive<f64>); 12] = [
+    let ranges: [(&str, f64, RangeInclusive<f64>); 14] = [
         ("summarise.thresholds.loss_ratio", thresholds.loss_ratio, 0.0..=1.0),
         ("summarise.thresholds.jitter_ms", thresholds.jitter_ms, 0.0..=60_000.0),
         ("summarise.thresholds.rtt_ms", thresholds.rtt_ms, 0.0..=60_000.0),
@@ -29,6 +29,8 @@ fn numbers(config: &Config) -> Vec<(String, String)> {
         ("watch.slo.vpn", slo.vpn, 1e-6..=1.0),
         ("watch.slo.mobile", slo.mobile, 1e-6..=1.0),
         ("watch.slo.other", slo.other, 1e-6..=1.0),
+        ("watch.slo.setup", slo.setup, 1e-6..=1.0),
+        ("watch.slo.drop", slo.drop, 1e-6..=1.0),
     ];
     // NaN is in no range.
     let wrong = ranges.into_iter().filter(|(_, value, range)| !range.contains(value));

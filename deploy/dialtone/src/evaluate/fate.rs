@@ -4,8 +4,11 @@ use dialtone_schemas::{EventTime, Incident, Ruling, time};
 use dialtone_simulator::Cause;
 use serde::Serialize;
 
-use super::watched::{Watched, raised};
-use crate::judge::{Named, has_scope_of, off};
+use super::{
+    oracle,
+    watched::{Watched, raised},
+};
+use crate::judge::{has_scope_of, off};
 
 /// A change is blamed from this posterior probability on.
 const BLAMED: f64 = 0.5;
@@ -45,7 +48,7 @@ pub struct Fate {
     pub days: f64,
     /// Days of the whole run: warnings are given in its history too.
     pub days_in_all: f64,
-    /// Cells watched at the end, summed over the channels.
+    /// Cells watched at the end: a scope is one on each of its channels, and they are summed. Not to be multiplied by the channels.
     pub cells: usize,
 }
 
@@ -90,6 +93,9 @@ pub struct CauseFate {
     /// Minutes until whoever knew the scope, its usual rate and its odds beforehand would have the evidence that a false-alarm budget asks of
     /// one among so many cells; infinite is null, and so is what has no odds.
     pub knowable_after_min: Option<f64>,
+    /// Chance that the most likely onset is right to five minutes for whoever knew all that, by the poor call-ends of the four hours before
+    /// it and of those after it, or as long as it lasted; null where there are no odds.
+    pub onset_tellable: Option<f64>,
     /// Minutes that it lasted in the run.
     pub lasted_min: f64,
     /// Was it named: the same calls, its onset within five minutes?
@@ -176,17 +182,20 @@ impl Fate {
                 .into_iter()
                 .any(|named| has_scope_of(incident, named.cause, &run.calls))
         };
-        let wrongly = (0..).zip(&judgement.causes).filter(|(i, named)| {
+        let wrongly = (0..).zip(&judgement.causes).map(|(i, named)| {
             let found = named.incident;
-            found.is_some_and(|incident| abstains_wrongly(run, *i, named.cause, incident))
+            found.is_some_and(|incident| abstains_wrongly(run, i, named.cause, incident))
         });
+        let wrongly: Vec<bool> = wrongly.collect();
+        let found = judgement.causes.iter().zip(&wrongly);
+        let found = found.map(|(named, wrongly)| (named.cause, named.incident.filter(|_| !wrongly)));
         Self {
-            abstained_wrongly: wrongly.count(),
+            abstained_wrongly: wrongly.iter().filter(|is_so| **is_so).count(),
             scenario: run.scenario.clone(),
             seed: run.seed,
             causes: (0..)
-                .zip(&judgement.causes)
-                .map(|(i, named)| of_cause(run, i, named, &incidents))
+                .zip(found)
+                .map(|(i, (cause, found))| of_cause(run, i, cause, found, &incidents))
                 .collect(),
             false_incidents: judgement.others.len(),
             raised: judgement.others.iter().map(|incident| raised(incident)).collect(),
@@ -205,11 +214,13 @@ impl Fate {
     }
 }
 
-fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incident]) -> CauseFate {
-    let cause = named.cause;
-    let found = named
-        .incident
-        .filter(|incident| !abstains_wrongly(run, number, cause, incident));
+fn of_cause(
+    run: &Watched,
+    number: usize,
+    cause: &Cause,
+    found: Option<&Incident>,
+    incidents: &[&Incident],
+) -> CauseFate {
     let opened = found.and_then(|incident| incident.opened);
     let complaints = run.complaints[number]
         .each_ref()
@@ -222,17 +233,18 @@ fn of_cause(run: &Watched, number: usize, named: &Named<'_>, incidents: &[&Incid
     let rank = ranks
         .filter_map(|incident| (0..5).find(|rank| names_scope(run, incident, cause, *rank)))
         .min();
+    let usual = run.usual[number];
+    let lasted_min = minutes(cause.until.unwrap_or(run.truth.end).min(run.truth.end), cause.onset);
     CauseFate {
         scope: match cause.has_place() {
             true => cause.scope.to_string(),
             false => "in no dimension".to_owned(),
         },
         odds: cause.odds,
-        usual_poor_per_minute: run.usual[number],
-        knowable_after_min: cause
-            .odds
-            .and_then(|odds| knowable(odds, run.usual[number], run.needed)),
-        lasted_min: minutes(cause.until.unwrap_or(run.truth.end).min(run.truth.end), cause.onset),
+        usual_poor_per_minute: usual,
+        knowable_after_min: cause.odds.and_then(|odds| knowable(odds, usual, run.needed)),
+        onset_tellable: cause.odds.map(|odds| oracle::onset_tellable(odds, usual, lasted_min)),
+        lasted_min,
         named: found.is_some(),
         rank: match cause.has_place() {
             true => rank.map(|rank| rank + 1),

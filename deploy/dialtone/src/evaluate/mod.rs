@@ -2,6 +2,7 @@
 
 mod fate;
 mod interval;
+mod oracle;
 mod simulated;
 mod totals;
 mod watched;
@@ -10,6 +11,7 @@ use std::{collections::VecDeque, path::Path, sync::Mutex, thread};
 
 use anyhow::{Context, Result, bail};
 use dialtone_simulator::{Scenario, scenario};
+use serde_json::Value;
 
 use crate::{cli, config::Config, say, simulate};
 pub use fate::{CauseFate, Fate};
@@ -163,24 +165,59 @@ fn row(fate: &Fate) -> String {
 
 /// Every figure on a line, with its interval.
 fn table(totals: &Totals) -> Result<String> {
-    let serde_json::Value::Object(figures) = serde_json::to_value(totals)? else {
-        bail!("the totals are no object")
-    };
     let shown = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
-    let lines = figures
-        .iter()
-        .filter(|(name, _)| *name != "intervals")
-        .map(|(name, value)| {
-            let interval = totals.intervals.get(name.as_str());
-            let interval = interval.map_or(String::new(), |(low, high)| {
-                format!("  ({} to {})", shown(*low), shown(*high))
-            });
-            let value = match value.as_f64() {
-                Some(number) if value.is_f64() => format!("{number:.3}"),
-                _ if value.is_null() => "-".to_owned(),
-                _ => value.to_string(),
-            };
-            format!("{name:28} {value}{interval}")
+    let line = |(name, value): (String, Value)| {
+        let interval = totals.intervals.get(&name);
+        let interval = interval.map_or(String::new(), |(low, high)| {
+            format!("  ({} to {})", shown(*low), shown(*high))
         });
-    Ok(lines.collect::<Vec<_>>().join("\n"))
+        let value = match value.as_f64() {
+            Some(number) if value.is_f64() => format!("{number:.3}"),
+            _ if value.is_null() => "-".to_owned(),
+            _ => value.to_string(),
+        };
+        format!("{name:36} {value}{interval}{}", remark(&name))
+    };
+    let figures = figures("", serde_json::to_value(totals)?);
+    let lines = figures.into_iter().filter(|(name, _)| !name.starts_with("intervals."));
+    Ok(lines.map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// Every figure by its name; one within another by both names.
+fn figures(name: &str, value: Value) -> Vec<(String, Value)> {
+    let Value::Object(within) = value else {
+        return vec![(name.to_owned(), value)];
+    };
+    let named = |key: String| match name {
+        "" => key,
+        _ => format!("{name}.{key}"),
+    };
+    let of_each = within.into_iter().flat_map(|(key, value)| figures(&named(key), value));
+    of_each.collect()
+}
+
+/// What a name leaves open.
+fn remark(name: &str) -> &'static str {
+    match name {
+        "cells" => "  (summed over the channels already; scopes are fewer)",
+        "channels" => "  (that there are; few scopes are watched on all)",
+        "f1_of_oracle" => "  (what poor call-ends alone can tell)",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of no runs a share lies anywhere.
+    #[test]
+    fn a_figure_within_another_has_a_line_and_its_interval() {
+        let said = table(&Totals::of(&[])).expect("a table");
+        let line = |name: &str| said.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+        let lead = line("leads.up_to_1.before_third_share").expect("a line");
+        assert!(lead.ends_with(" 0.000  (0.000 to 1.000)"), "{lead}");
+        assert!(line("cells").is_some_and(|line| line.contains("summed")), "{said}");
+        assert_eq!(line("intervals"), None);
+    }
 }

@@ -34,20 +34,6 @@ pub struct Leads {
     pub before_third_share: f64,
 }
 
-impl Leads {
-    fn of(leads: impl Iterator<Item = [f64; 2]>) -> Self {
-        let (first, third): (Vec<f64>, Vec<f64>) = leads.map(|[first, third]| (first, third)).unzip();
-        let share = |leads: &[f64]| real(leads.iter().filter(|lead| **lead > 0.0).count()) / real(leads.len().max(1));
-        let median = |leads: &[f64]| finite(quantile(&sorted(leads.iter().copied()), 0.5));
-        Self {
-            first_median_min: median(&first),
-            third_median_min: median(&third),
-            before_first_share: share(&first),
-            before_third_share: share(&third),
-        }
-    }
-}
-
 /// The totals. Minutes that are infinite (more than half of the causes missed) are null; so is what nothing was there to
 /// measure.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -80,6 +66,10 @@ pub struct Totals {
     pub unknowable: usize,
     /// Named causes of the others.
     pub recall_of_knowable: f64,
+    /// The F1 of whoever names each of those, raises nothing else, and has their onsets right as often as `onset_tellable` says: one that
+    /// is off is missed, and raised besides. A limit for what poor call-ends tell of the most likely onset; levels tell more. Of a cause
+    /// without odds the onset counts as right.
+    pub f1_of_oracle: f64,
     /// From OPEN to the first complaint, missed as minus infinity.
     pub lead_first_median_min: Option<f64>,
     /// To the third.
@@ -97,9 +87,11 @@ pub struct Totals {
     pub false_per_null_day: Option<f64>,
     /// Such days.
     pub null_days: f64,
-    /// Most cells watched, each on each of its channels.
+    /// Most cells watched in a run: a scope is one on each of its channels, and they are summed. Not to be multiplied by the channels; the
+    /// scopes are fewer.
     pub cells: usize,
-    /// Channels of a cell.
+    /// Channels that there are. A scope of two conditions is watched on quality, setup and drop alone, one of one condition on the levels
+    /// too, and few of them on the volume.
     pub channels: usize,
     /// Incidents that blame a change which has caused nothing of it.
     pub innocent_blamed_share: f64,
@@ -123,8 +115,9 @@ pub struct Totals {
     pub innocent_change_harmful_share: Option<f64>,
     /// Changes that caused nothing and were cleared.
     pub innocent_change_cleared_share: Option<f64>,
-    /// 95 % intervals of the figures above, by name; of `false_per_null_day` one-sided bounds.
-    pub intervals: BTreeMap<&'static str, (Option<f64>, Option<f64>)>,
+    /// 95 % intervals of the figures above, by name; one within another by both (`leads.half_rate.first_median_min`); of
+    /// `false_per_null_day` one-sided bounds.
+    pub intervals: BTreeMap<String, (Option<f64>, Option<f64>)>,
 }
 
 impl Totals {
@@ -134,25 +127,44 @@ impl Totals {
         let causes: Vec<&CauseFate> = runs.iter().flat_map(|run| &run.causes).collect();
         let mut totals = Self {
             runs: runs.len(),
-            f1_by_causes: f1_by_causes(runs),
-            missed: causes.iter().filter(|cause| !cause.named).count(),
             cells: runs.iter().map(|run| run.cells).max().unwrap_or(0),
             channels: WATCHED_CHANNELS,
             ..Self::default()
         };
         let knowable = || causes.iter().filter(|cause| cause.is_knowable());
-        totals.unknowable = causes.len() - knowable().count();
+        let missed = causes.iter().filter(|cause| !cause.named).count();
+        totals.missed = totals.count("missed", missed, causes.len());
+        totals.unknowable = totals.count("unknowable", causes.len() - knowable().count(), causes.len());
         let named = knowable().filter(|cause| cause.named).count();
         totals.recall_of_knowable = totals.share("recall_of_knowable", named, knowable().count());
         totals.precision = totals.put("precision", precision(&all), interval::jackknife(runs, precision));
         totals.recall = totals.put("recall", recall(&all), interval::jackknife(runs, recall));
         totals.f1 = totals.put("f1", f1(&all), interval::jackknife(runs, f1));
+        totals.f1_of_oracle = totals.put(
+            "f1_of_oracle",
+            f1_of_oracle(&all),
+            interval::jackknife(runs, f1_of_oracle),
+        );
+        totals.by_causes(runs);
         totals.named(runs, &causes);
         totals.times(&causes);
         totals.alarms(runs);
         totals.hands_over(runs, &causes);
         totals.rules(runs);
         totals
+    }
+
+    /// How well so many causes at a time are told apart.
+    fn by_causes(&mut self, runs: &[Fate]) {
+        for n in [1, 2, 3] {
+            let of_n: Vec<&Fate> = runs.iter().filter(|run| run.causes.len() == n).collect();
+            if !of_n.is_empty() {
+                let of_some = |runs: &[&&Fate]| f1(&runs.iter().map(|run| **run).collect::<Vec<_>>());
+                let interval = interval::jackknife(&of_n, of_some);
+                let value = self.put(&format!("f1_by_causes.{n}"), f1(&of_n), interval);
+                self.f1_by_causes.insert(n.to_string(), value);
+            }
+        }
     }
 
     /// Which scopes.
@@ -182,19 +194,17 @@ impl Totals {
                 .filter(|cause| (from..to).contains(&cause.usual_poor_per_minute));
             let delays = sorted(of_size.map(|cause| cause.delay()));
             if !delays.is_empty() {
-                self.delay_by_size
-                    .insert(name.to_owned(), finite(quantile(&delays, 0.5)));
+                let median = self.quantile(&format!("delay_by_size.{name}"), &delays, 0.5);
+                self.delay_by_size.insert(name.to_owned(), median);
             }
         }
         let leads = |which: usize| sorted(causes.iter().map(|cause| cause.leads(USUAL_RATE)[which]));
         self.lead_first_median_min = self.quantile("lead_first_median_min", &leads(0), 0.5);
         self.lead_third_median_min = self.quantile("lead_third_median_min", &leads(1), 0.5);
         let small = causes.iter().filter(|cause| cause.usual_poor_per_minute <= 1.0);
-        self.leads = BTreeMap::from([
-            ("half_rate", Leads::of(causes.iter().map(|cause| cause.leads(0)))),
-            ("double_rate", Leads::of(causes.iter().map(|cause| cause.leads(2)))),
-            ("up_to_1", Leads::of(small.map(|cause| cause.leads(USUAL_RATE)))),
-        ]);
+        self.leads_where("half_rate", causes.iter().map(|cause| cause.leads(0)));
+        self.leads_where("double_rate", causes.iter().map(|cause| cause.leads(2)));
+        self.leads_where("up_to_1", small.map(|cause| cause.leads(USUAL_RATE)));
         let before = |which: usize| {
             causes
                 .iter()
@@ -203,6 +213,21 @@ impl Totals {
         };
         self.found_before_first_share = self.share("found_before_first_share", before(0), causes.len());
         self.found_before_third_share = self.share("found_before_third_share", before(1), causes.len());
+    }
+
+    /// How long before complaints, in other circumstances.
+    fn leads_where(&mut self, name: &'static str, leads: impl Iterator<Item = [f64; 2]>) {
+        let (first, third): (Vec<f64>, Vec<f64>) = leads.map(|[first, third]| (first, third)).unzip();
+        let [first, third] = [first, third].map(|leads| sorted(leads.into_iter()));
+        let before = |leads: &[f64]| leads.iter().filter(|lead| **lead > 0.0).count();
+        let of = |figure: &str| format!("leads.{name}.{figure}");
+        let leads = Leads {
+            first_median_min: self.quantile(&of("first_median_min"), &first, 0.5),
+            third_median_min: self.quantile(&of("third_median_min"), &third, 0.5),
+            before_first_share: self.share(&of("before_first_share"), before(&first), first.len()),
+            before_third_share: self.share(&of("before_third_share"), before(&third), third.len()),
+        };
+        self.leads.insert(name, leads);
     }
 
     /// What should not have been raised.
@@ -222,7 +247,7 @@ impl Totals {
             interval::jackknife(runs, duplicates),
         );
         let quiet: Vec<&Fate> = runs.iter().filter(|run| run.causes.is_empty()).collect();
-        self.null_days = quiet.iter().map(|run| run.days).sum();
+        self.null_days = quiet.iter().fold(0.0, |days, run| days + run.days);
         if self.null_days > 0.0 {
             let raised = quiet.iter().map(|run| run.false_incidents).sum();
             let rate = real(raised) / self.null_days;
@@ -295,27 +320,26 @@ impl Totals {
         self.innocent_change_cleared_share = cleared;
     }
 
-    fn put(&mut self, name: &'static str, value: f64, (low, high): Interval) -> f64 {
-        self.intervals.insert(name, (finite(low), finite(high)));
+    fn put(&mut self, name: &str, value: f64, (low, high): Interval) -> f64 {
+        self.intervals.insert(name.to_owned(), (finite(low), finite(high)));
         value
     }
 
-    fn share(&mut self, name: &'static str, k: usize, n: usize) -> f64 {
+    /// So many of `n`: the interval is that of their share, of as many.
+    fn count(&mut self, name: &str, k: usize, n: usize) -> usize {
+        let (low, high) = interval::share(k, n);
+        self.put(name, real(k), (low * real(n), high * real(n)));
+        k
+    }
+
+    fn share(&mut self, name: &str, k: usize, n: usize) -> f64 {
         self.put(name, real(k) / real(n.max(1)), interval::share(k, n))
     }
 
-    fn quantile(&mut self, name: &'static str, sorted: &[f64], q: f64) -> Option<f64> {
+    fn quantile(&mut self, name: &str, sorted: &[f64], q: f64) -> Option<f64> {
         let value = self.put(name, quantile(sorted, q), interval::quantile(sorted, q));
         finite(value)
     }
-}
-
-fn f1_by_causes(runs: &[Fate]) -> BTreeMap<String, f64> {
-    let counts = [1, 2, 3].into_iter().filter_map(|n| {
-        let of_n: Vec<&Fate> = runs.iter().filter(|run| run.causes.len() == n).collect();
-        (!of_n.is_empty()).then(|| (n.to_string(), f1(&of_n)))
-    });
-    counts.collect()
 }
 
 /// Right, raised, planted.
@@ -341,7 +365,18 @@ fn recall(runs: &[&Fate]) -> f64 {
 }
 
 fn f1(runs: &[&Fate]) -> f64 {
-    let (right, raised, planted) = sums(runs);
+    f1_of(sums(runs))
+}
+
+/// Of right, raised and planted as an oracle would have them: what is knowable is raised, and right as often as its onset can be told.
+fn f1_of_oracle(runs: &[&Fate]) -> f64 {
+    let causes = || runs.iter().flat_map(|run| &run.causes);
+    let knowable = || causes().filter(|cause| cause.is_knowable());
+    let right = knowable().fold(0.0, |right, cause| right + cause.onset_tellable.unwrap_or(1.0));
+    f1_of((right, real(knowable().count()), real(causes().count())))
+}
+
+fn f1_of((right, raised, planted): (f64, f64, f64)) -> f64 {
     if raised + planted > 0.0 {
         2.0 * right / (raised + planted)
     } else {
@@ -381,6 +416,7 @@ mod tests {
             odds: None,
             usual_poor_per_minute: size,
             knowable_after_min: None,
+            onset_tellable: None,
             lasted_min: 120.0,
             named: delay_min.is_some(),
             rank: delay_min.map(|_| 1),
@@ -438,6 +474,7 @@ mod tests {
         );
         // 121 minutes are one more than it lasted; the other two were named.
         assert_eq!((totals.unknowable, totals.recall_of_knowable), (1, 1.0));
+        assert_eq!(totals.f1_of_oracle, 0.8, "two right, two raised, three planted");
         assert_eq!(
             (totals.missed, totals.delay_median_min, totals.delay_p90_min),
             (1, Some(20.0), None)
@@ -468,6 +505,49 @@ mod tests {
         // Three runs of two days with four warnings each, of which three came true; four incidents, three abstained.
         assert_eq!((totals.warnings, totals.warning_calibration), (12, Some(0.75)));
         assert_eq!((totals.false_warnings_per_day, totals.abstained_share), (0.5, 0.75));
+    }
+
+    /// One without odds, one of which nobody could know, one whose onset is told every other time: 1.5 right of two raised and three
+    /// planted. That the first was missed and another one raised is no matter to whoever knows.
+    #[test]
+    fn an_oracle_is_wrong_where_the_onset_cannot_be_told() {
+        let knowable = |after: f64| CauseFate {
+            odds: Some(2.0),
+            knowable_after_min: Some(after),
+            onset_tellable: Some(0.5),
+            ..cause(Some(10.0), None, 2.0)
+        };
+        let runs = [
+            run(vec![cause(None, None, 2.0), knowable(121.0)], 1),
+            run(vec![knowable(120.0)], 0),
+        ];
+        assert_eq!(Totals::of(&runs).f1_of_oracle, 0.6);
+        assert_eq!(Totals::of(&[]).f1_of_oracle, 1.0, "of nothing everything is right");
+    }
+
+    /// Delays of 1 to 12 minutes, their median between the ranks 6 ∓ 3.4 rounded outwards. Of twelve none is missed: at most
+    /// 12 · 3.84/15.84 = 2.91.
+    #[test]
+    fn what_lies_within_a_figure_has_an_interval_too() {
+        let runs: Vec<Fate> = (1..=12)
+            .map(|n: u8| run(vec![cause(Some(f64::from(n)), Some(3.0), 0.4)], 0))
+            .collect();
+        let totals = Totals::of(&runs);
+        assert_eq!(totals.intervals["delay_by_size.0.3_to_0.6"], (Some(3.0), Some(11.0)));
+        assert_eq!(totals.intervals["f1_by_causes.1"], (Some(1.0), Some(1.0)));
+        let (low, high) = totals.intervals["missed"];
+        assert!(low.is_some_and(|low| low < 1e-9) && high.is_some_and(|high| (high - 2.91).abs() < 0.01));
+        assert_eq!(
+            totals.intervals["leads.double_rate.first_median_min"],
+            (Some(3.0), Some(3.0))
+        );
+        assert_eq!(
+            totals.intervals["leads.half_rate.first_median_min"],
+            (None, None),
+            "nobody complains"
+        );
+        let share = "leads.up_to_1.before_first_share";
+        assert_eq!(totals.intervals[share], totals.intervals["found_before_first_share"]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Watched {
     pub warnings: Warnings,
     /// What became of the events.
     pub counts: Counts,
-    /// Cells watched at the end, summed over the channels.
+    /// Cells watched at the end: a scope is one on each of its channels, and they are summed.
     pub cells: usize,
     /// Nats that each of them needs to be noticed: the false alarms a day that are accepted, over their minutes.
     pub needed: f64,

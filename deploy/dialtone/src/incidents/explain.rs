@@ -3,9 +3,13 @@
 use anyhow::{Context, Result, anyhow, bail};
 use dialtone_processor::{
     offline::Watching,
-    watch::{Explained, detect::Look},
+    watch::{
+        Explained,
+        detect::Look,
+        volume::{Heard, Quiet, Unheard},
+    },
 };
-use dialtone_schemas::{Channel, Scope, Text};
+use dialtone_schemas::{Channel, Incident, Scope, Text};
 
 use crate::{cli, config::Config, refold::as_of, say};
 
@@ -51,8 +55,11 @@ fn lines(scope: &Scope, explained: &Explained) -> Vec<String> {
     }
     for incident in &explained.incidents {
         lines.push(format!(
-            "  incident {} of {} since {} holds it",
-            incident.id, incident.scope, incident.onset.from
+            "  incident {} of {} since {} holds it{}",
+            incident.id,
+            incident.scope,
+            incident.onset.from,
+            taken_for(incident)
         ));
     }
     lines.extend(explained.channels.iter().map(|(channel, look)| match look {
@@ -61,7 +68,17 @@ fn lines(scope: &Scope, explained: &Explained) -> Vec<String> {
     }));
     let levels = explained.levels.iter();
     lines.extend(levels.filter_map(|(metric, look)| Some(level_line(metric, look.as_ref()?))));
+    lines.extend(explained.silence.iter().map(|(of, heard)| silence_line(of, heard)));
     lines
+}
+
+/// What a silence is taken for.
+fn taken_for(incident: &Incident) -> &'static str {
+    match incident.metric.as_str() {
+        "volume" => ": no calls come of it",
+        "telemetry" => ": only its reports are missing, by those who talk to it",
+        _ => "",
+    }
 }
 
 fn line(channel: Channel, look: &Look) -> String {
@@ -100,8 +117,47 @@ fn level_line(metric: &str, look: &Look) -> String {
     )
 }
 
+/// How quiet one condition is, or why nobody listens.
+fn silence_line(of: &Scope, heard: &Heard) -> String {
+    let said = match heard {
+        Heard::Watched(quiet) => quiet_line(quiet),
+        Heard::Unwatched(why) => format!("it is not listened to: {}", unheard(why)),
+    };
+    format!("  silence of {of}: {said}")
+}
+
+fn quiet_line(quiet: &Quiet) -> String {
+    let missing = match quiet.minutes_missing {
+        _ if quiet.is_noticed() => "it was noticed".to_owned(),
+        Some(minutes) => format!("{minutes:.0} minutes are missing if no more comes"),
+        None => "like this it never would be noticed".to_owned(),
+    };
+    format!(
+        "evidence {:.1} of {:.1} nats: {missing}. Lately {:.1} reports a minute of {:.1} expected; {:.0} missing in {} minutes, of {:.0} \
+         that must be",
+        quiet.evidence, quiet.threshold, quiet.seen, quiet.expected, quiet.missing, quiet.minutes, quiet.missing_needed
+    )
+}
+
+fn unheard(why: &Unheard) -> String {
+    match why {
+        Unheard::OtherDimension => {
+            "only sites, buildings, segments, ISPs, carriers and relays fall silent as one".to_owned()
+        }
+        Unheard::NeverHeard => "nothing was ever reported from inside it".to_owned(),
+        Unheard::TenantSilent => "the whole tenant sends nothing, and that is no cause".to_owned(),
+        Unheard::Learning => "too few minutes are known to say what is usual".to_owned(),
+        Unheard::BesideOutage => "it shares calls with a scope that is out, and learns anew without them".to_owned(),
+        Unheard::TooFew { expected, needed } => {
+            format!("{expected:.1} reports a minute are expected, fewer than {needed:.0}")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use dialtone_schemas::Dimension;
+
     use super::*;
 
     #[test]
@@ -121,5 +177,32 @@ mod tests {
         assert_eq!(line(Channel::Quality, &look), expected);
         let expected = "  levels of jitter: evidence 6.0 of 21.0 nats: the levels have not moved. Lately a score of 40 where 10 was expected";
         assert_eq!(level_line("jitter", &look), expected);
+    }
+
+    #[test]
+    fn a_line_says_how_quiet_it_is_or_why_nobody_listens() {
+        let scope = Scope::new([(Dimension::Site, Text::new("lyon").expect("a text"))]);
+        let quiet = Quiet {
+            evidence: 3.6,
+            threshold: 18.1,
+            expected: 60.0,
+            seen: 40.0,
+            drop: 0.2,
+            minutes: 2,
+            missing: 60.0,
+            missing_needed: 30.0,
+            minutes_missing: Some(2.0),
+        };
+        let expected = "  silence of site=lyon: evidence 3.6 of 18.1 nats: 2 minutes are missing if no more comes. Lately 40.0 reports a \
+                        minute of 60.0 expected; 60 missing in 2 minutes, of 30 that must be";
+        assert_eq!(silence_line(&scope, &Heard::Watched(quiet)), expected);
+        let few = Unheard::TooFew {
+            expected: 1.5,
+            needed: 4.0,
+        };
+        let expected = "  silence of site=lyon: it is not listened to: 1.5 reports a minute are expected, fewer than 4";
+        assert_eq!(silence_line(&scope, &Heard::Unwatched(few)), expected);
+        let json = serde_json::json!({"unwatched": {"too_few": {"expected": 1.5, "needed": 4.0}}});
+        assert_eq!(serde_json::to_value(Heard::Unwatched(few)).expect("json"), json);
     }
 }

@@ -81,7 +81,9 @@ fn times(incident: &Incident) -> String {
 
 fn shows(incident: &Incident) -> String {
     if incident.effect > 0.0 {
-        format!("{}× the expected, by {}", incident.effect, incident.metric)
+        let interval = incident.effect_low.zip(incident.effect_high);
+        let interval = interval.map_or_else(String::new, |(low, high)| format!(" (95 %: {low} to {high})"));
+        format!("{}× the expected{interval}, by {}", incident.effect, incident.metric)
     } else {
         format!("silence, by {}", incident.metric)
     }
@@ -95,10 +97,15 @@ fn costs(incident: &Incident) -> Vec<String> {
     if let Some(ends) = incident.poor_call_ends {
         text.push_str(&format!("; {ends} call-ends poor"));
     }
+    if let Some(devices) = incident.devices {
+        text.push_str(&format!(", of {devices} devices or more"));
+    }
     if let Some(rate) = incident.burn_rate {
         text.push_str(&format!("; the error budget goes {rate} times as fast as it may"));
     }
-    vec![text]
+    let peak = incident.peak_at.zip(incident.peak_poor_minutes);
+    let peak = peak.map(|(at, minutes)| format!("{minutes} in the busiest hour to come, from {at}"));
+    [text].into_iter().chain(peak).collect()
 }
 
 /// The devices that called inside and outside its scope, compared with themselves.
@@ -175,7 +182,7 @@ fn work(incident: &Incident) -> Vec<String> {
 fn evidence(incident: &Incident) -> Vec<String> {
     let line = |e: &dialtone_schemas::incident::Evidence| {
         format!(
-            "{:<9} {:>9} {:>9} {:>10.1}",
+            "{:<14} {:>9} {:>9} {:>10.1}",
             e.group.as_str(),
             e.at_risk,
             e.poor,
@@ -185,7 +192,7 @@ fn evidence(incident: &Incident) -> Vec<String> {
     if incident.evidence.is_empty() {
         return Vec::new();
     }
-    let head = format!("{:<9} {:>9} {:>9} {:>10}", "", "at risk", "poor", "expected");
+    let head = format!("{:<14} {:>9} {:>9} {:>10}", "", "at risk", "poor", "expected");
     [head].into_iter().chain(incident.evidence.iter().map(line)).collect()
 }
 
@@ -277,6 +284,8 @@ mod tests {
         (incident.effect, incident.excess_poor_minutes) = (5.5, 41.5);
         incident.poor_minutes_an_hour = Some(30.0);
         incident.poor_call_ends = Some(30);
+        (incident.effect_low, incident.effect_high, incident.devices) = (Some(3.9), Some(7.8), Some(21));
+        (incident.peak_at, incident.peak_poor_minutes) = (Some(at("2026-03-02T13:00:00Z")), Some(65.5));
         incident.contact = Some(text("lan@example.com"));
         incident.runbook = Some(text("https://wiki.example.com/lan"));
         incident.evidence = vec![Evidence {
@@ -294,10 +303,11 @@ mod tests {
                 "i-1  site=berlin  minor, localised; revision 0 of 2026-03-02T09:05:00Z",
                 "  owner      lan, lan@example.com, https://wiki.example.com/lan",
                 "  since      2026-03-02T09:00:00Z to 2026-03-02T09:00:00Z; opened 2026-03-02T09:05:00Z; named 2026-03-02T09:05:00Z",
-                "  shows      5.5× the expected, by mos",
-                "  costs      41.5 poor minutes beyond the expected, 30 an hour of late; 30 call-ends poor",
-                "  evidence               at risk      poor   expected",
-                "             inside           90        30        2.5",
+                "  shows      5.5× the expected (95 %: 3.9 to 7.8), by mos",
+                "  costs      41.5 poor minutes beyond the expected, 30 an hour of late; 30 call-ends poor, of 21 devices or more",
+                "             65.5 in the busiest hour to come, from 2026-03-02T13:00:00Z",
+                "  evidence                    at risk      poor   expected",
+                "             inside                90        30        2.5",
                 "  changes    none suspected",
                 "  complaints 0",
                 "  people     acknowledged 2026-03-02T09:10:00Z by lan",

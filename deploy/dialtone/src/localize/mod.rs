@@ -10,6 +10,7 @@ use dialtone_explain::{Condition, Observation, Settings, Volumes, against_histor
 use serde::Serialize;
 
 use crate::{cli, say};
+use score::JUDGED;
 pub use score::{Case, Scope, Summary, cases};
 use table::{Figures, Plain};
 
@@ -25,12 +26,21 @@ const FEW_ATTRIBUTES: usize = 6;
 pub struct Answer {
     /// The case's, or the file.
     pub id: String,
-    /// Scopes, the most likely first.
+    /// Scopes, the most likely first: so many as are judged, even where fewer are shown.
     pub ranked: Vec<Ranked>,
     /// Those that together explain it.
     pub causes: Vec<Scope>,
     /// Milliseconds from the rows in memory to the answer.
     pub ms: f64,
+}
+
+impl Answer {
+    /// With so many scopes as are shown: by how many it is judged is another matter.
+    pub fn shown(&self, top: usize) -> Self {
+        let mut shown = self.clone();
+        shown.ranked.truncate(top);
+        shown
+    }
 }
 
 /// A scope with its evidence in nats; for rates discounted by its depth, except that the first is the most likely one.
@@ -54,12 +64,12 @@ pub fn run(args: &cli::Localize) -> Result<()> {
             args.at,
             args.top,
         )?;
-        return show(&answer, None, args.json);
+        return show(&answer.shown(args.top), None, args.json);
     };
     let mut labelled = Vec::new();
     for case in cases(dir)? {
         let answer = of_case(dir, &case, args)?;
-        show(&answer, case.causes.as_deref(), args.json)?;
+        show(&answer.shown(args.top), case.causes.as_deref(), args.json)?;
         if let Some(causes) = case.causes {
             labelled.push((answer, causes));
         }
@@ -70,7 +80,7 @@ pub fn run(args: &cli::Localize) -> Result<()> {
     Ok(())
 }
 
-/// What is found in one case of a folder.
+/// What is found in one case of a folder, before what is not shown is left out.
 pub fn of_case(dir: &Path, case: &Case, args: &cli::Localize) -> Result<Answer> {
     let plain = Plain::read(&dir.join(&case.file), args.kind.or(case.kind))?;
     localize(&case.id, &plain, args.at.or(case.at), args.top).with_context(|| format!("case {}", case.id))
@@ -78,6 +88,7 @@ pub fn of_case(dir: &Path, case: &Case, args: &cli::Localize) -> Result<Answer> 
 
 fn localize(id: &str, plain: &Plain, at: Option<i64>, top: usize) -> Result<Answer> {
     let begun = Instant::now();
+    let top = top.max(JUDGED);
     let depth = if plain.depth() <= FEW_ATTRIBUTES {
         plain.depth()
     } else {

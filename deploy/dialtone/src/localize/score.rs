@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::Answer;
 use crate::cli::Kind;
 
+/// Places of the ranking by which answers are judged.
+pub(super) const JUDGED: usize = 5;
+
 /// Attribute and value.
 pub type Scope = BTreeMap<String, String>;
 
@@ -91,7 +94,7 @@ impl Summary {
             n,
             top1: within(1),
             top3: within(3),
-            top5: within(5),
+            top5: within(JUDGED),
             precision: ratio(right, named),
             recall: ratio(right, labelled),
             f1: ratio(2 * right, named + labelled),

@@ -46,3 +46,46 @@ pub async fn ready(args: &cli::Report, config: &Config) -> Result<Vec<Readiness>
     }
     Ok(ready)
 }
+
+#[cfg(test)]
+mod tests {
+    use dialtone_processor::{
+        WatchConfig,
+        config::Owners,
+        watch::{readiness::Readiness, tenant::Tenant},
+    };
+    use dialtone_schemas::{EventTime, Text};
+
+    use super::{page, words};
+    use crate::config::owners;
+
+    fn ready(owners: Owners) -> Readiness {
+        let config = WatchConfig {
+            owners,
+            ..WatchConfig::default()
+        };
+        let at = EventTime::parse("2026-03-02T06:00:00Z").expect("a time");
+        Tenant::new(Text::new("acme").expect("a text")).readiness(at, &config)
+    }
+
+    /// One team has everything, and is dissolved. Where nobody has written rules, nobody is in doubt.
+    #[test]
+    fn owners_in_doubt_have_a_list_of_their_own_where_there_are_any() {
+        let rules = "default = \"desk\"\ndissolved = [\"lan\"]\n[[owner]]\nteam = \"lan\"\n";
+        let doubtful = ready(owners("f", rules).expect("owners"));
+        let sure = ready(Owners::default());
+        let doubt = "owner[0]: lan is dissolved, what is its own goes to desk";
+        let (text, page) = (|of: &Readiness| words::of(of).join("\n"), page::of);
+        let said = text(&doubtful);
+        assert!(said.contains(&format!("\n\nOwners in doubt\n  {doubt}\n\n")), "{said}");
+        let said = page(&doubtful);
+        assert!(
+            said.contains(&format!("<h2>Owners in doubt</h2><ul><li>{doubt}</li></ul>")),
+            "{said}"
+        );
+        assert!(!text(&sure).contains("in doubt") && !page(&sure).contains("in doubt"));
+        let json = |of: &Readiness| serde_json::to_value(of).expect("json")["owners_in_doubt"].clone();
+        assert_eq!(json(&doubtful), serde_json::json!([doubt]));
+        assert_eq!(json(&sure), serde_json::json!([]));
+    }
+}

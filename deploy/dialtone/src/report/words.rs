@@ -1,11 +1,12 @@
 //! The report in words: what both the terminal and the page say.
 
 use dialtone_processor::watch::{
-    budget::Budget,
+    budget::{Budget, CallBudget},
     detect::Calibrated,
+    owner::in_short,
     readiness::{Changed, Line, Owed, Readiness, Standing, Worse},
 };
-use dialtone_schemas::{ChangeVerdict, EventTime, Ruling, Text};
+use dialtone_schemas::{ChangeVerdict, Channel, EventTime, Ruling, Text};
 
 /// Lines of the list that are shown in any case; of the rest only those that somebody must look at.
 const SHOWN: usize = 20;
@@ -28,9 +29,13 @@ pub(super) fn of(ready: &Readiness) -> Vec<String> {
     section(
         &mut lines,
         "What is left of the error budgets (28 days)",
-        ready.budgets.iter().map(budget).collect(),
+        budgets(ready),
     );
     section(&mut lines, "Who owes what", ready.owed.iter().map(owed).collect());
+    let doubts = in_short(&ready.owners_in_doubt);
+    if !doubts.is_empty() {
+        section(&mut lines, "Owners in doubt", doubts);
+    }
     section(&mut lines, "Who found it first (7 days)", found_first(ready));
     section(&mut lines, "How far the thresholds can be trusted", trust(ready));
     lines
@@ -219,8 +224,29 @@ pub(super) fn worse(of: &Worse) -> String {
     )
 }
 
-/// How a budget stands.
-pub(super) fn budget(budget: &Budget) -> String {
+/// How the budgets stand.
+pub(super) fn budgets(ready: &Readiness) -> Vec<String> {
+    let of_calls = ready.call_budgets.iter().map(call_budget);
+    ready.budgets.iter().map(budget).chain(of_calls).collect()
+}
+
+fn call_budget(budget: &CallBudget) -> String {
+    let what = if budget.channel == Channel::Setup {
+        "not set up"
+    } else {
+        "dropped"
+    };
+    format!(
+        "{}: {:.0} % left ({:.2} % of {} call-ends were {what}, {:.1} % may be)",
+        budget.channel.name(),
+        100.0 * budget.left,
+        100.0 * budget.poor_share,
+        budget.call_ends,
+        100.0 * budget.target
+    )
+}
+
+fn budget(budget: &Budget) -> String {
     format!(
         "{}: {:.0} % left ({:.2} % of {} call minutes were poor, {:.0} % may be)",
         budget.connection,
@@ -304,6 +330,28 @@ mod tests {
             whole.extend(rest);
         }
         verdict(&serde_json::from_value(whole).expect("a verdict"))
+    }
+
+    /// Two in a thousand of 120,000 attempts failed, where one in a hundred may.
+    #[test]
+    fn a_budget_of_calls_says_what_is_left_of_it() {
+        let setup = CallBudget {
+            channel: Channel::Setup,
+            target: 0.01,
+            call_ends: 120_000,
+            poor_share: 0.002,
+            left: 0.8,
+        };
+        assert_eq!(
+            call_budget(&setup),
+            "setup: 80 % left (0.20 % of 120000 call-ends were not set up, 1.0 % may be)"
+        );
+        let drop = CallBudget {
+            channel: Channel::Drop,
+            target: 0.03,
+            ..setup
+        };
+        assert!(call_budget(&drop).ends_with("call-ends were dropped, 3.0 % may be)"));
     }
 
     #[test]

@@ -4,7 +4,11 @@ use std::{cell::RefCell, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use dialtone_processor::{Summarise, Watch};
+use dialtone_processor::{
+    Summarise, Watch,
+    config::Owners,
+    watch::owner::{doubts, in_short},
+};
 use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, time, topic::Topic};
 use dialtone_wire::{
     OutRecord, Payload, Place, Publish,
@@ -181,8 +185,17 @@ async fn past(config: &Config, chain: &Chain) -> Result<Past> {
     }))
 }
 
+/// What is doubtful about the owners' rules, a warning each: they are obeyed all the same.
+fn warn_of(owners: &Owners) {
+    for doubt in in_short(&doubts(owners)) {
+        tracing::warn!(%doubt, "the owners' rules are obeyed as they stand");
+    }
+}
+
 fn watch(config: &Config, chain: Chain, past: Past) -> Result<Stage<Watch>> {
-    let settings = config.watch(config.owners()?);
+    let owners = config.owners()?;
+    warn_of(&owners);
+    let settings = config.watch(owners);
     let json = serde_json::to_string(&settings)?;
     let past = RefCell::new(past);
     let fresh = move |first: &std::collections::BTreeMap<_, _>| {

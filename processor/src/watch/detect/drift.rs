@@ -57,6 +57,13 @@ pub struct Drift {
 }
 
 impl Drift {
+    /// Learns from a block of a scope of one or two attributes: its poor call-ends, and how many were expected.
+    pub fn learn_of(&mut self, attributes: &[usize], k: f64, e: f64) {
+        if let [one, rest @ ..] = attributes {
+            self.learn(Cuboid::of(*one, rest.first().copied()), Sum { k, e });
+        }
+    }
+
     /// Learns from the block of a cell, as far as it was expected of this cell.
     pub(super) fn learn(&mut self, cuboid: Cuboid, block: Sum) {
         self.cuboids.entry(cuboid).or_default().add(block);

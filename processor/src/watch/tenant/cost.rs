@@ -5,8 +5,14 @@ use dialtone_schemas::{EventTime, Window, time};
 use super::{
     Tenant,
     live::{Held, excess_minutes, round},
+    silent::is_telemetry,
 };
-use crate::watch::{baseline::real, book::Case, device::Device, locate::Evidence};
+use crate::watch::{
+    baseline::real,
+    book::{Basis, Case},
+    device::Device,
+    locate::Evidence,
+};
 
 impl Tenant {
     /// Of the last hour, or of the time since the onset where that is shorter: the poor minutes beyond the expected.
@@ -29,6 +35,42 @@ impl Tenant {
         }
         an_hour(excess_minutes(poor_ms, sums), minutes)
     }
+
+    /// What an open incident adds in the busiest hour of its scope.
+    pub(super) fn peak(&self, case: &Case, now: EventTime) -> Peak {
+        let shares = self.shares_of(|_, codes| case.covers(codes));
+        let busiest = self.seasons.busiest(&shares, now, now.plus(time::DAY));
+        let call_ends = busiest.map(|(_, calls)| calls);
+        // Of a silent scope every call is lost, of one whose reports are lost none.
+        let share = match case.basis {
+            Basis::Volume if is_telemetry(case) => 0.0,
+            Basis::Volume => 1.0,
+            Basis::Rate(_) => case.share,
+        };
+        let is_one_device = case.incident.device_id.is_some();
+        let of_calls = || call_ends.map(|calls| calls * share * self.baseline.minutes_of_a_poor_end());
+        let minutes = if is_one_device {
+            case.incident.poor_minutes_an_hour
+        } else {
+            of_calls()
+        };
+        Peak {
+            from: busiest.map(|(from, _)| from),
+            call_ends: call_ends.filter(|_| !is_one_device),
+            poor_minutes: minutes.map(|minutes| round(minutes, 10.0)),
+        }
+    }
+}
+
+/// What an open incident costs in the busiest hour of its scope in the next 24.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Peak {
+    /// When that begins.
+    pub(super) from: Option<EventTime>,
+    /// Call-ends in it; of one device they are not known.
+    pub(super) call_ends: Option<f64>,
+    /// Poor minutes beyond the expected.
+    pub(super) poor_minutes: Option<f64>,
 }
 
 /// The same of one device.

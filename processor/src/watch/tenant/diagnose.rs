@@ -2,22 +2,23 @@
 
 use dialtone_explain::{Part, Quadrants, crossover};
 use dialtone_schemas::{
-    Dimension, Scope, Window,
-    incident::{Crossover, LayerStanding, Rival},
+    Dimension, EventTime, Scope, Window,
+    incident::{Crossover, Evidence as Line, LayerStanding, Rival},
 };
 
 use super::{
     Tenant,
-    live::{round, whole},
+    live::{line, round, whole},
 };
 use crate::{
     config::WatchConfig,
     watch::{
+        baseline::real,
         book::{Basis, Case},
         device::Device,
         dictionary::covers,
         evidence::Sum,
-        locate::Evidence,
+        locate::{CONTROL, Evidence},
         path::{Found, Leaf, Wander, layers},
     },
 };
@@ -26,8 +27,11 @@ use crate::{
 const RIVALS: std::ops::Range<f64> = 0.5..0.95;
 
 impl Tenant {
-    /// Looks at the path and the rivals of one incident.
-    pub(super) fn diagnose(&mut self, i: usize, config: &WatchConfig) {
+    /// Looks at the path and the rivals of one incident, at what was before, whom it touches and what its busiest hour will cost.
+    pub(super) fn diagnose(&mut self, i: usize, now: EventTime, config: &WatchConfig) {
+        let peak = self.peak(&self.cases[i], now);
+        let incident = &mut self.cases[i].incident;
+        (incident.peak_at, incident.peak_poor_minutes) = (peak.from, peak.poor_minutes);
         let Basis::Rate(channel) = self.cases[i].basis else {
             return;
         };
@@ -50,8 +54,43 @@ impl Tenant {
         let rivals = self.rivals(&case, &sums, &evidence);
         // Devices are followed for the quality of their calls.
         let crossovers = (channel == 0).then(|| self.same_devices(&case, onset, &rivals));
+        let is_inside = |leaf: u32| case.covers(self.dictionary.codes(leaf));
+        let devices = i64::try_from(self.devices.poor(channel, onset, is_inside)).unwrap_or(i64::MAX);
+        let before = self.before(&case, channel, now, config);
         let incident = &mut self.cases[i].incident;
         (incident.layers, incident.rivals, incident.crossovers) = (Some(path), Some(rivals), crossovers);
+        incident.devices = Some(devices);
+        if let Some(before) = before {
+            incident.evidence.truncate(2);
+            incident.evidence.extend(before);
+        }
+    }
+
+    /// The lines of the evidence table about the hours before the onset, as long as these are remembered.
+    fn before(&self, case: &Case, channel: usize, now: EventTime, config: &WatchConfig) -> Option<[Line; 2]> {
+        let onset = case.incident.onset.from;
+        let from = onset.plus(-CONTROL.min(config.memory.micros() / 2));
+        if now.since(from) > config.memory.micros() {
+            return None;
+        }
+        let baseline = Evidence {
+            cases: &[],
+            ..self.evidence(channel, config.indifference)
+        };
+        let (mut inside, mut outside) = (Sum::default(), Sum::default());
+        let windows = self.ring.since(Window::of_end(from.plus(1)));
+        for (window, slice) in windows.take_while(|(window, _)| window.end() <= onset) {
+            let hour = baseline.hour(*window);
+            for (leaf, counts) in &slice.leaves {
+                let is_inside = case.covers(self.dictionary.codes(*leaf));
+                let sum = if is_inside { &mut inside } else { &mut outside };
+                sum.n += real(counts.n[channel]);
+                sum.k += real(counts.k[channel]);
+                sum.e += baseline.expected(&hour, *leaf, counts.n[channel]);
+            }
+        }
+        let told = |group, sum: Sum| line(group, (sum.n, sum.k, sum.e));
+        Some([told("inside before", inside), told("outside before", outside)])
     }
 
     /// The devices that called inside and outside the scope since the onset, compared with themselves; and apart from each rival, where a

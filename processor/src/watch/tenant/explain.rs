@@ -11,6 +11,7 @@ use crate::{
         detect::{Detector, Look},
         evidence::WATCHED,
         levels::METRIC_NAMES,
+        volume::{Heard, Unheard},
     },
 };
 
@@ -27,6 +28,8 @@ pub struct Explained {
     /// How the levels of its call-ends stand, by metric: of a scope of more conditions, by the one with the most evidence. `poor` and
     /// `expected` are the sums of scores there. None where there is no history yet.
     pub levels: Vec<(&'static str, Option<Look>)>,
+    /// By each of its conditions: how quiet it is, or why nobody listens to it.
+    pub silence: Vec<(Scope, Heard)>,
 }
 
 impl Tenant {
@@ -51,6 +54,10 @@ impl Tenant {
             let of = |condition: &Condition| detector.look(&[*condition], config.indifference, threshold);
             strongest(conditions.iter().filter_map(of))
         };
+        let silence = conditions.iter().map(|condition| {
+            let scope = self.dictionary.scope(&[*condition]);
+            (scope, self.hear(*condition, config))
+        });
         let levels = METRIC_NAMES.into_iter().zip(&self.level_detectors);
         let holds = |case: &&super::Case| case.is_open() && self.overlap(&conditions, &case.conditions).of_first >= 0.5;
         Ok(Explained {
@@ -63,7 +70,21 @@ impl Tenant {
                 .collect(),
             channels: WATCHED.into_iter().zip((0..).map(look)).collect(),
             levels: levels.map(|(metric, detector)| (metric, level(detector))).collect(),
+            silence: silence.collect(),
         })
+    }
+
+    /// What its volume says of a condition.
+    fn hear(&self, condition: Condition, config: &WatchConfig) -> Heard {
+        let shares_calls = || {
+            let out = self.out();
+            !out.is_empty() && self.shares_calls(condition, &out)
+        };
+        match self.volume.look(condition, self.silent_from(config)) {
+            Ok(quiet) => Heard::Watched(quiet),
+            Err(Unheard::Learning) if shares_calls() => Heard::Unwatched(Unheard::BesideOutage),
+            Err(why) => Heard::Unwatched(why),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
-    Change, Channel, Complaint, Dimension, EventTime, State, Text, Window,
+    Change, Channel, Complaint, Dimension, EventTime, Incident, State, Text, Window,
     incident::{Evidence as Line, Onset, Severity},
     time,
 };
@@ -19,9 +19,10 @@ use crate::{
         book::{Basis, Case, severity},
         device,
         dictionary::{Codes, covers},
-        evidence::{KINDS, WATCHED},
+        evidence::{Counts, KINDS, WATCHED},
         locate::Evidence,
         suspect::{Overlap, suspects},
+        trial::TWO_SIDED,
     },
 };
 
@@ -85,7 +86,7 @@ impl Tenant {
         self.cases.iter().for_each(|case| self.firsts.note(&case.incident));
         for i in 0..self.cases.len() {
             if is_due(&self.cases[i]) {
-                self.diagnose(i, config);
+                self.diagnose(i, now, config);
             }
         }
     }
@@ -126,8 +127,8 @@ impl Tenant {
                 sum.1 += real(counts.k[channel]);
                 sum.2 += baseline.expected(&hour, *leaf, counts.n[channel]);
                 if is_inside && *window >= lately {
-                    burn.0 += real(counts.poor_ms);
-                    burn.1 += real(counts.media_ms) * self.target(*leaf, config);
+                    let (poor, may) = self.burns(channel, *leaf, counts, config);
+                    burn = (burn.0 + poor, burn.1 + may);
                 }
                 if is_inside {
                     poor_ms += counts.poor_ms;
@@ -160,6 +161,7 @@ impl Tenant {
             ("far ends", far)
         };
         case.sums = inside;
+        let a_minute = baseline.dispersion(&case.conditions, inside.2 / f64::max(minutes, 1.0));
         let incident = &mut case.incident;
         incident.severity = incident.severity.max(severity(
             case.basis,
@@ -167,16 +169,27 @@ impl Tenant {
             inside.1,
             (inside.1 - inside.2) / f64::max(minutes, 1.0),
         ));
-        incident.effect = round(inside.1 / inside.2.max(0.1), 100.0);
+        says_effect(incident, inside, a_minute);
         incident.excess_poor_minutes = excess_minutes(poor_ms, inside);
         incident.poor_call_ends = Some(whole(inside.1));
         incident.burn_rate = (burn.1 > 0.0).then(|| round(burn.0 / burn.1, 10.0));
-        incident.evidence = vec![line(group, inside), line("outside", outside)];
+        let since = [line(group, inside), line("outside", outside)];
+        incident
+            .evidence
+            .splice(..incident.evidence.len().min(since.len()), since);
         incident.exemplar_calls = exemplars.into_iter().take(5).collect();
         incident.metric = self.metric(channel, inside.0, kinds);
     }
 
-    /// The share of a leaf's call-ends that may be poor.
+    /// What of its error budget a leaf used, and what it might: of calls that fail or drop call-ends, else ms of media.
+    pub(super) fn burns(&self, channel: usize, leaf: u32, counts: &Counts, config: &WatchConfig) -> (f64, f64) {
+        match config.slo.of_calls(WATCHED[channel]) {
+            Some(target) => (real(counts.k[channel]), real(counts.n[channel]) * target),
+            None => (real(counts.poor_ms), real(counts.media_ms) * self.target(leaf, config)),
+        }
+    }
+
+    /// The share of a leaf's call minutes that may be poor.
     pub(super) fn target(&self, leaf: u32, config: &WatchConfig) -> f64 {
         let index = Dimension::Connection.index();
         let connection = self.dictionary.name(index, self.dictionary.codes(leaf)[index]);
@@ -252,7 +265,7 @@ impl Tenant {
         // One device is never most of anybody's calls.
         let severe = severity(case.basis, n, k, (k - e) / minutes).min(Severity::Major);
         incident.severity = incident.severity.max(severe);
-        incident.effect = round(k / e.max(0.1), 100.0);
+        says_effect(incident, (n, k, e), device::DISPERSION);
         incident.excess_poor_minutes = excess_minutes(counts.poor_ms, (n, k, e));
         incident.poor_call_ends = Some(whole(k));
         incident.evidence = vec![line("inside", (n, k, e))];
@@ -349,7 +362,16 @@ impl Held {
     }
 }
 
-fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {
+/// How many times the expected it is, with a 95 % interval on the log scale; half a call-end keeps that finite.
+fn says_effect(incident: &mut Incident, (_, k, e): (f64, f64, f64), dispersion: f64) {
+    let effect = k / e.max(0.1);
+    let wide = (TWO_SIDED * (dispersion / (k + 0.5)).sqrt()).exp();
+    incident.effect = round(effect, 100.0);
+    incident.effect_low = Some(round(effect / wide, 100.0));
+    incident.effect_high = Some(round(effect * wide, 100.0));
+}
+
+pub(super) fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {
     #[allow(clippy::expect_used, reason = "a constant that is a text")]
     let group = Text::new(group).expect("a text");
     Line {
@@ -374,4 +396,31 @@ pub(super) fn excess_minutes(poor_ms: i64, (_, k, e): (f64, f64, f64)) -> f64 {
 /// Figures for people need no sixteen digits.
 pub(super) fn round(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 64 poor where 16 were expected, with a dispersion of 1.5: 4 times, by exp(1.96 · √(1.5 / 64.5)) = 1.348 either way.
+    #[test]
+    fn an_effect_is_told_with_its_interval() {
+        let scope = dialtone_schemas::Scope::default();
+        let text = |text: &str| Text::new(text).expect("a text");
+        let at = EventTime::from_micros(0);
+        let mut incident = Incident::opened(
+            text("i"),
+            text("acme"),
+            scope,
+            text("noc"),
+            Onset { from: at, to: at },
+            at,
+        );
+        says_effect(&mut incident, (800.0, 64.0, 16.0), 1.5);
+        let told = [incident.effect_low, Some(incident.effect), incident.effect_high];
+        assert_eq!(
+            told.map(|effect| effect.map(|effect| (effect * 100.0).round())),
+            [Some(297.0), Some(400.0), Some(539.0)]
+        );
+    }
 }

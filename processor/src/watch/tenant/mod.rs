@@ -70,6 +70,27 @@ const DORMANT: i64 = 3 * time::DAY;
 /// No fewer cells are counted when a threshold is set: a young tenant has them soon.
 const FEW_CELLS: usize = 100;
 
+/// Who spends the false alarms of a day: together no more than are configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spends {
+    /// Poor call-ends and levels of cells.
+    Rates,
+    /// Call-ends that do not come.
+    Silence,
+    /// Single devices.
+    Devices,
+}
+
+impl Spends {
+    /// Silence is soon sure of itself, and so is a broken device: they can do with little.
+    const fn share(self) -> f64 {
+        match self {
+            Self::Rates => 0.8,
+            Self::Silence | Self::Devices => 0.1,
+        }
+    }
+}
+
 /// Everything known of one tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
@@ -275,8 +296,7 @@ impl Tenant {
         let codes = self.dictionary.codes(leaf);
         self.seasons.add(codes[Dimension::Site.index()], window, counts.n[0]);
         let connection = codes[Dimension::Connection.index()];
-        self.budgets
-            .add(window.start().day(), connection, counts.media_ms, counts.poor_ms);
+        self.budgets.add(window.start().day(), connection, counts);
     }
 
     /// A change whose tick has come. What is reported later of the same change stands: its end is known now, or its window is longer.
@@ -374,14 +394,19 @@ impl Tenant {
 
     /// Evidence a cell needs to be noticed.
     pub fn noticed_from(&self, config: &WatchConfig) -> f64 {
-        self.threshold(self.cells().max(FEW_CELLS), config)
+        self.threshold(self.cells().max(FEW_CELLS), Spends::Rates, config)
     }
 
-    /// Evidence that one of so many needs: ln of (cells × minutes of a day / false alarms a day).
-    fn threshold(&self, cells: usize, config: &WatchConfig) -> f64 {
+    /// Evidence a silence needs to be noticed.
+    fn silent_from(&self, config: &WatchConfig) -> f64 {
+        self.threshold(self.volume.cells().max(FEW_CELLS), Spends::Silence, config)
+    }
+
+    /// Evidence that one of so many needs: ln of (cells × minutes of a day / false alarms a day that are theirs).
+    fn threshold(&self, cells: usize, spends: Spends, config: &WatchConfig) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "far below 2^52 cells")]
         let cells = cells as f64;
-        (cells * 1440.0 / config.false_alarms_per_day.max(1e-6)).ln()
+        (cells * 1440.0 / (spends.share() * config.false_alarms_per_day).max(1e-6)).ln()
     }
 
     /// Feeds the detectors with the leaves of the last minutes; alarms by channel.
@@ -467,12 +492,7 @@ impl Tenant {
         for (leaf, counts) in &self.fresh {
             self.volume.add(self.dictionary.codes(*leaf), counts.events);
         }
-        let out: Vec<Vec<Condition>> = self
-            .cases
-            .iter()
-            .filter(|case| case.is_open() && case.basis == Basis::Volume)
-            .map(|case| case.conditions.clone())
-            .collect();
+        let out = self.out();
         if !out.is_empty() {
             let shares: Vec<Condition> = self
                 .volume
@@ -481,13 +501,18 @@ impl Tenant {
                 .collect();
             self.volume.forget(|condition| shares.contains(&condition));
         }
-        let threshold = if warm {
-            self.threshold(self.volume.cells().max(FEW_CELLS), config)
-        } else {
-            f64::INFINITY
-        };
+        let threshold = if warm { self.silent_from(config) } else { f64::INFINITY };
         let silences = self.volume.minute(threshold);
         outermost(silences, self.dictionary.leaves(), |leaf| self.baseline.weight(leaf))
+    }
+
+    /// The scopes that are out.
+    fn out(&self) -> Vec<Vec<Condition>> {
+        let open = self
+            .cases
+            .iter()
+            .filter(|case| case.is_open() && case.basis == Basis::Volume);
+        open.map(|case| case.conditions.clone()).collect()
     }
 
     /// Has a cell a tenth or more of its calls in scopes that are out?

@@ -7,7 +7,7 @@ use dialtone_schemas::{
     time,
 };
 
-use super::{Tenant, live::round, silent::silent};
+use super::{Spends, Tenant, live::round, silent::silent};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -109,7 +109,7 @@ impl Tenant {
     /// Opens an incident for each cause that is found where something was noticed.
     fn open_causes(&mut self, now: EventTime, channel: usize, noticed: &[Condition], config: &WatchConfig) -> Outcome {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one. It has not paid for everything.
-        let threshold = self.threshold(1, config);
+        let threshold = self.threshold(1, Spends::Rates, config);
         let zones = self.zones(channel, config);
         let settings = self.settings(channel, &zones, config);
         let located = self.evidence(channel, config.indifference).locate(noticed, &settings);
@@ -274,7 +274,7 @@ impl Tenant {
 
     pub(super) fn open_devices(&mut self, now: EventTime, config: &WatchConfig) {
         // Every device of the estate could have been the one: some are known only when they turn bad.
-        let threshold = self.threshold(10_000, config);
+        let threshold = self.threshold(10_000, Spends::Devices, config);
         for (id, device) in self.devices.alarms(threshold) {
             self.open_device(now, &id, &device, config);
         }
@@ -382,7 +382,8 @@ impl Tenant {
         // Everything follows what explains half of it, and no scope becomes everything.
         let may_follow = |found: &Located| match (case.is_outside(), found.cause.best.conditions.is_empty()) {
             (true, _) => {
-                found.evidence >= self.threshold(1, config) && found.explained.is_none_or(|share| share >= 0.5)
+                found.evidence >= self.threshold(1, Spends::Rates, config)
+                    && found.explained.is_none_or(|share| share >= 0.5)
             }
             (false, is_everything) => !is_everything,
         };

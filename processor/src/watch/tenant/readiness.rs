@@ -9,11 +9,12 @@ use super::{Tenant, live::round, silent::is_telemetry};
 use crate::{
     config::WatchConfig,
     watch::{
-        book::{Basis, Case},
-        budget::Budget,
+        book::Case,
+        budget::{Budget, CallBudget},
         detect::{Calibrated, Look},
-        dictionary::{Codes, covers},
+        dictionary::Codes,
         evidence::WATCHED,
+        owner::doubts,
         ownership::Ownership,
         reference,
     },
@@ -149,8 +150,12 @@ pub struct Readiness {
     pub coverage: Option<f64>,
     /// Error budgets by connection.
     pub budgets: Vec<Budget>,
+    /// Those of calls that fail and of calls that drop.
+    pub call_budgets: Vec<CallBudget>,
     /// By team.
     pub owed: BTreeMap<Text, Owed>,
+    /// What is doubtful about the rules that say whose a cause is: gaps, overlaps, dissolved teams. They are obeyed all the same.
+    pub owners_in_doubt: Vec<String>,
     /// What the last quiet days have taught of the thresholds, by channel.
     pub calibration: BTreeMap<&'static str, Calibrated>,
     /// Of the incidents of the last week, the share that is to be expected to be false; none where none opened.
@@ -192,7 +197,9 @@ impl Tenant {
                     .name(Dimension::Connection.index(), code)
                     .map(Text::as_str)
             }),
+            call_budgets: self.budgets.stand_of_calls(&config.slo),
             owed: self.owed(),
+            owners_in_doubt: doubts(&config.owners),
             false_share: self.false_share(now, &calibration),
             calibration,
             found_first: self.firsts.week(now),
@@ -317,27 +324,13 @@ impl Tenant {
 
     /// What an open incident adds in the busiest hour of its scope.
     fn incident_line(&self, case: &Case, now: EventTime) -> Line {
-        let shares = self.shares_of(|_, codes| covers(&case.conditions, codes));
-        let busiest = self.seasons.busiest(&shares, now, now.plus(DAY));
-        let calls = busiest.map(|(_, calls)| calls);
-        // Of a silent scope every call is lost, of one whose reports are lost none.
-        let share = match case.basis {
-            Basis::Volume if is_telemetry(case) => 0.0,
-            Basis::Volume => 1.0,
-            Basis::Rate(_) => case.share,
-        };
-        let is_one_device = case.incident.device_id.is_some();
-        let minutes = if is_one_device {
-            case.incident.poor_minutes_an_hour
-        } else {
-            calls.map(|calls| calls * share * self.baseline.minutes_of_a_poor_end())
-        };
+        let peak = self.peak(case, now);
         Line {
             scope: case.incident.scope.clone(),
             standing: Standing::Incident,
-            poor_minutes: minutes.map(|minutes| round(minutes, 10.0)),
-            peak: busiest.map(|(from, _)| from),
-            call_ends: calls.filter(|_| !is_one_device).map(f64::round),
+            poor_minutes: peak.poor_minutes,
+            peak: peak.from,
+            call_ends: peak.call_ends.map(f64::round),
             sees: None,
             last_call: None,
             incident_id: Some(case.incident.id.clone()),

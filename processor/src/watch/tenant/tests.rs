@@ -9,6 +9,10 @@ use super::{
     drive::{Calls, Drive, at, day, leaf, site, text},
     readiness::Standing,
 };
+use crate::watch::{
+    evidence::Counts,
+    volume::{Heard, Quiet, Unheard},
+};
 
 /// Berlin and Lyon with sixty call-ends a minute each, of which these shares are poor.
 fn two(berlin: f64, lyon: f64) -> Vec<Calls> {
@@ -248,6 +252,65 @@ fn where_the_levels_of_all_call_ends_have_moved_the_cause_is_looked_for_sooner()
     let poor = explained.channels[0].1.as_ref().expect("calls");
     assert!(poor.evidence < poor.threshold - 1.0, "{poor:?}");
     assert!(explained.levels[1].1.is_some(), "the levels of jitter are watched");
+}
+
+/// Of a hundred call minutes over a cable one was poor: as much as may be. None of a hundred calls failed, and six dropped where three may.
+#[test]
+fn calls_that_fail_and_calls_that_drop_burn_budgets_of_their_own() {
+    let mut drive = Drive::new();
+    let leaf = drive.tenant.dictionary.leaf(&Leaf {
+        connection: Some(text("wired")),
+        ..Leaf::default()
+    });
+    let counts = Counts {
+        n: [100; 3],
+        k: [1, 0, 6],
+        media_ms: 100 * 60_000,
+        poor_ms: 60_000,
+        ..Counts::default()
+    };
+    let burns = [0, 1, 2].map(|channel| {
+        let (poor, may) = drive.tenant.burns(channel, leaf, &counts, &drive.config);
+        (channel, (10.0 * poor / may).round() / 10.0)
+    });
+    assert_eq!(burns, [(0, 1.0), (1, 0.0), (2, 2.0)]);
+}
+
+/// What is said of Lyon and its headset, after so many minutes without a call there.
+fn hushed(minutes: i64) -> (Quiet, Heard, usize) {
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    let berlin: Vec<Calls> = two(0.02, 0.02).into_iter().take(1).collect();
+    for _ in 0..minutes {
+        drive.minute(&berlin);
+    }
+    let headset = (dialtone_schemas::Dimension::Headset, text("Aural 20"));
+    let lyon = (dialtone_schemas::Dimension::Site, text("lyon"));
+    let explained = drive
+        .tenant
+        .explain(&Scope::new([lyon, headset]), drive.now(), &drive.config)
+        .expect("known");
+    let [(first, Heard::Watched(quiet)), (second, of_headset)] = explained.silence.as_slice() else {
+        panic!("one is listened to: {:?}", explained.silence)
+    };
+    assert_eq!((first.depth(), second.depth()), (1, 1));
+    assert_eq!(first, &site("lyon"));
+    let open = drive.tenant.cases.iter().filter(|case| case.is_open());
+    (*quiet, *of_headset, open.count())
+}
+
+/// Sixty call-ends a minute, and then none: after a minute forty are the mean of three, forty ln 0.2 + 0.8 · 60 < 0, and 0.8 · 60
+/// exp(−1.282 √(12/2400)) / 12 = 3.65 nats have gathered of those that are needed. Two more minutes, and the state alone says 48.
+#[test]
+fn what_is_not_silent_for_long_enough_is_explained_and_so_is_what_nobody_listens_to() {
+    let near = |value: f64, of: f64| (value - of).abs() < 0.01;
+    let (quiet, of_headset, open) = hushed(1);
+    assert!(near(quiet.expected, 60.0) && near(quiet.seen, 40.0), "{quiet:?}");
+    assert!(near(quiet.evidence, 3.65) && !quiet.is_noticed(), "{quiet:?}");
+    assert_eq!((quiet.minutes, quiet.minutes_missing, open), (1, Some(2.0), 0));
+    assert_eq!(of_headset, Heard::Unwatched(Unheard::OtherDimension));
+    let (quiet, _, open) = hushed(3);
+    assert!(quiet.is_noticed() && open == 1, "{quiet:?}");
 }
 
 /// Six sites with twenty call-ends a minute each are two and a half times as poor from Tuesday nine o'clock on, all alike; at eleven Berlin is
