@@ -13,6 +13,8 @@ pub struct Onset {
     pub to: usize,
     /// The likelihood ratio of the best.
     pub llr: f64,
+    /// Did it get worse and worse for a while, rather than at once?
+    pub grows: bool,
 }
 
 /// What one step showed of a scope.
@@ -88,7 +90,7 @@ pub fn onset(series: &[Step], dispersion: f64) -> Option<Onset> {
     // Ramp and step are compared by one measure: what the levels have come to.
     let as_step = growing.as_ref().and_then(with).unwrap_or(hint).llr;
     let found = match ramp(series, growing.as_ref(), dispersion) {
-        Some(ramp) if ramp.llr > as_step.mul_add(1.0 + RAMP_SHARE, RAMP_MARGIN) => ramp,
+        Some(ramp) if ramp.llr > as_step.mul_add(1.0 + RAMP_SHARE, RAMP_MARGIN) => Onset { grows: true, ..ramp },
         _ => step,
     };
     Some(before_birth(series, found))
@@ -223,6 +225,7 @@ fn interval(series: &[Step], llr: &[f64], starts: std::ops::Range<usize>) -> Opt
         from: starts.start + middle.saturating_sub(half),
         to: starts.start + (middle + half).min(last),
         llr: llr[best],
+        grows: false,
     })
 }
 

@@ -56,6 +56,8 @@ pub struct Case {
     pub withheld: Option<EventTime>,
     /// Since when its scope has been silent, and what was usual before of the calls of those outside.
     pub silent: Option<(EventTime, Option<Outside>)>,
+    /// Did it get worse and worse for a while, rather than at once?
+    pub grows: bool,
 }
 
 impl Case {
@@ -77,6 +79,7 @@ impl Case {
             answered: None,
             withheld: None,
             silent: None,
+            grows: false,
         }
     }
 

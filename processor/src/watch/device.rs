@@ -9,7 +9,7 @@ use dialtone_explain::{Crossing, Step};
 use dialtone_schemas::{EventTime, Text, Window, time};
 use serde::{Deserialize, Serialize};
 
-use super::{baseline::real, detect::step, evidence::Counts};
+use super::{baseline::real, detect::step, evidence::Counts, locate::Began};
 
 const ALTERNATIVES: [f64; 3] = [4.0, 10.0, 25.0];
 /// Calls of one device share a user's habits and a day's desk.
@@ -77,7 +77,7 @@ impl Device {
 
     /// Since when it has been bad: earliest, most likely and latest window. It may have been so before its first poor call, for
     /// as long as one waits for a call of its.
-    pub fn onset(&self) -> Option<(Window, Window, Window)> {
+    pub fn onset(&self) -> Option<Began> {
         let (windows, steps): (Vec<Window>, Vec<Step>) = self.minutes()?.into_iter().unzip();
         let found = dialtone_explain::onset(&steps, DISPERSION)?;
         let used = self
@@ -90,11 +90,12 @@ impl Device {
         let from = windows[found.from]
             .start()
             .plus(-i64::try_from(gap).unwrap_or(0) * Window::SPAN);
-        Some((
-            Window::of_end(from.plus(Window::SPAN)),
-            windows[found.best],
-            windows[found.to],
-        ))
+        Some(Began {
+            from: Window::of_end(from.plus(Window::SPAN)),
+            best: windows[found.best],
+            to: windows[found.to],
+            grows: found.grows,
+        })
     }
 
     /// Every minute from the first reported one to the last. Good calls are only reported by partitions that know the device

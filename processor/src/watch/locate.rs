@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use dialtone_explain::{Candidate, Cause, Condition, Row, Settings, Step, Table, beyond, causes, everything, onset};
+use dialtone_explain::{
+    Candidate, Cause, Condition, Onset, Row, Settings, Step, Table, beyond, causes, everything, onset,
+};
 use dialtone_schemas::{Dimension, Window, time};
 
 use super::{
@@ -79,13 +81,26 @@ pub struct Evidence<'a> {
     pub least: f64,
 }
 
+/// Since when a scope has been bad, by the first bad window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Began {
+    /// The earliest.
+    pub from: Window,
+    /// The most likely.
+    pub best: Window,
+    /// The latest.
+    pub to: Window,
+    /// Did it get worse and worse for a while, rather than at once?
+    pub grows: bool,
+}
+
 /// A cause with the time it began.
 #[derive(Clone, Debug)]
 pub struct Located {
     /// The cause.
     pub cause: Cause,
-    /// First bad window: earliest, most likely and latest.
-    pub onset: (Window, Window, Window),
+    /// Since when.
+    pub onset: Began,
     /// The likelihood ratio over the dispersion: against the scope's own control beyond its kind's drift, with the dispersion of single
     /// calls; of a cause at the far ends against the baseline, with the drift in the dispersion.
     pub evidence: f64,
@@ -184,23 +199,23 @@ impl Evidence<'_> {
     }
 
     /// Since when a scope has been bad.
-    pub fn onset(&self, conditions: &[Condition]) -> Option<(Window, Window, Window)> {
+    pub fn onset(&self, conditions: &[Condition]) -> Option<Began> {
         let (windows, steps): (Vec<Window>, Vec<Step>) = self.series(conditions).into_iter().unzip();
         let found = onset(&steps, self.dispersion_of_steps(conditions, &steps))?;
-        Some((windows[found.from], windows[found.best], windows[found.to]))
+        Some(began(&windows, &found))
     }
 
     /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause once.
     pub fn locate(&self, alarm: &[Condition], settings: &Settings<'_>) -> Vec<Located> {
-        let Some((_, began, _)) = self.onset(alarm) else {
+        let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
-        let mut since = began;
+        let mut since = noticed.best;
         let mut found = self.causes_since(since, settings);
         let first = found.causes.first();
         let again = first.and_then(|first| self.onset(&first.best.conditions));
-        if let Some((_, again, _)) = again.filter(|(_, again, _)| *again != began) {
-            since = again;
+        if let Some(again) = again.filter(|again| again.best != noticed.best) {
+            since = again.best;
             found = self.causes_since(since, settings);
         }
         let control = self.control(since);
@@ -214,7 +229,7 @@ impl Evidence<'_> {
             .flatten();
         let located = found.causes.into_iter().filter_map(|cause| {
             let onset = self.onset(&cause.best.conditions)?;
-            let evidence = self.against_control(&cause.best.conditions, onset.1, &control, everywhere);
+            let evidence = self.against_control(&cause.best.conditions, onset.best, &control, everywhere);
             Some(Located {
                 cause,
                 onset,
@@ -412,7 +427,7 @@ impl Evidence<'_> {
         }
         let (k, e) = (cause.best.k, cause.best.e.max(1e-9));
         Some(Located {
-            onset: (windows[found.from], windows[found.best], windows[found.to]),
+            onset: began(&windows, &found),
             evidence: (k * (k / e).ln() - (k - e)).max(0.0) / dispersion,
             explained: None,
             cause,
@@ -578,6 +593,15 @@ fn control_prior(drift: &Drift, attribute: usize) -> f64 {
         return DAILY_PRIOR;
     }
     (1.0 / drift.of(&[attribute])).max(OTHERS_PRIOR)
+}
+
+fn began(windows: &[Window], found: &Onset) -> Began {
+    Began {
+        from: windows[found.from],
+        best: windows[found.best],
+        to: windows[found.to],
+        grows: found.grows,
+    }
 }
 
 pub(super) fn attributes_of(conditions: &[Condition]) -> Vec<usize> {

@@ -5,15 +5,27 @@ use std::collections::VecDeque;
 use dialtone_schemas::{Change, ChangeKind, EventTime, Text, incident::SuspectedChange, time};
 use serde::{Deserialize, Serialize};
 
-/// Prior weight of "none of the known changes": a guilty one weighs 0.6 on the whole, and seven of ten incidents are said to be a
-/// change's doing (Beyer et al., Site Reliability Engineering, 2016), so 0.6 · 0.3 / 0.7.
-const NONE: f64 = 0.25;
+/// Weight of "none of the known changes": a change that fits in all else is believed rather than that as long as it lies within its
+/// reach, e⁻¹. Seven of ten incidents are said to be a change's doing (Beyer et al., Site Reliability Engineering, 2016), and of ten that fit
+/// as well by chance few lie so near.
+const NONE: f64 = 0.368;
+/// Of what takes effect at once, one in so many makes something get worse and worse.
+const GROWS: f64 = 4.0;
+/// No more nats against a change are believed: its calls may have been spared for a reason.
+const MOST_AGAINST: f64 = 5.0;
+/// A change that touches less of the cause's calls has not caused it.
+const HALF: f64 = 0.5;
 /// Suspects below this posterior are not named.
 const NAMED: f64 = 0.2;
 /// Most suspects named.
 const MOST: usize = 3;
 /// A change may be reported as begun a little after what it did.
 const SLACK: i64 = 2 * time::MINUTE;
+
+/// Is it rolled out over hours?
+const fn is_rolled_out(kind: ChangeKind) -> bool {
+    matches!(kind, ChangeKind::Firmware | ChangeKind::Driver | ChangeKind::Client)
+}
 
 /// How long after a change its harm may begin to show, on average.
 const fn reach(kind: ChangeKind) -> i64 {
@@ -75,17 +87,35 @@ pub struct Overlap {
     pub names_version: bool,
 }
 
+impl Overlap {
+    /// Does it touch half of the cause's calls?
+    pub fn is_enough(&self) -> bool {
+        self.of_cause >= HALF
+    }
+}
+
+/// How a change fits an incident.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// By its calls.
+    pub overlap: Overlap,
+    /// What its other calls say against it, in nats.
+    pub against: f64,
+    /// Did the incident get worse and worse, rather than at once?
+    pub grows: bool,
+}
+
 /// The suspects of an onset between `from` and `to`, most likely first.
 pub fn suspects<'a>(
     changes: impl IntoIterator<Item = &'a Change>,
     (from, to): (EventTime, EventTime),
     priors: &Priors,
-    overlap: impl Fn(&Change) -> Overlap,
+    fit: impl Fn(&Change) -> Fit,
 ) -> Vec<SuspectedChange> {
     let weighed: Vec<(&Change, f64)> = changes
         .into_iter()
         .map(|change| {
-            let weight = weight(change, from, to, overlap(change));
+            let weight = weight(change, from, to, &fit(change));
             (change, weight * priors.of(change.kind))
         })
         .collect();
@@ -103,9 +133,10 @@ pub fn suspects<'a>(
     named
 }
 
-/// Time × scope: zero for what came after, or does not touch half of the cause's calls.
-fn weight(change: &Change, from: EventTime, to: EventTime, overlap: Overlap) -> f64 {
-    if change.started_at > to.plus(SLACK) || overlap.of_cause < 0.5 {
+/// Time × scope × what its calls say: zero for what came after, or does not touch half of the cause's calls.
+fn weight(change: &Change, from: EventTime, to: EventTime, fit: &Fit) -> f64 {
+    let overlap = fit.overlap;
+    if change.started_at > to.plus(SLACK) || !overlap.is_enough() {
         return 0.0;
     }
     let lag = from.since(change.started_at).max(0);
@@ -114,7 +145,12 @@ fn weight(change: &Change, from: EventTime, to: EventTime, overlap: Overlap) -> 
     let in_time = (-(lag as f64) / reach as f64).exp();
     // A change of much more than what broke would have broken more, unless it is rolled out in stages.
     let fits = if overlap.names_version { 1.0 } else { overlap.of_change };
-    in_time * overlap.of_cause * fits
+    let grows = if fit.grows && !is_rolled_out(change.kind) {
+        1.0 / GROWS
+    } else {
+        1.0
+    };
+    in_time * overlap.of_cause * fits * grows * (-fit.against.clamp(0.0, MOST_AGAINST)).exp()
 }
 
 #[cfg(test)]
@@ -127,13 +163,17 @@ mod tests {
             .expect("a change")
     }
 
-    const FITS: Overlap = Overlap {
-        of_cause: 1.0,
-        of_change: 1.0,
-        names_version: false,
+    const FITS: Fit = Fit {
+        overlap: Overlap {
+            of_cause: 1.0,
+            of_change: 1.0,
+            names_version: false,
+        },
+        against: 0.0,
+        grows: false,
     };
 
-    /// Two minutes before: e^-0.2 = 0.82; an hour before: e^-6 = 0.002; 0.82 / (0.25 + 0.82 + 0.002) = 0.76.
+    /// Two minutes before: e^-0.2 = 0.82; an hour before: e^-6 = 0.002; 0.82 / (0.37 + 0.82 + 0.002) = 0.69.
     #[test]
     fn the_route_changed_two_minutes_before_is_suspected_and_that_of_an_hour_before_is_not() {
         let (near, old, after) = (
@@ -145,19 +185,36 @@ mod tests {
         let named = suspects([&near, &old, &after], (at, at), &Priors::default(), |_| FITS);
         assert_eq!(named.len(), 1);
         assert_eq!(named[0].change_id.as_str(), "near");
-        assert!((named[0].score - 0.76).abs() < 0.01, "{}", named[0].score);
+        assert!((named[0].score - 0.69).abs() < 0.01, "{}", named[0].score);
     }
 
     #[test]
     fn a_change_elsewhere_is_innocent() {
         let at = EventTime::from_micros(100 * time::MINUTE);
-        let elsewhere = Overlap { of_cause: 0.1, ..FITS };
-        assert_eq!(
-            suspects([&change("c", "policy", 99)], (at, at), &Priors::default(), |_| {
-                elsewhere
-            }),
-            []
-        );
+        let mut elsewhere = FITS;
+        elsewhere.overlap.of_cause = 0.1;
+        let named = suspects([&change("c", "policy", 99)], (at, at), &Priors::default(), |_| {
+            elsewhere
+        });
+        assert_eq!(named, []);
+    }
+
+    /// In the same minute 1 / 1.37 = 0.73. Had it broken its other calls too, they would be worse: 3 nats against it leave e^-3 = 0.05 / 0.42 = 0.12,
+    /// and however many, e^-5. What got worse and worse was not broken at once: a quarter, 0.25 / 0.62 = 0.40; a client is rolled out.
+    #[test]
+    fn the_data_overrule_a_change_that_lies_near() {
+        let at = EventTime::from_micros(100 * time::MINUTE);
+        let score = |kind: &str, fit: Fit| {
+            let named = suspects([&change("c", kind, 100)], (at, at), &Priors::default(), |_| fit);
+            named.first().map_or(0.0, |first| first.score)
+        };
+        assert!((score("route", FITS) - 0.731).abs() < 0.001);
+        let against = |against| score("route", Fit { against, ..FITS });
+        assert!(against(3.0) < 1e-9, "less than is named");
+        assert!((against(1.0) - 0.5).abs() < 0.001, "e^-1 as well");
+        let grows = |kind| score(kind, Fit { grows: true, ..FITS });
+        assert!((grows("route") - 0.405).abs() < 0.001);
+        assert!((grows("client") - 0.731).abs() < 0.001);
     }
 
     /// A route and a policy at the same minute fit alike. Twelve times routes were to blame, once a policy was not: 16/4 against 4/5.
@@ -180,7 +237,7 @@ mod tests {
         );
         let named = first(&priors);
         assert_eq!(named[0].change_id.as_str(), "route");
-        // 4 / (0.25 + 4 + 0.8)
-        assert!((named[0].score - 0.792).abs() < 0.01, "{named:?}");
+        // 4 / (0.37 + 4 + 0.8)
+        assert!((named[0].score - 0.774).abs() < 0.01, "{named:?}");
     }
 }

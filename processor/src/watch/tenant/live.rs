@@ -2,8 +2,8 @@
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
-    Change, Channel, Complaint, Dimension, EventTime, Incident, State, Text, Window,
-    incident::{Evidence as Line, Onset, Severity},
+    Channel, Complaint, Dimension, EventTime, Incident, State, Text, Window,
+    incident::{Evidence as Line, Severity},
     time,
 };
 
@@ -21,7 +21,6 @@ use crate::{
         dictionary::{Codes, covers},
         evidence::{Counts, KINDS, WATCHED},
         locate::Evidence,
-        suspect::{Overlap, suspects},
         trial::TWO_SIDED,
     },
 };
@@ -311,35 +310,6 @@ impl Tenant {
         }
         agrees
     }
-
-    /// How the calls that a change touches and those of a case overlap.
-    pub(super) fn overlap_with(&self, change: &Change, case: &Case) -> Overlap {
-        let selection = self.dictionary.selection(&change.scope);
-        let shared = self.shared(|codes| case.covers(codes), |codes| selection.covers(codes));
-        let version = change.to_version.as_ref();
-        let names_version = case
-            .incident
-            .scope
-            .conditions()
-            .any(|(_, value)| Some(value) == version);
-        Overlap {
-            of_cause: shared.of_first,
-            of_change: shared.of_second,
-            names_version,
-        }
-    }
-
-    fn suspect(&self, case: &mut Case) {
-        let overlap = |change: &Change| self.overlap_with(change, case);
-        let Onset { from, to } = case.incident.onset;
-        let near =
-            |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
-        case.incident.suspected_changes =
-            suspects(self.changes.values().filter(near), (from, to), &self.priors, overlap);
-        for suspect in &mut case.incident.suspected_changes {
-            suspect.score = round(suspect.score, 1000.0);
-        }
-    }
 }
 
 /// The scopes that open incidents hold, by channel: their calls are not those of an incident outside the dimensions.
@@ -400,6 +370,8 @@ pub(super) fn round(value: f64, steps: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use dialtone_schemas::incident::Onset;
+
     use super::*;
 
     /// 64 poor where 16 were expected, with a dispersion of 1.5: 4 times, by exp(1.96 · √(1.5 / 64.5)) = 1.348 either way.

@@ -1,5 +1,6 @@
 //! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, tell.
 
+mod blame;
 mod cost;
 mod diagnose;
 #[cfg(test)]

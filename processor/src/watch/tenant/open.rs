@@ -15,7 +15,7 @@ use crate::{
         detect::Alarm,
         device::Device,
         dictionary::{Codes, D, covers},
-        locate::{CONTROL, Evidence, Located, THINGS},
+        locate::{Began, CONTROL, Evidence, Located, THINGS},
         owner::{layer_of, owner_of},
         volume::Silence,
     },
@@ -134,7 +134,7 @@ impl Tenant {
 
     fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) {
         let conditions = found.cause.best.conditions.clone();
-        let onset = found.onset.1;
+        let onset = found.onset.best;
         if let Some((id, device)) = self.one_device(&conditions, onset, &found) {
             self.open_device(now, &id, &device, config);
             return;
@@ -153,6 +153,7 @@ impl Tenant {
         self.describe(&mut incident, &found);
         let mut case = Case::new(incident, Basis::Rate(channel), conditions);
         case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
+        case.grows = found.onset.grows;
         self.cases.push(case);
     }
 
@@ -226,10 +227,10 @@ impl Tenant {
         now: EventTime,
         scope: Scope,
         (basis, device_id): (Basis, Option<Text>),
-        onset: (Window, Window, Window),
+        onset: Began,
         config: &WatchConfig,
     ) -> Incident {
-        let id = |clash| id_of(&self.name, &scope, device_id.as_ref(), basis, onset.1.start(), clash);
+        let id = |clash| id_of(&self.name, &scope, device_id.as_ref(), basis, onset.best.start(), clash);
         let is_free = |id: &Text| self.cases.iter().all(|case| case.incident.id != *id);
         let id = (0..).map(id).find(is_free).unwrap_or_else(|| id(u32::MAX));
         let layer = layer_of(&scope, device_id.is_some());
@@ -265,7 +266,7 @@ impl Tenant {
                 continue;
             }
             let scope = self.dictionary.scope(&conditions);
-            let incident = self.incident(now, scope, (Basis::Volume, None), (began, began, began), config);
+            let incident = self.incident(now, scope, (Basis::Volume, None), at_once(began), config);
             let mut case = Case::new(incident, Basis::Volume, conditions);
             silent(&mut case, &silence, began);
             self.cases.push(case);
@@ -336,6 +337,7 @@ impl Tenant {
             let (Second::Same(found) | Second::Other(found)) = &second;
             if age <= ONSET_SETTLED {
                 self.cases[i].incident.onset = span_of(found.onset);
+                self.cases[i].grows = found.onset.grows;
             }
             match second {
                 Second::Same(found) => {
@@ -433,10 +435,20 @@ enum Second {
     Other(Located),
 }
 
-fn span_of((from, _, to): (Window, Window, Window)) -> Onset {
+/// What begins in one window.
+const fn at_once(began: Window) -> Began {
+    Began {
+        from: began,
+        best: began,
+        to: began,
+        grows: false,
+    }
+}
+
+const fn span_of(began: Began) -> Onset {
     Onset {
-        from: from.start(),
-        to: to.end(),
+        from: began.from.start(),
+        to: began.to.end(),
     }
 }
 

@@ -119,7 +119,7 @@ impl Shown {
 
 /// On which side a leaf is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Touched,
     Other,
 }
@@ -275,7 +275,7 @@ impl Tenant {
     }
 
     /// On which side each leaf is. Where a new version is rolled out, those that still have another one are the others.
-    fn sides(&self, change: &Change) -> Vec<Option<Side>> {
+    pub(super) fn sides(&self, change: &Change) -> Vec<Option<Side>> {
         let version = version_of(change);
         let mut selected = self.dictionary.selection(&change.scope);
         if let Some((dimension, _)) = version {
@@ -502,7 +502,7 @@ fn is_due(change: &Change, trial: Option<&Trial>, now: EventTime) -> bool {
 }
 
 /// The version that is rolled out, and which dimension tells it.
-fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
+pub(super) fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
     let dimension = match change.kind {
         ChangeKind::Firmware => Dimension::Firmware,
         ChangeKind::Driver => Dimension::Driver,

@@ -1,0 +1,96 @@
+//! Which changes are suspected of an incident: by time and place, and as far as the calls that they touch beside it do not speak against it.
+
+use dialtone_schemas::{Change, Window, incident::Onset, time};
+
+use super::{
+    Tenant,
+    live::round,
+    verdicts::{Side, version_of},
+};
+use crate::watch::{
+    baseline::real,
+    book::{Basis, Case},
+    evidence::Sum,
+    locate::Evidence,
+    suspect::{Fit, Overlap, suspects},
+};
+
+impl Tenant {
+    /// Names the changes that may have caused an incident.
+    pub(super) fn suspect(&self, case: &mut Case) {
+        let Onset { from, to } = case.incident.onset;
+        let near =
+            |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
+        let fit = |change: &Change| {
+            let overlap = self.overlap_with(change, case);
+            Fit {
+                against: if overlap.is_enough() {
+                    self.speaks_against(change, case)
+                } else {
+                    0.0
+                },
+                grows: case.grows,
+                overlap,
+            }
+        };
+        let mut suspected = suspects(self.changes.values().filter(near), (from, to), &self.priors, fit);
+        for suspect in &mut suspected {
+            suspect.score = round(suspect.score, 1000.0);
+        }
+        case.incident.suspected_changes = suspected;
+    }
+
+    /// How the calls that a change touches and those of a case overlap.
+    pub(super) fn overlap_with(&self, change: &Change, case: &Case) -> Overlap {
+        let selection = self.dictionary.selection(&change.scope);
+        let shared = self.shared(|codes| case.covers(codes), |codes| selection.covers(codes));
+        let version = change.to_version.as_ref();
+        let names_version = case
+            .incident
+            .scope
+            .conditions()
+            .any(|(_, value)| Some(value) == version);
+        Overlap {
+            of_cause: shared.of_first,
+            of_change: shared.of_second,
+            names_version,
+        }
+    }
+
+    /// What the calls say against a change, in nats, that it touches as well since the onset, without being the incident's or another's: had it
+    /// broken these, they would be worse by half of the incident's effect at least, on the log scale.
+    fn speaks_against(&self, change: &Change, case: &Case) -> f64 {
+        let Basis::Rate(channel) = case.basis else { return 0.0 };
+        let others: Vec<&Case> = self.cases.iter().filter(|other| other.is_open()).collect();
+        let is_beside = |leaf: u32, side: Option<Side>| {
+            let codes = self.dictionary.codes(leaf);
+            let is_held = || others.iter().any(|other| other.covers(codes));
+            side == Some(Side::Touched) && !case.covers(codes) && !is_held()
+        };
+        let beside: Vec<bool> = (0..)
+            .zip(self.sides(change))
+            .map(|(leaf, side)| is_beside(leaf, side))
+            .collect();
+        let baseline = Evidence {
+            cases: &[],
+            ..self.evidence(channel, 1.0)
+        };
+        let (mut sum, mut minutes) = (Sum::default(), 0.0);
+        for (window, slice) in self.ring.since(Window::of_end(case.incident.onset.from.plus(1))) {
+            minutes += 1.0;
+            let hour = baseline.hour(*window);
+            for (leaf, counts) in &slice.leaves {
+                if beside.get(*leaf as usize).is_some_and(|is_beside| *is_beside) {
+                    sum.n += real(counts.n[channel]);
+                    sum.k += real(counts.k[channel]);
+                    sum.e += baseline.expected(&hour, *leaf, counts.n[channel]);
+                }
+            }
+        }
+        let mut attributes: Vec<usize> = change.scope.0.keys().map(|dimension| dimension.index()).collect();
+        attributes.extend(version_of(change).map(|(dimension, _)| dimension.index()));
+        let dispersion = baseline.dispersion_of(&attributes, sum.e / f64::max(minutes, 1.0));
+        let worse = case.incident.effect.max(1.0).sqrt();
+        (-dialtone_explain::poisson(sum.k, sum.e, worse) / dispersion).max(0.0)
+    }
+}
