@@ -2,7 +2,7 @@
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
-    Channel, Complaint, Dimension, EventTime, Incident, State, Text, Window,
+    Channel, Dimension, EventTime, Incident, State, Text, Window,
     incident::{Evidence as Line, Severity},
     time,
 };
@@ -69,7 +69,7 @@ impl Tenant {
         for case in &mut cases {
             let until = case.incident.closed.map_or(now, |closed| closed.plus(COMPLAINT_TAIL));
             if now <= until {
-                self.match_complaints(case, until);
+                self.match_complaints(case, until, is_due(case) || now.floor(SUSPECT_EVERY) == now);
             }
             // Afterwards the changes of the day before are forgotten one by one; what was suspected stays.
             if is_due(case) && now.since(case.incident.onset.from) <= time::DAY {
@@ -271,44 +271,6 @@ impl Tenant {
         incident.metric = self.metric(0, n, counts.kinds.map(real));
         incident.exemplar_calls = device.exemplars().to_vec();
         incident.poor_minutes_an_hour = Some(cost_of_device(device, incident.onset.from, now));
-    }
-
-    fn match_complaints(&self, case: &mut Case, until: EventTime) {
-        let from = case.incident.onset.from;
-        let matched = self
-            .complaints
-            .values()
-            .filter(|c| (from..=until).contains(&c.complained_at) && self.is_about(c, case))
-            .map(|c| (c.complaint_id.clone(), c.complained_at));
-        let matched: Vec<(Text, EventTime)> = matched.collect();
-        case.complaints.extend(matched);
-        case.complaints.retain(|_, at| (from..=until).contains(at));
-        let mut times: Vec<EventTime> = case.complaints.values().copied().collect();
-        times.sort_unstable();
-        case.incident.complaints = i64::try_from(times.len()).unwrap_or(i64::MAX);
-        case.incident.first_complaint = times.first().copied();
-        case.incident.third_complaint = times.get(2).copied();
-    }
-
-    /// A complaint is about an incident when it names its call, or nothing it says contradicts the scope and something of
-    /// it agrees.
-    fn is_about(&self, complaint: &Complaint, case: &Case) -> bool {
-        if complaint
-            .call_id
-            .as_ref()
-            .is_some_and(|call| case.incident.exemplar_calls.contains(call))
-        {
-            return true;
-        }
-        let mut agrees = false;
-        for (dimension, value) in case.incident.scope.conditions() {
-            match complaint.near.get(dimension) {
-                Some(said) if said != value => return false,
-                Some(_) => agrees = true,
-                None => {}
-            }
-        }
-        agrees
     }
 }
 

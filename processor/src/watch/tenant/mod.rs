@@ -1,6 +1,7 @@
 //! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, tell.
 
 mod blame;
+mod complaints;
 mod cost;
 mod diagnose;
 #[cfg(test)]

@@ -1,0 +1,206 @@
+//! Which complaints are about an incident: by the call that they name, by what they say of the place, or because most of what is poor there is the
+//! incident's.
+
+use std::collections::BTreeMap;
+
+use dialtone_explain::Condition;
+use dialtone_schemas::{Complaint, Dimension, EventTime, Text, Window, time};
+
+use super::Tenant;
+use crate::watch::{
+    baseline::real,
+    book::{Basis, Case},
+    dictionary::{Codes, covers},
+};
+
+/// A complaint that says nothing of the scope is about an incident that has this share of what is poor where it comes from.
+const MOST: f64 = 0.5;
+/// Who does not say when the call was complains of one of so long before.
+const LATELY: i64 = 2 * time::HOUR;
+
+impl Tenant {
+    /// Matches the complaints until an instant; those that say nothing of the scope are `weighed` now and then.
+    pub(super) fn match_complaints(&self, case: &mut Case, until: EventTime, weighed: bool) {
+        let from = case.incident.onset.from;
+        let in_time = |complaint: &&Complaint| (from..=until).contains(&complaint.complained_at);
+        let poor = weighed.then(|| self.poor_since(case));
+        let is_about = |complaint: &&Complaint| {
+            case.complaints.contains_key(&complaint.complaint_id) || self.is_about(complaint, case, poor.as_ref())
+        };
+        let matched = self.complaints.values().filter(in_time).filter(is_about);
+        let matched: Vec<(Text, EventTime)> = matched
+            .map(|complaint| (complaint.complaint_id.clone(), complaint.complained_at))
+            .collect();
+        case.complaints.extend(matched);
+        case.complaints.retain(|_, at| (from..=until).contains(at));
+        let mut times: Vec<EventTime> = case.complaints.values().copied().collect();
+        times.sort_unstable();
+        case.incident.complaints = i64::try_from(times.len()).unwrap_or(i64::MAX);
+        case.incident.first_complaint = times.first().copied();
+        case.incident.third_complaint = times.get(2).copied();
+    }
+
+    /// A complaint is about an incident whose scope has the call that it names. Where that is not known, nothing it says may contradict the
+    /// scope, and something of it agrees or most of what is poor where it comes from is the incident's.
+    fn is_about(&self, complaint: &Complaint, case: &Case, poor: Option<&BTreeMap<u32, f64>>) -> bool {
+        let call = complaint.call_id.as_ref();
+        if call.is_some_and(|call| case.incident.exemplar_calls.contains(call)) {
+            return true;
+        }
+        if let Some(leaf) = call.and_then(|call| self.leaf_of(call, complaint)) {
+            return case.covers(self.dictionary.codes(leaf));
+        }
+        let mut agrees = false;
+        for (dimension, value) in case.incident.scope.conditions() {
+            match complaint.near.get(dimension) {
+                Some(said) if said != value => return false,
+                Some(_) => agrees = true,
+                None => {}
+            }
+        }
+        agrees || poor.is_some_and(|poor| self.is_most_of(complaint, case, poor))
+    }
+
+    /// Where a poor call was, as far as it is among those remembered by name.
+    fn leaf_of(&self, call: &Text, complaint: &Complaint) -> Option<u32> {
+        let from = complaint.about.unwrap_or_else(|| complaint.complained_at.plus(-LATELY));
+        let windows = self.ring.since(Window::of_end(from.plus(1)));
+        let mut until = windows.take_while(|(window, _)| window.start() <= complaint.complained_at);
+        until.find_map(|(_, slice)| {
+            let mut named = slice.exemplars.iter();
+            named.find(|(_, calls)| calls.contains(call)).map(|(leaf, _)| *leaf)
+        })
+    }
+
+    /// Poor call-ends since the onset, by leaf.
+    fn poor_since(&self, case: &Case) -> BTreeMap<u32, f64> {
+        let mut poor = BTreeMap::new();
+        let Basis::Rate(channel) = case.basis else { return poor };
+        for (_, slice) in self.ring.since(Window::of_end(case.incident.onset.from.plus(1))) {
+            for (leaf, counts) in slice.leaves.iter().filter(|(_, counts)| counts.k[channel] > 0) {
+                *poor.entry(*leaf).or_default() += real(counts.k[channel]);
+            }
+        }
+        poor
+    }
+
+    /// Has the incident most of what is poor where a complaint comes from? One that says nothing of that comes from anywhere.
+    fn is_most_of(&self, complaint: &Complaint, case: &Case, poor: &BTreeMap<u32, f64>) -> bool {
+        let codes = self.dictionary.known(&complaint.near);
+        let said = Dimension::ALL
+            .into_iter()
+            .filter(|dimension| complaint.near.get(*dimension).is_some());
+        let from: Vec<Condition> = said
+            .map(|dimension| Condition {
+                attribute: dimension.index(),
+                code: codes[dimension.index()],
+            })
+            .collect();
+        // Of a place that nobody calls from nothing is poor.
+        let comes_from_there = |codes: &Codes| from.iter().all(|c| c.code != 0) && covers(&from, codes);
+        let (mut all, mut inside) = (0.0, 0.0);
+        for (leaf, k) in poor {
+            let codes = self.dictionary.codes(*leaf);
+            if comes_from_there(codes) {
+                all += k;
+                inside += if case.covers(codes) { *k } else { 0.0 };
+            }
+        }
+        all > 0.0 && inside >= MOST * all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::{Leaf, Scope};
+
+    use super::*;
+    use crate::watch::tenant::drive::{Calls, Drive, day, leaf, text};
+
+    fn complaint(id: &str, at: EventTime, near: Leaf, call: Option<&str>) -> Complaint {
+        let complaint = serde_json::json!({"complaint_id": id, "complained_at": at.micros()});
+        let mut complaint: Complaint = serde_json::from_value(complaint).expect("a complaint");
+        (complaint.near, complaint.call_id) = (near, call.map(text));
+        complaint
+    }
+
+    fn at_site(site: &str) -> Leaf {
+        Leaf {
+            site: Some(text(site)),
+            ..Leaf::default()
+        }
+    }
+
+    /// The Aural 20 has been eight times as poor since nine, at both sites. In Berlin it has 96 poor call-ends of 108 in ten minutes, in Lyon, where few
+    /// have one, 4.8 of 64.8. Who complains says where it was, and no headset.
+    #[test]
+    fn a_complaint_is_about_what_is_most_of_what_is_poor_where_it_comes_from() {
+        let calls = |share: f64| -> Vec<Calls> {
+            vec![
+                (leaf("berlin", "Aural 20"), 60, share),
+                (leaf("berlin", "Podium R1"), 60, 0.02),
+                (leaf("lyon", "Aural 20"), 3, share),
+                (leaf("lyon", "Podium R1"), 300, 0.02),
+            ]
+        };
+        let mut drive = Drive::new();
+        drive.until(day(1, 9), |_| calls(0.02));
+        drive.until(day(1, 9).plus(30 * time::MINUTE), |_| calls(0.16));
+        let now = drive.now();
+        for (id, near) in [("1", at_site("berlin")), ("2", at_site("lyon")), ("3", at_site("oslo"))] {
+            drive.tenant.complaint(complaint(id, now, near, None));
+        }
+        let named = leaf("berlin", "Podium R1");
+        drive.tenant.complaint(complaint(
+            "4",
+            now,
+            Leaf {
+                headset: named.headset,
+                ..at_site("berlin")
+            },
+            None,
+        ));
+        drive.until(day(1, 9).plus(40 * time::MINUTE), |_| calls(0.16));
+        let case = drive.tenant.cases.first().expect("told of");
+        assert_eq!(
+            case.incident.scope,
+            Scope::new([(Dimension::Headset, text("Aural 20"))])
+        );
+        let matched: Vec<&str> = case.complaints.keys().map(Text::as_str).collect();
+        assert_eq!(
+            matched,
+            ["1"],
+            "most of Lyon's is not its doing, nobody calls from Oslo, and of 4 another headset is said"
+        );
+    }
+
+    /// The call that a complaint names is known by its leaf, whatever the complaint says of the place.
+    #[test]
+    fn a_complaint_that_names_a_poor_call_is_about_what_that_lies_in() {
+        let calls = |share: f64| -> Vec<Calls> {
+            vec![
+                (leaf("berlin", "Aural 20"), 60, share),
+                (leaf("lyon", "Aural 20"), 60, 0.02),
+            ]
+        };
+        let mut drive = Drive::new();
+        drive.until(day(1, 9), |_| calls(0.02));
+        drive.until(day(1, 9).plus(30 * time::MINUTE), |_| calls(0.16));
+        let case = drive.tenant.cases.first().expect("told of").clone();
+        let (berlin, lyon) = (0, 1);
+        let now = drive.now();
+        let slice = drive.tenant.ring.slice(Window::of_end(now));
+        slice.exemplars.insert(berlin, vec![text("call-1")]);
+        slice.exemplars.insert(lyon, vec![text("call-2")]);
+        let is_about = |call: &str, near: &str| {
+            let complaint = complaint("1", now, at_site(near), Some(call));
+            drive.tenant.is_about(&complaint, &case, None)
+        };
+        assert!(is_about("call-1", "lyon"), "a wrong site was written down");
+        assert!(!is_about("call-2", "berlin"));
+        assert!(
+            is_about("call-3", "berlin"),
+            "of a call that is not known the place says enough"
+        );
+    }
+}
