@@ -66,6 +66,8 @@ const FIRST_CALLS: usize = 4;
 const LONGEST_GAP: usize = 15;
 /// The levels may move the onset of a step by so many steps, to either side.
 const REACH: usize = 45;
+/// ... so often.
+const REACHES: usize = 4;
 
 /// What lies so many steps apart lies close together.
 const CLOSE: usize = 8;
@@ -80,20 +82,40 @@ pub fn onset(series: &[Step], dispersion: f64) -> Option<Onset> {
     let dispersion = dispersion.max(1.0);
     let poor = steps(series, dispersion);
     let hint = interval(series, &poor, 0..series.len())?;
-    let near = hint.best.saturating_sub(REACH)..series.len().min(hint.best + REACH);
-    let growing = Shift::of_ramp(series, hint.best);
-    let with = |shift: &Shift| interval(series, &sum(&poor, &shift.by_start(series)), near.clone());
-    let step = Shift::of_step(series, hint.best)
-        .as_ref()
-        .and_then(with)
-        .unwrap_or(hint);
+    let step = step(series, &poor, hint).unwrap_or(hint);
     // Ramp and step are compared by one measure: what the levels have come to.
+    let growing = Shift::of_ramp(series, hint.best);
+    let near = reach(series, hint.best);
+    let with = |shift: &Shift| interval(series, &sum(&poor, &shift.by_start(series)), near.clone());
     let as_step = growing.as_ref().and_then(with).unwrap_or(hint).llr;
     let found = match ramp(series, growing.as_ref(), dispersion) {
         Some(ramp) if ramp.llr > as_step.mul_add(1.0 + RAMP_SHARE, RAMP_MARGIN) => Onset { grows: true, ..ramp },
         _ => step,
     };
     Some(before_birth(series, found))
+}
+
+/// The onset of a step by the poor call-ends and the levels, from where the poor ones alone put it. What lies at the end of the levels' reach is
+/// looked for from there; levels that get better and better however far one goes tell nothing of a step.
+fn step(series: &[Step], poor: &[f64], hint: Onset) -> Option<Onset> {
+    let mut from = hint.best;
+    for _ in 0..REACHES {
+        let near = reach(series, from);
+        let shift = Shift::of_step(series, from)?;
+        let found = interval(series, &sum(poor, &shift.by_start(series)), near.clone())?;
+        let is_first = found.best == near.start && near.start > 0;
+        let is_last = found.best + 1 == near.end && near.end < series.len();
+        if !is_first && !is_last {
+            return Some(found);
+        }
+        from = found.best;
+    }
+    None
+}
+
+/// The starts that levels may move an onset to.
+fn reach(series: &[Step], from: usize) -> std::ops::Range<usize> {
+    from.saturating_sub(REACH)..series.len().min(from + REACH)
 }
 
 fn sum(a: &[f64], b: &[f64]) -> Vec<f64> {

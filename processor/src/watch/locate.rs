@@ -185,7 +185,8 @@ impl Evidence<'_> {
         let mut step = Step::default();
         let hour = self.hour(window);
         for (leaf, counts) in &slice.leaves {
-            if !covers(conditions, self.dictionary.codes(*leaf)) {
+            let codes = self.dictionary.codes(*leaf);
+            if !covers(conditions, codes) || (conditions.is_empty() && self.is_held(codes)) {
                 continue;
             }
             step.at_risk += real(counts.n[self.channel]);
@@ -196,6 +197,12 @@ impl Evidence<'_> {
             }
         }
         step
+    }
+
+    /// Are these the calls of an incident that has a scope? Whatever else lies in no dimension began without them.
+    fn is_held(&self, codes: &Codes) -> bool {
+        let has_scope = |case: &&Case| case.is_open() && !case.is_outside() && case.incident.device_id.is_none();
+        self.cases.iter().filter(has_scope).any(|case| case.covers(codes))
     }
 
     /// Since when a scope has been bad.
