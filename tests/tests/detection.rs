@@ -80,7 +80,13 @@ fn what_is_hard_to_date_is_named_and_dated_roughly() {
             assert_eq!(incident.scope, cause.scope);
         }
         let off = [incident.onset.from, incident.onset.to].map(|at| at.since(cause.onset).abs());
-        assert!(off.iter().all(|off| *off <= ROUGHLY), "{}", run.row());
+        assert!(
+            off.iter().all(|off| *off <= ROUGHLY),
+            "{:?} of {:?}: {}",
+            incident.onset,
+            cause.onset,
+            run.row()
+        );
     }
 }
 

@@ -9,7 +9,8 @@ pub struct Onset {
     pub best: usize,
     /// The start lies from here ...
     pub from: usize,
-    /// ... to here with nine tenths of the probability; the middle is where most of it lies close together.
+    /// ... to here with nine tenths of the probability, or within 2 nats of the best where that is narrower, and with less at the beginning
+    /// of the series; the middle is where most of it lies close together.
     pub to: usize,
     /// The likelihood ratio of the best.
     pub llr: f64,
@@ -73,6 +74,8 @@ const REACHES: usize = 4;
 const CLOSE: usize = 8;
 /// The share of the probability that an interval holds.
 const HELD: f64 = 0.9;
+/// ... unless starts within so many nats of the best reach less far.
+const ENOUGH: f64 = 2.0;
 
 /// Profile likelihood of the onset. `series` holds one [`Step`] for each minute, oldest first; the fault lasts to the end of it.
 /// For each start two stories are told, "worse from here on" and "worse and worse from here on until it is all there", and
@@ -85,7 +88,8 @@ pub fn onset(series: &[Step], dispersion: f64) -> Option<Onset> {
     let step = step(series, &poor, hint).unwrap_or(hint);
     // Ramp and step are compared by one measure: what the levels have come to.
     let growing = Shift::of_ramp(series, hint.best);
-    let near = reach(series, hint.best);
+    let (first, last) = (reach(series, hint.best), reach(series, step.best));
+    let near = first.start.min(last.start)..first.end.max(last.end);
     let with = |shift: &Shift| interval(series, &sum(&poor, &shift.by_start(series)), near.clone());
     let as_step = growing.as_ref().and_then(with).unwrap_or(hint).llr;
     let found = match ramp(series, growing.as_ref(), dispersion) {
@@ -239,9 +243,14 @@ fn interval(series: &[Step], llr: &[f64], starts: std::ops::Range<usize>) -> Opt
     let weights: Vec<f64> = starts.clone().map(weight).collect();
     let at = best - starts.start;
     let (middle, half) = held(&weights, at);
-    // Where the series ends on one side it is cut on the other as well: its middle stays.
+    // Many starts of which each is unlikely are no reason to tell of hours: those within 2 nats of the best, without a gap, are enough.
+    let near = |i: &usize| llr[*i] >= llr[best] - ENOUGH;
+    let first = (starts.start..=best).rev().take_while(near).last().unwrap_or(best) - starts.start;
+    let until = (best..starts.end).take_while(near).last().unwrap_or(best) - starts.start;
+    let enough = middle.abs_diff(first).max(middle.abs_diff(until));
+    // What began before the series is not known: it is cut on the other side as well, and holds less, so that its middle stays.
     let last = weights.len() - 1;
-    let half = half.min(middle).min(last - middle).max(middle.abs_diff(at));
+    let half = half.min(enough).min(middle).max(middle.abs_diff(at));
     Some(Onset {
         best,
         from: starts.start + middle.saturating_sub(half),

@@ -192,9 +192,9 @@ impl Devices {
         self.known.iter().filter(move |(_, device)| covers(device.leaf))
     }
 
-    /// How many devices had a poor call-end on a channel since a window, at leaves that count.
-    pub fn poor(&self, channel: usize, since: Window, is_inside: impl Fn(u32) -> bool) -> usize {
-        let is_poor = |row: &Row| row.window >= since && row.counts.k[channel] > 0 && is_inside(row.leaf);
+    /// How many devices had a poor call-end since a window, at leaves that count.
+    pub fn poor(&self, since: Window, is_inside: impl Fn(u32) -> bool) -> usize {
+        let is_poor = |row: &Row| row.window >= since && row.counts.k[0] > 0 && is_inside(row.leaf);
         let was_poor = |device: &&Device| device.windows.iter().any(is_poor);
         self.known.values().filter(was_poor).count()
     }
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!((crossing.outside.n, crossing.outside.k), (2.0, 0.0));
         let poor = |minute: i64, leaf: u32| {
             let since = Window::of_end(start.plus(minute * time::MINUTE));
-            devices.poor(0, since, |of| of == leaf)
+            devices.poor(since, |of| of == leaf)
         };
         assert_eq!((poor(0, 1), poor(0, 2)), (1, 0), "it counts once where it was poor");
         assert_eq!(poor(4, 1), 0, "and not later");

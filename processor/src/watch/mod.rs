@@ -140,6 +140,11 @@ impl Watch {
         self.tenants.values().map(Tenant::cells).sum()
     }
 
+    /// Scopes watched, each once on however many channels, over all tenants.
+    pub fn scopes(&self) -> usize {
+        self.tenants.values().map(Tenant::scopes).sum()
+    }
+
     /// Nats that a cell needs to be noticed, of the tenant where it is most.
     pub fn needed(&self) -> f64 {
         let of = self.tenants.values().map(|tenant| tenant.noticed_from(&self.config));

@@ -50,6 +50,8 @@ pub struct Fate {
     pub days_in_all: f64,
     /// Cells watched at the end: a scope is one on each of its channels, and they are summed. Not to be multiplied by the channels.
     pub cells: usize,
+    /// Scopes watched at the end, each once.
+    pub scopes: usize,
 }
 
 /// How many changes were ruled what in the end.
@@ -210,6 +212,7 @@ impl Fate {
             days: minutes(run.truth.end, run.truth.warm_up_until) / 1440.0,
             days_in_all: minutes(run.truth.end, run.began) / 1440.0,
             cells: run.cells,
+            scopes: run.scopes,
         }
     }
 }

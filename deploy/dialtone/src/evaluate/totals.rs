@@ -90,6 +90,8 @@ pub struct Totals {
     /// Most cells watched in a run: a scope is one on each of its channels, and they are summed. Not to be multiplied by the channels; the
     /// scopes are fewer.
     pub cells: usize,
+    /// Most scopes watched in a run, each once.
+    pub scopes: usize,
     /// Channels that there are. A scope of two conditions is watched on quality, setup and drop alone, one of one condition on the levels
     /// too, and few of them on the volume.
     pub channels: usize,
@@ -128,6 +130,7 @@ impl Totals {
         let mut totals = Self {
             runs: runs.len(),
             cells: runs.iter().map(|run| run.cells).max().unwrap_or(0),
+            scopes: runs.iter().map(|run| run.scopes).max().unwrap_or(0),
             channels: WATCHED_CHANNELS,
             ..Self::default()
         };
@@ -451,6 +454,7 @@ mod tests {
             days: 2.0,
             days_in_all: 2.0,
             cells: 7,
+            scopes: 3,
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Watched {
     pub counts: Counts,
     /// Cells watched at the end: a scope is one on each of its channels, and they are summed.
     pub cells: usize,
+    /// Scopes watched at the end, each once.
+    pub scopes: usize,
     /// Nats that each of them needs to be noticed: the false alarms a day that are accepted, over their minutes.
     pub needed: f64,
     pub(super) calls: Calls,
@@ -63,6 +65,7 @@ impl Watched {
             warnings: watching.watch().warnings(),
             counts: run.counts,
             cells: watching.watch().cells(),
+            scopes: watching.watch().scopes(),
             needed: watching.watch().needed(),
             calls: run.calls,
             since: run.since,

@@ -104,6 +104,7 @@ fn costs(incident: &Incident) -> Vec<String> {
         text.push_str(&format!("; the error budget goes {rate} times as fast as it may"));
     }
     let peak = incident.peak_at.zip(incident.peak_poor_minutes);
+    let peak = peak.filter(|_| incident.closed.is_none());
     let peak = peak.map(|(at, minutes)| format!("{minutes} in the busiest hour to come, from {at}"));
     [text].into_iter().chain(peak).collect()
 }

@@ -68,8 +68,8 @@ pub(super) fn watched(ready: &Readiness) -> Vec<String> {
         },
     );
     let mut lines = vec![format!(
-        "{} cells on {} channels; {} of {} sites reported in the last day, {coverage}",
-        watching.cells, watching.channels, watching.sites_reporting, watching.sites
+        "{} scopes on up to {} channels, {} cells in all; {} of {} sites reported in the last day, {coverage}",
+        watching.scopes, watching.channels, watching.cells, watching.sites_reporting, watching.sites
     )];
     if let Some(until) = ready.warming_up_until {
         lines.push(format!("warming up until {until}: nothing is told before"));

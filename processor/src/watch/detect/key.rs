@@ -16,7 +16,7 @@ impl CellKey {
     }
 
     /// The cell of one or two conditions, the attributes in their order.
-    pub(super) fn of(a: (usize, u32), b: Option<(usize, u32)>) -> Self {
+    pub fn of(a: (usize, u32), b: Option<(usize, u32)>) -> Self {
         Self(Self::one(a.0, a.1) << 32 | b.map_or(0, |b| Self::one(b.0, b.1)))
     }
 

@@ -258,6 +258,11 @@ impl Detector {
         self.cells.len()
     }
 
+    /// Their keys, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = CellKey> + '_ {
+        self.cells.keys().copied()
+    }
+
     /// How the cell of one or two conditions stands, or that of all calls; none if no call of it was seen.
     pub fn look(&self, conditions: &[Condition], indifference: f64, threshold: f64) -> Option<Look> {
         let of = |condition: &Condition| (condition.attribute, condition.code);

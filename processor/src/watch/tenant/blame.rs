@@ -1,6 +1,10 @@
 //! Which changes are suspected of an incident: by time and place, and as far as the calls that they touch beside it do not speak against it.
 
-use dialtone_schemas::{Change, Window, incident::Onset, time};
+use dialtone_schemas::{
+    Change, Window,
+    incident::{Onset, SuspectedChange},
+    time,
+};
 
 use super::{
     Tenant,
@@ -16,8 +20,8 @@ use crate::watch::{
 };
 
 impl Tenant {
-    /// Names the changes that may have caused an incident.
-    pub(super) fn suspect(&self, case: &mut Case) {
+    /// The changes that may have caused an incident.
+    pub(super) fn suspected(&self, case: &Case) -> Vec<SuspectedChange> {
         let Onset { from, to } = case.incident.onset;
         let near =
             |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
@@ -37,7 +41,7 @@ impl Tenant {
         for suspect in &mut suspected {
             suspect.score = round(suspect.score, 1000.0);
         }
-        case.incident.suspected_changes = suspected;
+        suspected
     }
 
     /// How the calls that a change touches and those of a case overlap.
@@ -61,7 +65,8 @@ impl Tenant {
     /// broken these, they would be worse by half of the incident's effect at least, on the log scale.
     fn speaks_against(&self, change: &Change, case: &Case) -> f64 {
         let Basis::Rate(channel) = case.basis else { return 0.0 };
-        let others: Vec<&Case> = self.cases.iter().filter(|other| other.is_open()).collect();
+        let has_scope = |other: &&Case| other.is_open() && !other.is_outside() && other.incident.device_id.is_none();
+        let others: Vec<&Case> = self.cases.iter().filter(has_scope).collect();
         let is_beside = |leaf: u32, side: Option<Side>| {
             let codes = self.dictionary.codes(leaf);
             let is_held = || others.iter().any(|other| other.covers(codes));

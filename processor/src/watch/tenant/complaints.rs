@@ -1,12 +1,12 @@
 //! Which complaints are about an incident: by the call that they name, by what they say of the place, or because most of what is poor there is the
 //! incident's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{Complaint, Dimension, EventTime, Text, Window, time};
 
-use super::Tenant;
+use super::{Tenant, live::Held};
 use crate::watch::{
     baseline::real,
     book::{Basis, Case},
@@ -18,14 +18,37 @@ const MOST: f64 = 0.5;
 /// Who does not say when the call was complains of one of so long before.
 const LATELY: i64 = 2 * time::HOUR;
 
+/// The leaves of the poor calls that complaints name, as far as they are among those remembered by name.
+pub(super) type Said = BTreeMap<Text, BTreeSet<u32>>;
+
 impl Tenant {
-    /// Matches the complaints until an instant; those that say nothing of the scope are `weighed` now and then.
-    pub(super) fn match_complaints(&self, case: &mut Case, until: EventTime, weighed: bool) {
+    /// Where the calls were that complaints of late name.
+    pub(super) fn said(&self) -> Said {
+        let from = |complaint: &Complaint| complaint.about.unwrap_or_else(|| complaint.complained_at.plus(-LATELY));
+        let named = self.complaints.values().filter(|complaint| complaint.call_id.is_some());
+        let Some(first) = named.clone().map(from).min() else {
+            return Said::new();
+        };
+        let wanted: BTreeSet<&Text> = named.filter_map(|complaint| complaint.call_id.as_ref()).collect();
+        let mut said = Said::new();
+        for (_, slice) in self.ring.since(Window::of_end(first.plus(1))) {
+            for (leaf, calls) in &slice.exemplars {
+                for call in calls.iter().filter(|call| wanted.contains(call)) {
+                    said.entry(call.clone()).or_default().insert(*leaf);
+                }
+            }
+        }
+        said
+    }
+
+    /// Matches the complaints until an instant; from time to time it is known what they `said` of calls, and what is poor is weighed.
+    pub(super) fn match_complaints(&self, case: &mut Case, until: EventTime, held: &Held, said: Option<&Said>) {
         let from = case.incident.onset.from;
         let in_time = |complaint: &&Complaint| (from..=until).contains(&complaint.complained_at);
-        let poor = weighed.then(|| self.poor_since(case));
+        let weighed = said.map(|said| (said, self.poor_since(case)));
         let is_about = |complaint: &&Complaint| {
-            case.complaints.contains_key(&complaint.complaint_id) || self.is_about(complaint, case, poor.as_ref())
+            let is_known = case.complaints.contains_key(&complaint.complaint_id);
+            is_known || self.is_about(complaint, case, held, weighed.as_ref())
         };
         let matched = self.complaints.values().filter(in_time).filter(is_about);
         let matched: Vec<(Text, EventTime)> = matched
@@ -40,36 +63,31 @@ impl Tenant {
         case.incident.third_complaint = times.get(2).copied();
     }
 
-    /// A complaint is about an incident whose scope has the call that it names. Where that is not known, nothing it says may contradict the
-    /// scope, and something of it agrees or most of what is poor where it comes from is the incident's.
-    fn is_about(&self, complaint: &Complaint, case: &Case, poor: Option<&BTreeMap<u32, f64>>) -> bool {
+    /// A complaint is about an incident whose scope has an end of the call that it names. Where that is not known, nothing it says may
+    /// contradict the scope, and something of it agrees or most of what is poor where it comes from is the incident's.
+    fn is_about(
+        &self,
+        complaint: &Complaint,
+        case: &Case,
+        held: &Held,
+        weighed: Option<&(&Said, BTreeMap<u32, f64>)>,
+    ) -> bool {
+        let Basis::Rate(channel) = case.basis else {
+            return agrees(complaint, case) == Some(true);
+        };
         let call = complaint.call_id.as_ref();
         if call.is_some_and(|call| case.incident.exemplar_calls.contains(call)) {
             return true;
         }
-        if let Some(leaf) = call.and_then(|call| self.leaf_of(call, complaint)) {
-            return case.covers(self.dictionary.codes(leaf));
+        let is_its = |codes: &Codes| held.leave(case, channel, codes);
+        let ends = call.and_then(|call| weighed?.0.get(call));
+        if let Some(ends) = ends {
+            return ends.iter().any(|leaf| is_its(self.dictionary.codes(*leaf)));
         }
-        let mut agrees = false;
-        for (dimension, value) in case.incident.scope.conditions() {
-            match complaint.near.get(dimension) {
-                Some(said) if said != value => return false,
-                Some(_) => agrees = true,
-                None => {}
-            }
+        match agrees(complaint, case) {
+            Some(agrees) => agrees || weighed.is_some_and(|(_, poor)| self.is_most_of(complaint, poor, is_its)),
+            None => false,
         }
-        agrees || poor.is_some_and(|poor| self.is_most_of(complaint, case, poor))
-    }
-
-    /// Where a poor call was, as far as it is among those remembered by name.
-    fn leaf_of(&self, call: &Text, complaint: &Complaint) -> Option<u32> {
-        let from = complaint.about.unwrap_or_else(|| complaint.complained_at.plus(-LATELY));
-        let windows = self.ring.since(Window::of_end(from.plus(1)));
-        let mut until = windows.take_while(|(window, _)| window.start() <= complaint.complained_at);
-        until.find_map(|(_, slice)| {
-            let mut named = slice.exemplars.iter();
-            named.find(|(_, calls)| calls.contains(call)).map(|(leaf, _)| *leaf)
-        })
     }
 
     /// Poor call-ends since the onset, by leaf.
@@ -85,7 +103,7 @@ impl Tenant {
     }
 
     /// Has the incident most of what is poor where a complaint comes from? One that says nothing of that comes from anywhere.
-    fn is_most_of(&self, complaint: &Complaint, case: &Case, poor: &BTreeMap<u32, f64>) -> bool {
+    fn is_most_of(&self, complaint: &Complaint, poor: &BTreeMap<u32, f64>, is_its: impl Fn(&Codes) -> bool) -> bool {
         let codes = self.dictionary.known(&complaint.near);
         let said = Dimension::ALL
             .into_iter()
@@ -103,11 +121,24 @@ impl Tenant {
             let codes = self.dictionary.codes(*leaf);
             if comes_from_there(codes) {
                 all += k;
-                inside += if case.covers(codes) { *k } else { 0.0 };
+                inside += if is_its(codes) { *k } else { 0.0 };
             }
         }
         all > 0.0 && inside >= MOST * all
     }
+}
+
+/// Does something of what a complaint says agree with an incident's scope? None where something contradicts it.
+fn agrees(complaint: &Complaint, case: &Case) -> Option<bool> {
+    let mut agrees = false;
+    for (dimension, value) in case.incident.scope.conditions() {
+        match complaint.near.get(dimension) {
+            Some(said) if said != value => return None,
+            Some(_) => agrees = true,
+            None => {}
+        }
+    }
+    Some(agrees)
 }
 
 #[cfg(test)]
@@ -192,12 +223,23 @@ mod tests {
         let slice = drive.tenant.ring.slice(Window::of_end(now));
         slice.exemplars.insert(berlin, vec![text("call-1")]);
         slice.exemplars.insert(lyon, vec![text("call-2")]);
+        slice.exemplars.entry(lyon).or_default().push(text("call-4"));
+        slice.exemplars.entry(berlin).or_default().push(text("call-4"));
+        let said_of = |call: &str, near: &str| complaint("1", now, at_site(near), Some(call));
+        for (id, call) in [("a", "call-1"), ("b", "call-2"), ("d", "call-4")] {
+            let complaint = complaint(id, now, at_site("oslo"), Some(call));
+            drive.tenant.complaint(complaint);
+        }
+        let (said, held) = (drive.tenant.said(), Held::by(&drive.tenant.cases));
+        let weighed = (&said, BTreeMap::new());
         let is_about = |call: &str, near: &str| {
-            let complaint = complaint("1", now, at_site(near), Some(call));
-            drive.tenant.is_about(&complaint, &case, None)
+            drive
+                .tenant
+                .is_about(&said_of(call, near), &case, &held, Some(&weighed))
         };
         assert!(is_about("call-1", "lyon"), "a wrong site was written down");
         assert!(!is_about("call-2", "berlin"));
+        assert!(is_about("call-4", "lyon"), "one of its ends lies there");
         assert!(
             is_about("call-3", "berlin"),
             "of a call that is not known the place says enough"

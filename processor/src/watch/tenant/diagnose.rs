@@ -55,11 +55,12 @@ impl Tenant {
         // Devices are followed for the quality of their calls.
         let crossovers = (channel == 0).then(|| self.same_devices(&case, onset, &rivals));
         let is_inside = |leaf: u32| case.covers(self.dictionary.codes(leaf));
-        let devices = i64::try_from(self.devices.poor(channel, onset, is_inside)).unwrap_or(i64::MAX);
+        let devices = || i64::try_from(self.devices.poor(onset, is_inside)).unwrap_or(i64::MAX);
+        let devices = (channel == 0).then(devices);
         let before = self.before(&case, channel, now, config);
         let incident = &mut self.cases[i].incident;
         (incident.layers, incident.rivals, incident.crossovers) = (Some(path), Some(rivals), crossovers);
-        incident.devices = Some(devices);
+        incident.devices = devices;
         if let Some(before) = before {
             incident.evidence.truncate(2);
             incident.evidence.extend(before);

@@ -66,14 +66,12 @@ impl Tenant {
             }
         }
         let is_due = |case: &Case| case.is_open() && (case.sent.is_none() || now.floor(SUSPECT_EVERY) == now);
+        let is_new = cases.iter().any(|case| case.sent.is_none());
+        let said = (is_new || now.floor(SUSPECT_EVERY) == now).then(|| self.said());
         for case in &mut cases {
             let until = case.incident.closed.map_or(now, |closed| closed.plus(COMPLAINT_TAIL));
             if now <= until {
-                self.match_complaints(case, until, is_due(case) || now.floor(SUSPECT_EVERY) == now);
-            }
-            // Afterwards the changes of the day before are forgotten one by one; what was suspected stays.
-            if is_due(case) && now.since(case.incident.onset.from) <= time::DAY {
-                self.suspect(case);
+                self.match_complaints(case, until, &held, said.as_ref());
             }
         }
         cases.retain(|case| {
@@ -84,9 +82,14 @@ impl Tenant {
         self.cases = cases;
         self.cases.iter().for_each(|case| self.firsts.note(&case.incident));
         for i in 0..self.cases.len() {
-            if is_due(&self.cases[i]) {
-                self.diagnose(i, now, config);
+            if !is_due(&self.cases[i]) {
+                continue;
             }
+            // Afterwards the changes of the day before are forgotten one by one; what was suspected stays.
+            if now.since(self.cases[i].incident.onset.from) <= time::DAY {
+                self.cases[i].incident.suspected_changes = self.suspected(&self.cases[i]);
+            }
+            self.diagnose(i, now, config);
         }
     }
 
@@ -278,7 +281,7 @@ impl Tenant {
 pub(super) struct Held(Vec<(usize, Vec<Condition>)>);
 
 impl Held {
-    fn by(cases: &[Case]) -> Self {
+    pub(super) fn by(cases: &[Case]) -> Self {
         let of_scope = |case: &&Case| case.is_open() && case.incident.device_id.is_none() && !case.is_outside();
         let held = cases.iter().filter(of_scope).filter_map(|case| match case.basis {
             Basis::Rate(channel) => Some((channel, case.conditions.clone())),

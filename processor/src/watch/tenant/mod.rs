@@ -22,7 +22,7 @@ pub use explain::Explained;
 pub use silent::Outside;
 pub use warn::Warnings;
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
@@ -37,7 +37,7 @@ use super::{
     budget::Budgets,
     calendar::{self, Calendar},
     dependency::Dependencies,
-    detect::{Alarm, Detector},
+    detect::{Alarm, CellKey, Detector},
     device::Devices,
     dictionary::{Codes, Dictionary},
     evidence::{Bins, Counts, Ring},
@@ -205,6 +205,16 @@ impl Tenant {
     /// Cells watched, over all channels.
     pub fn cells(&self) -> usize {
         self.all_detectors().map(Detector::cells).sum::<usize>() + self.volume.cells()
+    }
+
+    /// Scopes watched, each once on however many channels.
+    pub fn scopes(&self) -> usize {
+        let of_volume = self
+            .volume
+            .conditions()
+            .map(|of| CellKey::of((of.attribute, of.code), None));
+        let scopes: BTreeSet<CellKey> = self.all_detectors().flat_map(Detector::keys).chain(of_volume).collect();
+        scopes.len()
     }
 
     /// How often a pair of values was not watched because there are too many.

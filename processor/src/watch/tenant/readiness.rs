@@ -119,7 +119,9 @@ pub struct Owed {
 /// What is watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Watching {
-    /// Cells over all channels.
+    /// Scopes, each once.
+    pub scopes: usize,
+    /// Cells: each scope on each of its channels.
     pub cells: usize,
     /// Channels, the volume of calls among them.
     pub channels: usize,
@@ -183,6 +185,7 @@ impl Tenant {
             at: now,
             warming_up_until: self.warming_up_until(now, config),
             watching: Watching {
+                scopes: self.scopes(),
                 cells: self.cells(),
                 channels: WATCHED.len() + 1,
                 sites: self.sites().count(),
