@@ -4,11 +4,7 @@ use std::{cell::RefCell, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use dialtone_processor::{
-    Summarise, Watch,
-    config::Owners,
-    watch::owner::{doubts, in_short},
-};
+use dialtone_processor::{Summarise, Watch, config::Owners, watch::owner::doubts};
 use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, time, topic::Topic};
 use dialtone_wire::{
     OutRecord, Payload, Place, Publish,
@@ -185,10 +181,13 @@ async fn past(config: &Config, chain: &Chain) -> Result<Past> {
     }))
 }
 
-/// What is doubtful about the owners' rules, a warning each: they are obeyed all the same.
+/// What is doubtful about the owners' rules, in one warning: they are obeyed all the same, and `dialtone validate` and the morning's report tell
+/// all of it.
 fn warn_of(owners: &Owners) {
-    for doubt in in_short(&doubts(owners)) {
-        tracing::warn!(%doubt, "the owners' rules are obeyed as they stand");
+    let doubts = doubts(owners);
+    if let Some(first) = doubts.first() {
+        let count = doubts.len();
+        tracing::warn!(count, %first, "the owners' rules are doubtful: `dialtone validate` tells why");
     }
 }
 
