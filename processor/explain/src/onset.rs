@@ -260,7 +260,7 @@ fn interval(series: &[Step], llr: &[f64], starts: std::ops::Range<usize>) -> Opt
     })
 }
 
-/// The middle of where most of the weight lies close together, and how far to either side [`HELD`] of it is held, the best one as well.
+/// The middle of where most of the weight lies close together, and how far to either side [`HELD`] of it is held.
 ///
 /// With equal odds beforehand the likelihoods of the starts are their probabilities. The likeliest start alone is more often far off than
 /// the place where likely ones lie together: within [`CLOSE`] steps, those further off counting less (Epanechnikov's kernel).
@@ -280,7 +280,7 @@ fn held(weights: &[f64], best: usize) -> (usize, usize) {
     let middle = (0..weights.len()).max_by(|a, b| order(*a, *b)).unwrap_or(best);
     let all: f64 = weights.iter().sum();
     let (mut half, mut inside) = (0, weights[middle]);
-    while (inside < HELD * all || half < middle.abs_diff(best)) && half < weights.len() {
+    while inside < HELD * all && half < weights.len() {
         half += 1;
         let before = middle.checked_sub(half).map_or(0.0, |i| weights[i]);
         inside += before + weights.get(middle + half).copied().unwrap_or(0.0);

@@ -129,6 +129,11 @@ impl Case {
         self.conditions.is_empty() && self.incident.device_id.is_none()
     }
 
+    /// Is it about a scope: neither in no dimension, nor of one device?
+    pub const fn has_scope(&self) -> bool {
+        !self.is_outside() && self.incident.device_id.is_none()
+    }
+
     /// A minute of evidence: `k` poor of `e` expected by the baseline, over the dispersion. Is quality back?
     pub fn weigh_recovery(&mut self, k: f64, e: f64, indifference: f64, dispersion: f64) {
         let normal = -self.goes_on(k, e, indifference, dispersion);

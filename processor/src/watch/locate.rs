@@ -201,8 +201,8 @@ impl Evidence<'_> {
 
     /// Are these the calls of an incident that has a scope? Whatever else lies in no dimension began without them.
     fn is_held(&self, codes: &Codes) -> bool {
-        let has_scope = |case: &&Case| case.is_open() && !case.is_outside() && case.incident.device_id.is_none();
-        self.cases.iter().filter(has_scope).any(|case| case.covers(codes))
+        let holds = |case: &Case| case.is_open() && case.has_scope() && case.covers(codes);
+        self.cases.iter().any(holds)
     }
 
     /// Since when a scope has been bad.
@@ -333,7 +333,7 @@ impl Evidence<'_> {
     }
 
     /// Sums by leaf over some windows.
-    fn sums<'s>(&self, slices: impl Iterator<Item = (&'s Window, &'s Slice)>) -> BTreeMap<u32, Sum> {
+    pub(super) fn sums<'s>(&self, slices: impl Iterator<Item = (&'s Window, &'s Slice)>) -> BTreeMap<u32, Sum> {
         let mut sums: BTreeMap<u32, Sum> = BTreeMap::new();
         for (window, slice) in slices {
             let hour = self.hour(*window);

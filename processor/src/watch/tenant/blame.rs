@@ -9,13 +9,12 @@ use dialtone_schemas::{
 use super::{
     Tenant,
     live::round,
-    verdicts::{Side, version_of},
+    verdicts::{Side, attributes_of},
 };
 use crate::watch::{
     baseline::real,
     book::{Basis, Case},
     evidence::Sum,
-    locate::Evidence,
     suspect::{Fit, Overlap, suspects},
 };
 
@@ -65,8 +64,8 @@ impl Tenant {
     /// broken these, they would be worse by half of the incident's effect at least, on the log scale.
     fn speaks_against(&self, change: &Change, case: &Case) -> f64 {
         let Basis::Rate(channel) = case.basis else { return 0.0 };
-        let has_scope = |other: &&Case| other.is_open() && !other.is_outside() && other.incident.device_id.is_none();
-        let others: Vec<&Case> = self.cases.iter().filter(has_scope).collect();
+        let others = self.cases.iter().filter(|other| other.is_open() && other.has_scope());
+        let others: Vec<&Case> = others.collect();
         let is_beside = |leaf: u32, side: Option<Side>| {
             let codes = self.dictionary.codes(leaf);
             let is_held = || others.iter().any(|other| other.covers(codes));
@@ -76,25 +75,14 @@ impl Tenant {
             .zip(self.sides(change))
             .map(|(leaf, side)| is_beside(leaf, side))
             .collect();
-        let baseline = Evidence {
-            cases: &[],
-            ..self.evidence(channel, 1.0)
-        };
-        let (mut sum, mut minutes) = (Sum::default(), 0.0);
-        for (window, slice) in self.ring.since(Window::of_end(case.incident.onset.from.plus(1))) {
-            minutes += 1.0;
-            let hour = baseline.hour(*window);
-            for (leaf, counts) in &slice.leaves {
-                if beside.get(*leaf as usize).is_some_and(|is_beside| *is_beside) {
-                    sum.n += real(counts.n[channel]);
-                    sum.k += real(counts.k[channel]);
-                    sum.e += baseline.expected(&hour, *leaf, counts.n[channel]);
-                }
-            }
-        }
-        let mut attributes: Vec<usize> = change.scope.0.keys().map(|dimension| dimension.index()).collect();
-        attributes.extend(version_of(change).map(|(dimension, _)| dimension.index()));
-        let dispersion = baseline.dispersion_of(&attributes, sum.e / f64::max(minutes, 1.0));
+        let baseline = self.usual(channel, 1.0);
+        let since = || self.ring.since(Window::of_end(case.incident.onset.from.plus(1)));
+        let sums = baseline.sums(since()).into_iter();
+        let sums = sums.filter(|(leaf, _)| beside.get(*leaf as usize).is_some_and(|is_beside| *is_beside));
+        let mut sum = Sum::default();
+        sums.for_each(|(_, of_leaf)| sum.add(of_leaf));
+        let minutes = real(i64::try_from(since().count()).unwrap_or(i64::MAX));
+        let dispersion = baseline.dispersion_of(&attributes_of(change), sum.e / minutes.max(1.0));
         let worse = case.incident.effect.max(1.0).sqrt();
         (-dialtone_explain::poisson(sum.k, sum.e, worse) / dispersion).max(0.0)
     }

@@ -155,6 +155,14 @@ mod tests {
         complaint
     }
 
+    /// Calls of which 2 % are poor until nine on Tuesday, and then for half an hour eight times as many where the share of them says so.
+    fn broken(calls: impl Fn(f64) -> Vec<Calls>) -> Drive {
+        let mut drive = Drive::new();
+        drive.until(day(1, 9), |_| calls(0.02));
+        drive.until(day(1, 9).plus(30 * time::MINUTE), |_| calls(0.16));
+        drive
+    }
+
     fn at_site(site: &str) -> Leaf {
         Leaf {
             site: Some(text(site)),
@@ -174,9 +182,7 @@ mod tests {
                 (leaf("lyon", "Podium R1"), 300, 0.02),
             ]
         };
-        let mut drive = Drive::new();
-        drive.until(day(1, 9), |_| calls(0.02));
-        drive.until(day(1, 9).plus(30 * time::MINUTE), |_| calls(0.16));
+        let mut drive = broken(calls);
         let now = drive.now();
         for (id, near) in [("1", at_site("berlin")), ("2", at_site("lyon")), ("3", at_site("oslo"))] {
             drive.tenant.complaint(complaint(id, now, near, None));
@@ -214,9 +220,7 @@ mod tests {
                 (leaf("lyon", "Aural 20"), 60, 0.02),
             ]
         };
-        let mut drive = Drive::new();
-        drive.until(day(1, 9), |_| calls(0.02));
-        drive.until(day(1, 9).plus(30 * time::MINUTE), |_| calls(0.16));
+        let mut drive = broken(calls);
         let case = drive.tenant.cases.first().expect("told of").clone();
         let (berlin, lyon) = (0, 1);
         let now = drive.now();

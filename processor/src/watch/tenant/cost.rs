@@ -11,16 +11,12 @@ use crate::watch::{
     baseline::real,
     book::{Basis, Case},
     device::Device,
-    locate::Evidence,
 };
 
 impl Tenant {
     /// Of the last hour, or of the time since the onset where that is shorter: the poor minutes beyond the expected.
     pub(super) fn cost_of_scope(&self, case: &Case, channel: usize, held: &Held, now: EventTime) -> f64 {
-        let baseline = Evidence {
-            cases: &[],
-            ..self.evidence(channel, 1.0)
-        };
+        let baseline = self.usual(channel, 1.0);
         let (mut minutes, mut poor_ms, mut sums) = (0.0, 0, (0.0, 0.0, 0.0));
         for (window, slice) in self.ring.since(last_hour(case.incident.onset.from, now)) {
             let hour = baseline.hour(*window);

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     config::WatchConfig,
     watch::{
-        baseline::real,
         book::{Basis, Case},
         device::Device,
         dictionary::covers,
@@ -74,21 +73,12 @@ impl Tenant {
         if now.since(from) > config.memory.micros() {
             return None;
         }
-        let baseline = Evidence {
-            cases: &[],
-            ..self.evidence(channel, config.indifference)
-        };
-        let (mut inside, mut outside) = (Sum::default(), Sum::default());
         let windows = self.ring.since(Window::of_end(from.plus(1)));
-        for (window, slice) in windows.take_while(|(window, _)| window.end() <= onset) {
-            let hour = baseline.hour(*window);
-            for (leaf, counts) in &slice.leaves {
-                let is_inside = case.covers(self.dictionary.codes(*leaf));
-                let sum = if is_inside { &mut inside } else { &mut outside };
-                sum.n += real(counts.n[channel]);
-                sum.k += real(counts.k[channel]);
-                sum.e += baseline.expected(&hour, *leaf, counts.n[channel]);
-            }
+        let before = windows.take_while(|(window, _)| window.end() <= onset);
+        let (mut inside, mut outside) = (Sum::default(), Sum::default());
+        for (leaf, sum) in self.usual(channel, config.indifference).sums(before) {
+            let is_inside = case.covers(self.dictionary.codes(leaf));
+            if is_inside { &mut inside } else { &mut outside }.add(sum);
         }
         let told = |group, sum: Sum| line(group, (sum.n, sum.k, sum.e));
         Some([told("inside before", inside), told("outside before", outside)])

@@ -20,7 +20,6 @@ use crate::{
         device,
         dictionary::{Codes, covers},
         evidence::{Counts, KINDS, WATCHED},
-        locate::Evidence,
         trial::TWO_SIDED,
     },
 };
@@ -110,10 +109,7 @@ impl Tenant {
     }
 
     fn live_rate(&self, case: &mut Case, channel: usize, held: &Held, now: EventTime, config: &WatchConfig) {
-        let baseline = Evidence {
-            cases: &[],
-            ..self.evidence(channel, config.indifference)
-        };
+        let baseline = self.usual(channel, config.indifference);
         let onset = Window::of_end(case.incident.onset.from.plus(1));
         let (mut inside, mut outside, mut kinds, mut poor_ms) = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), [0.0; 4], 0);
         let mut exemplars: Vec<Text> = Vec::new();
@@ -200,10 +196,7 @@ impl Tenant {
 
     /// At risk, poor and expected of those who talked to a case's scope from outside.
     fn far_ends_of(&self, case: &Case, channel: usize, onset: Window) -> (f64, f64, f64) {
-        let baseline = Evidence {
-            cases: &[],
-            ..self.evidence(channel, 1.0)
-        };
+        let baseline = self.usual(channel, 1.0);
         let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
         let (mut n, mut k, mut e) = (0.0, 0.0, 0.0);
         for (window, slice) in self.ring.since(onset) {
@@ -282,7 +275,7 @@ pub(super) struct Held(Vec<(usize, Vec<Condition>)>);
 
 impl Held {
     pub(super) fn by(cases: &[Case]) -> Self {
-        let of_scope = |case: &&Case| case.is_open() && case.incident.device_id.is_none() && !case.is_outside();
+        let of_scope = |case: &&Case| case.is_open() && case.has_scope();
         let held = cases.iter().filter(of_scope).filter_map(|case| match case.basis {
             Basis::Rate(channel) => Some((channel, case.conditions.clone())),
             Basis::Volume => None,

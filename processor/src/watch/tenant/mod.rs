@@ -363,6 +363,14 @@ impl Tenant {
         }
     }
 
+    /// The same, whatever incidents explain.
+    fn usual(&self, channel: usize, least: f64) -> Evidence<'_> {
+        Evidence {
+            cases: &[],
+            ..self.evidence(channel, least)
+        }
+    }
+
     /// A minute is over: compare, notice, locate, tell.
     pub fn minute(&mut self, now: EventTime, config: &WatchConfig) -> Told {
         // The midnight that ends the last day was studied with it.

@@ -291,8 +291,7 @@ impl Tenant {
             return;
         }
         let codes = *self.dictionary.codes(device.leaf);
-        let is_of_scope = |case: &Case| case.incident.device_id.is_none() && !case.is_outside();
-        let is_covered = |case: &Case| case.is_open() && is_of_scope(case) && case.covers(&codes);
+        let is_covered = |case: &Case| case.is_open() && case.has_scope() && case.covers(&codes);
         if self.cases.iter().any(is_covered) {
             return;
         }

@@ -1,6 +1,6 @@
 //! A verdict for every change: its calls before and since, and everybody else's; and what it did for the incident it was to end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dialtone_schemas::{
     Change, ChangeKind, ChangeVerdict, Dimension, EventId, EventTime, Repair, Ruling, Text, Window, incident::Verdict,
@@ -397,10 +397,7 @@ impl Tenant {
                 since.others[channel],
             )
         };
-        let mut attributes: Vec<usize> = change.scope.0.keys().map(|dimension| dimension.index()).collect();
-        attributes.extend(version.map(|(dimension, _)| dimension.index()));
-        attributes.sort_unstable();
-        attributes.dedup();
+        let attributes = attributes_of(change);
         let evidence = self.evidence(channel, config.indifference);
         let a_minute = |sum: Sum, span: i64| sum.e / real(span / time::MINUTE).max(1.0);
         let lately = a_minute(since.touched[channel], now.since(begins(change)));
@@ -501,8 +498,16 @@ fn is_due(change: &Change, trial: Option<&Trial>, now: EventTime) -> bool {
     (SETTLED..=UNDECIDED + PACE.1).contains(&age) && now.floor(pace) == now && !is_over
 }
 
+/// The attributes that its scope and its version name, in order.
+pub(super) fn attributes_of(change: &Change) -> Vec<usize> {
+    let of_scope = change.scope.0.keys().copied();
+    let all = of_scope.chain(version_of(change).map(|(dimension, _)| dimension));
+    let all: BTreeSet<usize> = all.map(Dimension::index).collect();
+    all.into_iter().collect()
+}
+
 /// The version that is rolled out, and which dimension tells it.
-pub(super) fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
+fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
     let dimension = match change.kind {
         ChangeKind::Firmware => Dimension::Firmware,
         ChangeKind::Driver => Dimension::Driver,
