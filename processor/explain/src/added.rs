@@ -38,6 +38,11 @@ fn rows(table: &Table, candidate: &Candidate, zone: f64) -> Vec<Row> {
     covered.filter(|(n, _, e)| *n > 0.0 && *e > 0.0).collect()
 }
 
+/// The share of call-ends that is poor beyond what was expected, of rows of call-ends at risk, poor and expected (more than none).
+pub fn share_added(rows: &[(f64, f64, f64)]) -> f64 {
+    share_of(rows)
+}
+
 /// Newton's method on a falling, convex function, from the left: it never steps beyond the root.
 fn share_of(rows: &[Row]) -> f64 {
     let total: f64 = rows.iter().map(|(n, ..)| n).sum();

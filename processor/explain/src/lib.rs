@@ -3,7 +3,7 @@
 //!
 //! A [`Table`] has a row for each leaf: codes of its attributes, call-ends at risk `n`, poor ones `k`, poor ones expected
 //! `e`. [`scan`] ranks scopes (conjunctions of a few conditions); [`causes`] accepts them one after the other, each
-//! given those before it; [`onset`] says since when. [`ranked`] orders scopes for a person; [`against_history`] and
+//! given all the others; [`onset`] says since when. [`ranked`] orders scopes for a person; [`against_history`] and
 //! [`Volumes`] do the same for plain tables without a baseline. `processor/DESIGN.md` has the formulas with worked numbers.
 
 mod added;
@@ -26,7 +26,8 @@ mod score;
 mod table;
 mod volume;
 
-pub use causes::{Cause, causes};
+pub use added::share_added;
+pub use causes::{Cause, Explained, causes};
 pub use crossover::{Calls, Crossing, Crossover, crossover};
 pub use everything::{Everything, everything};
 pub use history::{Observation, against_history};

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use dialtone_explain::{
-    Candidate, Cause, Condition, Onset, Row, Settings, Step, Table, beyond, causes, everything, onset,
+    Candidate, Cause, Condition, Explained, Onset, Row, Settings, Step, Table, beyond, causes, everything, onset,
+    share_added,
 };
 use dialtone_schemas::{Dimension, Window, time};
 
@@ -32,6 +33,9 @@ const WIDEST: f64 = 2.5;
 
 /// The far ends must explain so many nats more than the near ones: a fault on the path shows at both.
 const FAR_MARGIN: f64 = 3.0;
+
+/// Poor call-ends, as many as expected, that pull what a cause does to the far ends of its calls towards nothing.
+const FAR_PRIOR: f64 = 2.0;
 
 /// Causes that explain less than this of what is poor beyond the expected leave most of it outside the dimensions.
 const MOST: f64 = 0.5;
@@ -283,10 +287,16 @@ impl Evidence<'_> {
     fn causes_since(&self, since: Window, settings: &Settings<'_>) -> Causes {
         let control = self.control(since);
         let (mut table, rows) = self.table(since, &control);
-        let pairs = self.pairs(since);
+        let pairs = self.pairs(since, &control);
+        let usual: Vec<f64> = table.rows().iter().map(|row| row.e).collect();
         let take = |table: &mut Table, conditions: &[Condition]| {
-            for (near, taken) in self.far_ends(&pairs, conditions) {
-                if let Some(row) = rows.get(&near) {
+            // By how much the causes at the near ends make more of them poor.
+            let near = |leaf: u32| {
+                rows.get(&leaf)
+                    .map_or(1.0, |row| table.rows()[*row].e / usual[*row].max(1e-9))
+            };
+            for (leaf, taken) in self.far_ends(&pairs, conditions, near) {
+                if let Some(row) = rows.get(&leaf) {
                     let row = &mut table.rows_mut()[*row];
                     row.k = (row.k - taken).max(0.0);
                 }
@@ -303,11 +313,7 @@ impl Evidence<'_> {
             rows.fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e))
         };
         let (all_k, expected) = sums(&table);
-        let mut left_over = table.clone();
-        let causes = causes(&table, settings, |table, accepted| {
-            take(table, &accepted.conditions);
-            left_over.clone_from(table);
-        });
+        let Explained { causes, left_over } = causes(&table, settings, |table, cause| take(table, &cause.conditions));
         let (left_k, left_e) = sums(&left_over);
         let rest = left_k - left_e;
         let is_inside = |leaf: u32| {
@@ -407,22 +413,22 @@ impl Evidence<'_> {
         by_near: f64,
     ) -> Option<Located> {
         let (mut near, mut far) = (Table::new(D), Table::new(D));
-        for ((near_leaf, far_leaf), Sum { n, k, e }) in self.pairs(since) {
+        for ((near_leaf, far_leaf), Sum { n, k, e }) in self.pairs(since, control) {
             let codes = self.dictionary.codes(near_leaf);
             let row = Row {
                 n,
                 k,
-                e: e * factor_of(control, codes),
+                e,
                 weight: self.baseline.weight(far_leaf).max(0.5),
             };
             near.push(codes, row);
             far.push(self.dictionary.codes(far_leaf), row);
         }
-        let same_calls = causes(&near, settings, |_, _| {});
+        let same_calls = causes(&near, settings, |_, _| {}).causes;
         let by_near = same_calls
             .first()
             .map_or(by_near, |cause| by_near.max(cause.best.score));
-        let cause = causes(&far, settings, |_, _| {}).into_iter().next()?;
+        let cause = causes(&far, settings, |_, _| {}).causes.into_iter().next()?;
         if cause.best.score <= by_near + FAR_MARGIN {
             return None;
         }
@@ -476,8 +482,8 @@ impl Evidence<'_> {
         self.ring.all().map(of).collect()
     }
 
-    /// Sums since a window by near and far leaf.
-    fn pairs(&self, since: Window) -> BTreeMap<(u32, u32), Sum> {
+    /// Sums since a window by near and far leaf, as the hours before it let expect.
+    fn pairs(&self, since: Window, control: &[BTreeMap<u32, f64>; D]) -> BTreeMap<(u32, u32), Sum> {
         let mut pairs: BTreeMap<(u32, u32), Sum> = BTreeMap::new();
         for (window, slice) in self.ring.since(since) {
             let hour = self.hour(*window);
@@ -488,25 +494,49 @@ impl Evidence<'_> {
                 sum.e += self.expected_in((*window, &hour), *near, counts.n[self.channel]);
             }
         }
+        for ((near, _), sum) in &mut pairs {
+            sum.e *= factor_of(control, self.dictionary.codes(*near));
+        }
         pairs
     }
 
     /// A cause also harms the far ends of its calls: what they suffer beyond the expected is its doing, not theirs. Poor call-ends
-    /// to be taken from near leaves.
-    fn far_ends(&self, pairs: &BTreeMap<(u32, u32), Sum>, conditions: &[Condition]) -> Vec<(u32, f64)> {
+    /// to be taken from near leaves; `near` is by how much more of a leaf's are expected to be poor than the pairs say.
+    ///
+    /// Hazards add: where the cause makes a share δ of the calls into it poor, it has `δ n / (e + δ n)` of the poor ones of each pair (the
+    /// responsibility of expectation maximisation); δ is the most likely one.
+    fn far_ends(
+        &self,
+        pairs: &BTreeMap<(u32, u32), Sum>,
+        conditions: &[Condition],
+        near: impl Fn(u32) -> f64,
+    ) -> Vec<(u32, f64)> {
         let inside = |leaf: u32| covers(conditions, self.dictionary.codes(leaf));
-        let touched: Vec<_> = pairs
-            .iter()
-            .filter(|((near, far), _)| inside(*far) && !inside(*near))
+        let touched = pairs.iter().filter(|((near, far), _)| inside(*far) && !inside(*near));
+        let touched: Vec<(u32, Sum)> = touched
+            .map(|((leaf, _), sum)| {
+                (
+                    *leaf,
+                    Sum {
+                        e: (sum.e * near(*leaf)).max(1e-9),
+                        ..*sum
+                    },
+                )
+            })
             .collect();
-        let sums = touched.iter().map(|(_, sum)| (sum.k, sum.e));
-        let (k, e) = sums.fold((0.0, 0.0), |(k, e), sum| (k + sum.0, e + sum.1));
-        let factor = (k + 2.0) / (e + 2.0);
-        if factor <= 1.0 {
-            return Vec::new();
-        }
-        let taken = |((near, _), sum): (&(u32, u32), &Sum)| (*near, sum.k * (1.0 - 1.0 / factor));
-        touched.into_iter().map(taken).collect()
+        let (n, e) = touched
+            .iter()
+            .fold((0.0, 0.0), |(n, e), (_, sum)| (n + sum.n, e + sum.e));
+        // A few calls that were as expected, before any is believed to be the cause's doing.
+        let prior = (FAR_PRIOR * n / e.max(1e-9), FAR_PRIOR, FAR_PRIOR);
+        let rows: Vec<(f64, f64, f64)> = touched.iter().map(|(_, sum)| (sum.n, sum.k, sum.e)).collect();
+        let share = share_added(&[rows, vec![prior]].concat());
+        let taken = |(leaf, sum): (u32, Sum)| (leaf, sum.k * share * sum.n / share.mul_add(sum.n, sum.e));
+        touched
+            .into_iter()
+            .map(taken)
+            .filter(|(_, taken)| *taken > 0.0)
+            .collect()
     }
 
     /// What each leaf showed since a window, as the hours before it let expect, without what a scope did to the far ends of its calls.
@@ -516,7 +546,7 @@ impl Evidence<'_> {
         for (leaf, sum) in &mut sums {
             sum.e *= factor_of(&control, self.dictionary.codes(*leaf));
         }
-        for (near, taken) in self.far_ends(&self.pairs(since), conditions) {
+        for (near, taken) in self.far_ends(&self.pairs(since, &control), conditions, |_| 1.0) {
             if let Some(sum) = sums.get_mut(&near) {
                 sum.k = (sum.k - taken).max(0.0);
             }

@@ -148,7 +148,7 @@ fn of_rates(observations: &[Observation], at: Option<i64>, depth: usize, top: us
     };
     let candidates = scan(&table, &many);
     let ranked = ranked(&candidates, dispersion).into_iter().take(top);
-    let causes = causes(&table, &settings, |_, _| {}).into_iter();
+    let causes = causes(&table, &settings, |_, _| {}).causes.into_iter();
     Ok((
         ranked.map(|(found, score)| (found.conditions.clone(), score)).collect(),
         causes.map(|cause| cause.best.conditions).collect(),
