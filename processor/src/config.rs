@@ -130,7 +130,7 @@ pub struct WatchConfig {
     pub alert_format: AlertFormat,
     /// What share of call minutes may be poor, and of calls may fail or drop.
     pub slo: Slo,
-    /// Holidays, by sites.
+    /// Holidays and time zones, by sites.
     #[serde(rename = "calendar")]
     pub calendars: Vec<Calendar>,
     /// The accountable teams: from a file of their own, not from the configuration.

@@ -1,14 +1,20 @@
-//! Days without work: weekends, and the holidays of a site's country.
+//! What is written down of the days and the clocks of sites: the holidays of their country, their own, and their time zone.
 
 use dialtone_schemas::{EventTime, Text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Day 0, 1 January 1970, was a Thursday: so many days after a Monday.
-const FIRST: i32 = 3;
+use super::zone::Zone;
 
-/// A day in UTC, written `2026-12-25`.
+/// A day of a site's own calendar, written `2026-12-25`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(i32);
+
+impl Day {
+    /// Days since 1970.
+    pub const fn since_1970(self) -> i32 {
+        self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -27,51 +33,99 @@ impl Serialize for Day {
     }
 }
 
-/// The holidays of some sites.
+/// The holidays of some sites, and what their clocks show. A site may be in several: that of its country, and one of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calendar {
+    /// Whose calendar it is, for people: reports name no country.
+    #[serde(default)]
+    pub country: Option<Text>,
     /// The sites, as they are named in reports.
     pub sites: Vec<Text>,
+    /// Their time zone; UTC where no calendar of a site has one.
+    #[serde(default)]
+    pub zone: Option<Zone>,
     /// Days on which they work as little as on a Sunday.
+    #[serde(default)]
     pub holidays: Vec<Day>,
 }
 
-/// The holidays of a site, as days since 1970.
-pub fn holidays<'a>(calendars: &'a [Calendar], site: &'a Text) -> impl Iterator<Item = i32> + 'a {
-    let of_site = calendars.iter().filter(|calendar| calendar.sites.contains(site));
-    of_site.flat_map(|calendar| calendar.holidays.iter().map(|day| day.0))
+impl Calendar {
+    /// Is a site one of this calendar's?
+    pub fn has(&self, site: &Text) -> bool {
+        self.sites.contains(site)
+    }
+
+    /// What is wrong with this calendar alone, with its key.
+    fn says_nothing(&self) -> Option<(&'static str, String)> {
+        if self.sites.is_empty() {
+            return Some((".sites", "names no site".to_owned()));
+        }
+        let is_empty = self.zone.is_none() && self.holidays.is_empty();
+        is_empty.then(|| ("", "has neither a zone nor holidays".to_owned()))
+    }
 }
 
-/// Is this no working day of a site: a weekend, or a holiday of its calendar?
-pub fn is_free(calendars: &[Calendar], site: Option<&Text>, at: EventTime) -> bool {
-    let day = at.day();
-    is_weekend(day) || site.is_some_and(|site| holidays(calendars, site).any(|holiday| holiday == day))
+/// What is wrong with calendars, with the key: those that say nothing, and clocks of one site that differ.
+pub fn objections(calendars: &[Calendar]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (i, calendar) in calendars.iter().enumerate() {
+        let other = calendar
+            .sites
+            .iter()
+            .find_map(|site| other_zone(calendar, &calendars[..i], site));
+        let wrong = calendar.says_nothing().into_iter().chain(other);
+        found.extend(wrong.map(|(key, what)| (format!("calendar[{i}]{key}"), what)));
+    }
+    found
 }
 
-const fn is_weekend(day: i32) -> bool {
-    (day + FIRST).rem_euclid(7) >= 5
+/// A site's zone that differs from what a calendar before says.
+fn other_zone(calendar: &Calendar, before: &[Calendar], site: &Text) -> Option<(&'static str, String)> {
+    let zone = calendar.zone.as_ref()?;
+    let mut zones = before
+        .iter()
+        .filter(|other| other.has(site))
+        .filter_map(|other| other.zone.as_ref());
+    let other = zones.find(|other| *other != zone)?;
+    Some((".zone", format!("site {site:?} has the zone {} already", other.name())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn calendars(text: &str) -> serde_json::Result<Vec<Calendar>> {
+        serde_json::from_str(text)
+    }
+
     #[test]
-    fn a_holiday_is_free_where_it_is_one_and_a_weekend_everywhere() {
-        let calendars: Vec<Calendar> =
-            serde_json::from_str(r#"[{"sites": ["berlin"], "holidays": ["2026-12-25"]}]"#).expect("a calendar");
-        let text = |text: &str| Text::new(text).expect("a text");
-        let at = |text: &str| EventTime::parse(text).expect("a time");
-        let free = |site, day| is_free(&calendars, Some(&text(site)), at(day));
-        // 25 December 2026 is a Friday, the 26th a Saturday.
-        assert!(free("berlin", "2026-12-25T09:00:00Z") && !free("lyon", "2026-12-25T09:00:00Z"));
-        assert!(free("lyon", "2026-12-26T09:00:00Z") && !free("berlin", "2026-12-28T09:00:00Z"));
-        assert_eq!(
-            serde_json::to_string(&calendars).expect("json"),
-            r#"[{"sites":["berlin"],"holidays":["2026-12-25"]}]"#
-        );
-        let typo = serde_json::from_str::<Vec<Calendar>>(r#"[{"sites": [], "holidays": ["25.12."]}]"#);
+    fn a_calendar_is_written_as_it_was_read() {
+        let text = r#"[{"country":"DE","sites":["berlin"],"zone":"Europe/Berlin","holidays":["2026-12-25"]}]"#;
+        let read = calendars(text).expect("a calendar");
+        assert_eq!(serde_json::to_string(&read).expect("json"), text);
+        let bytes = postcard::to_stdvec(&read).expect("bytes");
+        assert_eq!(postcard::from_bytes::<Vec<Calendar>>(&bytes).expect("calendars"), read);
+        let typo = calendars(r#"[{"sites": ["berlin"], "holidays": ["25.12."]}]"#);
         assert!(typo.is_err_and(|error| error.to_string().contains("expected a day like 2026-12-25")));
+    }
+
+    #[test]
+    fn a_site_may_have_several_calendars_and_one_zone() {
+        let read = calendars(
+            r#"[{"country": "DE", "sites": ["berlin", "munich"], "zone": "Europe/Berlin", "holidays": ["2026-12-25"]},
+                {"sites": ["munich"], "holidays": ["2026-08-15"]},
+                {"sites": ["berlin"], "zone": "Europe/Berlin"},
+                {"sites": ["lyon", "berlin"], "zone": "Europe/Paris"},
+                {"sites": ["lyon"]},
+                {"sites": [], "zone": "Europe/Paris"}]"#,
+        );
+        let found = objections(&read.expect("calendars"));
+        let expected = [
+            ("calendar[3].zone", "site \"berlin\" has the zone Europe/Berlin already"),
+            ("calendar[4]", "has neither a zone nor holidays"),
+            ("calendar[5].sites", "names no site"),
+        ];
+        assert_eq!(found, expected.map(|(key, what)| (key.to_owned(), what.to_owned())));
     }
 }

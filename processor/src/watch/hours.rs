@@ -1,5 +1,5 @@
-//! What the hour does to the rate: by site, the poor call-ends of each hour of a working day and of a free one, over what the
-//! baseline expects.
+//! What the hour does to the rate: by site, the poor call-ends of each hour of a working day and of a free one, and of each hour of the week, over
+//! what the baseline expects. Hours are those that the site's own clocks show.
 //!
 //! One day says little: its hours wander by themselves. So a day counts as no more than 25 expected poor call-ends an hour, and an hour
 //! has no opinion before three days have shown it (DESIGN.md §2).
@@ -9,16 +9,27 @@ use std::{collections::BTreeMap, ops::Range};
 use dialtone_schemas::{EventTime, Window, time};
 use serde::{Deserialize, Serialize};
 
+use super::local::{Clocks, Local};
+
+/// Hours of a day.
+const DAY: usize = 24;
 /// Hours of a working day, then those of a free one.
-const HOURS: usize = 48;
-/// Expected poor call-ends that pull an hour of everybody to the baseline, and an hour of one site to everybody's.
+const KINDS: usize = 2 * DAY;
+/// Hours of a week, from Monday on.
+const WEEK: usize = 7 * DAY;
+/// Expected poor call-ends that pull an hour of everybody to the baseline, one of a site to everybody's, and that of a weekday to the site's.
 const PRIOR: f64 = 11.0;
 /// A day's hour tells as much as so many expected poor call-ends: 1/τ² for rates that wander by τ = 0.2.
 const DAY_TELLS: f64 = 25.0;
 /// So many days must have shown an hour.
 const DAYS: f64 = 2.5;
-/// What a day still counts for a week later is half of it after fourteen days.
+/// What a day still counts for a day of its kind later is half of it after fourteen of them.
 const KEEPS_A_DAY: f64 = 0.9517;
+/// What a weekday still counts a week later is half of it after eight weeks: no more than twelve of them count.
+const KEEPS_A_WEEK: f64 = 0.917;
+
+/// Poor and expected call-ends, by channel.
+type Sums = [(f64, f64); 3];
 
 /// One hour: sums over the days, each cut to what a day tells, and how many days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,66 +39,142 @@ struct Slot {
     days: f64,
 }
 
-/// The hours of one site, or of everybody.
+impl Slot {
+    fn learn(&mut self, (k, e): (f64, f64), keeps: f64) {
+        let tells = (DAY_TELLS / e.max(1e-9)).min(1.0);
+        *self = Self {
+            k: self.k * keeps + k * tells,
+            e: self.e * keeps + e * tells,
+            days: self.days * keeps + 1.0,
+        };
+    }
+
+    /// The rate of an hour over the baseline's, pulled to what it is of all that this one is a part of.
+    fn factor(self, of_all: f64) -> f64 {
+        if self.days < DAYS {
+            return of_all;
+        }
+        (self.k + PRIOR * of_all) / (self.e + PRIOR)
+    }
+}
+
+/// An hour is over.
+fn learn(slots: &mut [Slot; 3], sums: Sums, keeps: f64) {
+    for (slot, counts) in slots.iter_mut().zip(sums) {
+        slot.learn(counts, keeps);
+    }
+}
+
+fn add(sums: &mut Sums, counts: Sums) {
+    for (sum, (k, e)) in sums.iter_mut().zip(counts) {
+        sum.0 += k;
+        sum.1 += e;
+    }
+}
+
+/// The hours of one site.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Hours {
-    slots: Vec<[Slot; 3]>,
-    /// The hour that is being learnt, counted since 1970, and its sums.
-    hour: i64,
-    now: [(f64, f64); 3],
-    is_free: bool,
+    kinds: Vec<[Slot; 3]>,
+    week: Vec<[Slot; 3]>,
+    /// The last window of the hour that is being learnt and what the clocks showed then, and the sums of this hour.
+    last: Option<(Window, Local)>,
+    now: Sums,
 }
 
 impl Default for Hours {
     fn default() -> Self {
         Self {
-            slots: vec![Default::default(); HOURS],
-            hour: i64::MIN,
+            kinds: vec![Default::default(); KINDS],
+            week: vec![Default::default(); WEEK],
+            last: None,
             now: Default::default(),
-            is_free: false,
         }
     }
 }
 
 impl Hours {
-    fn add(&mut self, hour: i64, is_free: bool, counts: [(f64, f64); 3]) {
-        if self.hour < hour {
-            self.close();
-            (self.hour, self.is_free) = (hour, is_free);
-        }
+    /// What the clocks showed in a window, if it is the last one.
+    fn local(&self, window: Window) -> Option<Local> {
+        self.last.filter(|(last, _)| *last == window).map(|(_, local)| local)
+    }
+
+    fn add(&mut self, window: Window, local: Local, counts: Sums) {
+        let hour = self.last.map_or(i64::MIN, |(_, last)| last.hour());
         // What is late belongs to an hour that has been learnt: too little to matter.
-        if self.hour == hour {
-            for (sum, (k, e)) in self.now.iter_mut().zip(counts) {
-                sum.0 += k;
-                sum.1 += e;
-            }
+        if local.hour() < hour {
+            return;
         }
+        if local.hour() > hour {
+            self.close();
+        }
+        self.last = Some((window, local));
+        add(&mut self.now, counts);
     }
 
     /// The hour under way is over.
     fn close(&mut self) {
         let now = std::mem::take(&mut self.now);
-        if self.hour == i64::MIN {
-            return;
-        }
-        let slots = &mut self.slots[slot_of(self.hour, self.is_free)];
-        for (slot, (k, e)) in slots.iter_mut().zip(now) {
-            let tells = (DAY_TELLS / e.max(1e-9)).min(1.0);
-            *slot = Slot {
-                k: slot.k * KEEPS_A_DAY + k * tells,
-                e: slot.e * KEEPS_A_DAY + e * tells,
-                days: slot.days * KEEPS_A_DAY + 1.0,
-            };
+        let Some((_, local)) = self.last else { return };
+        learn(&mut self.kinds[kind_of(local)], now, KEEPS_A_DAY);
+        if let Some(slot) = of_week(local) {
+            learn(&mut self.week[slot], now, KEEPS_A_WEEK);
         }
     }
 
-    /// The rate of an hour over the baseline's, pulled to what everybody's is.
-    fn factor(&self, slot: usize, channel: usize, everybody: f64) -> f64 {
-        let Slot { k, e, days } = self.slots[slot][channel];
-        if days < DAYS {
-            return everybody;
+    fn factor(&self, local: Local, channel: usize, everybody: f64) -> f64 {
+        let of_kind = self.kinds[kind_of(local)][channel].factor(everybody);
+        of_week(local).map_or(of_kind, |slot| self.week[slot][channel].factor(of_kind))
+    }
+}
+
+/// The hours of everybody: nine o'clock is that of each site, whenever its clocks show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Everybody {
+    kinds: Vec<[Slot; 3]>,
+    /// Hours that are not over everywhere, counted since 1970: of those who work then, and of those who do not.
+    under_way: BTreeMap<(i64, bool), Sums>,
+    /// The youngest hour of UTC's ...
+    now: i64,
+    /// ... and by how many the clocks are behind it that are furthest behind.
+    behind: i64,
+}
+
+impl Default for Everybody {
+    fn default() -> Self {
+        Self {
+            kinds: vec![Default::default(); KINDS],
+            under_way: BTreeMap::new(),
+            now: i64::MIN,
+            behind: i64::MIN,
         }
-        (k + PRIOR * everybody) / (e + PRIOR)
+    }
+}
+
+impl Everybody {
+    fn add(&mut self, window: Window, local: Local, counts: Sums) {
+        let hour = window.start().micros().div_euclid(time::HOUR);
+        self.now = self.now.max(hour);
+        self.behind = self.behind.max(hour - local.hour());
+        let first = self.now - self.behind;
+        while let Some(over) = self.under_way.first_entry().filter(|entry| entry.key().0 < first) {
+            let ((hour, is_free), sums) = over.remove_entry();
+            learn(&mut self.kinds[slot_of(hour, is_free)], sums, KEEPS_A_DAY);
+        }
+        // What is late belongs to an hour that has been learnt: too little to matter.
+        if local.hour() >= first {
+            let sums = self.under_way.entry((local.hour(), local.is_free())).or_default();
+            add(sums, counts);
+        }
+    }
+
+    fn factor(&self, local: Local, channel: usize) -> f64 {
+        self.kinds[kind_of(local)][channel].factor(1.0)
+    }
+
+    /// Does it say anything of a channel?
+    fn is_known(&self, channel: usize) -> bool {
+        self.kinds.iter().any(|slot| slot[channel].days >= DAYS)
     }
 }
 
@@ -95,8 +182,7 @@ impl Hours {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HourlyRates {
     sites: BTreeMap<u32, Hours>,
-    /// Of working days, and of free ones: a holiday is one for some.
-    everybody: [Hours; 2],
+    everybody: Everybody,
 }
 
 /// What an hour does to the rates of all sites, on one channel.
@@ -118,91 +204,161 @@ impl AtHour {
 }
 
 impl HourlyRates {
-    /// Learns poor and expected call-ends of a site in a window, by channel; `is_free`: no working day there.
-    pub fn learn(&mut self, site: u32, window: Window, is_free: bool, counts: [(f64, f64); 3]) {
-        let hour = hour_of(window.start());
-        self.everybody[usize::from(is_free)].add(hour, is_free, counts);
-        self.sites.entry(site).or_default().add(hour, is_free, counts);
+    /// Learns poor and expected call-ends of a site in a window, by channel. The clocks are asked once for a site and a window.
+    pub fn learn(&mut self, site: u32, window: Window, clocks: &Clocks, counts: [(f64, f64); 3]) {
+        let hours = self.sites.entry(site).or_default();
+        let local = hours
+            .local(window)
+            .unwrap_or_else(|| clocks.local(site, window.start()));
+        hours.add(window, local, counts);
+        self.everybody.add(window, local, counts);
     }
 
-    /// What the hour of an instant does to the rates of sites with these codes; `is_free` of one: no working day there.
-    pub fn at(&self, at: EventTime, channel: usize, sites: Range<u32>, is_free: impl Fn(u32) -> bool) -> AtHour {
-        let is_known = |slot: &[Slot; 3]| slot[channel].days >= DAYS;
-        if !self.everybody.iter().flat_map(|hours| &hours.slots).any(is_known) {
+    /// What the hour of an instant does to the rates of sites with these codes.
+    pub fn at(&self, at: EventTime, channel: usize, sites: Range<u32>, clocks: &Clocks) -> AtHour {
+        if !self.everybody.is_known(channel) {
             return AtHour::default();
         }
         AtHour {
             first: sites.start,
             factors: sites
-                .map(|site| self.factor(site, at, is_free(site), channel))
+                .map(|site| self.factor(site, clocks.local(site, at), channel))
                 .collect(),
         }
     }
 
-    fn factor(&self, site: u32, at: EventTime, is_free: bool, channel: usize) -> f64 {
-        let slot = slot_of(hour_of(at), is_free);
-        let everybody = self.everybody[usize::from(is_free)].factor(slot, channel, 1.0);
+    fn factor(&self, site: u32, local: Local, channel: usize) -> f64 {
+        let everybody = self.everybody.factor(local, channel);
         self.sites
             .get(&site)
-            .map_or(everybody, |hours| hours.factor(slot, channel, everybody))
+            .map_or(everybody, |hours| hours.factor(local, channel, everybody))
     }
 }
 
-fn hour_of(at: EventTime) -> i64 {
-    at.micros().div_euclid(time::HOUR)
+/// The slot of an hour since 1970 in a working day or a free one.
+fn slot_of(hour: i64, is_free: bool) -> usize {
+    usize::try_from(hour.rem_euclid(24)).unwrap_or(0) + if is_free { DAY } else { 0 }
 }
 
-fn slot_of(hour: i64, is_free: bool) -> usize {
-    usize::try_from(hour.rem_euclid(24)).unwrap_or(0) + if is_free { 24 } else { 0 }
+fn kind_of(local: Local) -> usize {
+    slot_of(local.hour(), local.is_free())
+}
+
+/// The slot of an hour in its week: of a holiday none, which is as free days are.
+fn of_week(local: Local) -> Option<usize> {
+    Some(local.weekday()? * DAY + local.of_day(time::HOUR))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// An hour of a day since a Monday: 5 January 1970.
     fn at(day: i64, hour: i64) -> EventTime {
-        EventTime::from_micros(day * time::DAY + hour * time::HOUR)
+        EventTime::from_micros((4 + day) * time::DAY + hour * time::HOUR)
     }
 
-    /// Every day from nine to ten a site is twice as poor as the baseline expects, 80 of 40; else as expected.
-    fn days(rates: &mut HourlyRates, days: i64) {
-        for day in 0..days {
-            for hour in 0..24 {
-                let k = if hour == 9 { 80.0 } else { 40.0 };
-                let counts = [(k, 40.0), (0.0, 0.0), (0.0, 0.0)];
-                rates.learn(1, Window::of_end(at(day, hour).plus(1)), false, counts);
+    /// From one instant to another some sites are twice as poor in some of their hours as the baseline expects, 80 of 40; else as expected.
+    fn hours(
+        rates: &mut HourlyRates,
+        clocks: &Clocks,
+        sites: &[u32],
+        span: Range<EventTime>,
+        is_poor: fn(Local) -> bool,
+    ) {
+        let starts = (0..).map(|hour| span.start.plus(hour * time::HOUR));
+        for start in starts.take_while(|start| *start < span.end) {
+            for site in sites {
+                let is_poor = is_poor(clocks.local(*site, start));
+                let counts = [(if is_poor { 80.0 } else { 40.0 }, 40.0), (0.0, 0.0), (0.0, 0.0)];
+                rates.learn(*site, Window::of_end(start.plus(1)), clocks, counts);
             }
         }
+    }
+
+    fn is_nine(local: Local) -> bool {
+        local.of_day(time::HOUR) == 9
+    }
+
+    fn is_nine_on_monday(local: Local) -> bool {
+        is_nine(local) && local.weekday() == Some(0)
+    }
+
+    /// A site of UTC's that is poor at nine for some days from Monday on.
+    fn days(days: i64) -> HourlyRates {
+        let mut rates = HourlyRates::default();
+        hours(&mut rates, &Clocks::default(), &[1], at(0, 0)..at(days, 0), is_nine);
+        rates
+    }
+
+    fn factor(rates: &HourlyRates, site: u32, at: EventTime, channel: usize) -> f64 {
+        rates.factor(site, Clocks::default().local(site, at), channel)
     }
 
     /// Five days, each of which counts as 50 of 25, the older ones less: 114 expected; everybody is this site, so
     /// (228 + 11) / (114 + 11) = 1.91, and the site itself (228 + 11 · 1.91) / (114 + 11) = 1.99.
     #[test]
     fn an_hour_that_is_poor_on_every_day_is_expected_to_be_poor() {
-        let mut rates = HourlyRates::default();
-        days(&mut rates, 5);
-        let factor = |hour| rates.factor(1, at(5, hour), false, 0);
-        assert!((factor(9) - 1.99).abs() < 0.02, "{}", factor(9));
-        assert!((factor(15) - 1.0).abs() < 1e-9, "{}", factor(15));
-        let other = rates.factor(2, at(5, 9), false, 0);
+        let rates = days(5);
+        let of = |day, hour, channel| factor(&rates, 1, at(day, hour), channel);
+        assert!((of(7, 9, 0) - 1.99).abs() < 0.02, "{}", of(7, 9, 0));
+        assert!((of(7, 15, 0) - 1.0).abs() < 1e-9, "{}", of(7, 15, 0));
+        let other = factor(&rates, 2, at(7, 9), 0);
         assert!(
             (other - 1.91).abs() < 0.02,
             "a site never seen is as everybody is: {other}"
         );
-        assert!(
-            (rates.factor(1, at(5, 9), true, 0) - 1.0).abs() < 1e-9,
-            "not on a free day"
-        );
-        assert!(
-            (rates.factor(1, at(5, 9), false, 1) - 1.0).abs() < 1e-9,
-            "nor on another channel"
-        );
+        assert!((of(5, 9, 0) - 1.0).abs() < 1e-9, "not on a free day");
+        assert!((of(7, 9, 1) - 1.0).abs() < 1e-9, "nor on another channel");
     }
 
     #[test]
     fn two_days_are_no_habit() {
+        assert!((factor(&days(2), 1, at(2, 9), 0) - 1.0).abs() < 1e-9);
+    }
+
+    /// Of a working day at nine, after three weeks: 271 expected, and a Monday's 25 more poor ones, by now 25 · (0.820 + 0.640 + 0.500) = 49; of
+    /// everybody (320 + 11) / (271 + 11) = 1.174, of the site (320 + 11 · 1.174) / 282 = 1.180. Of the Mondays 25 · (1 + 0.917 + 0.841) = 69:
+    /// (138 + 11 · 1.180) / (69 + 11) = 1.887. Of the Tuesdays (69 + 11 · 1.180) / 80 = 1.025. After two weeks a Monday is a working
+    /// day: 202 expected, (239 + 11 · 1.171) / (202 + 11) = 1.180.
+    #[test]
+    fn what_is_poor_every_monday_is_expected_on_the_fourth_and_on_no_tuesday() {
+        let (mut rates, clocks) = (HourlyRates::default(), Clocks::default());
+        hours(&mut rates, &clocks, &[1], at(0, 0)..at(14, 0), is_nine_on_monday);
+        let third = factor(&rates, 1, at(14, 9), 0);
+        assert!((third - 1.180).abs() < 0.001, "{third}");
+        hours(&mut rates, &clocks, &[1], at(14, 0)..at(21, 0), is_nine_on_monday);
+        let (fourth, tuesday) = (factor(&rates, 1, at(21, 9), 0), factor(&rates, 1, at(22, 9), 0));
+        assert!((fourth - 1.887).abs() < 0.001, "{fourth}");
+        assert!((tuesday - 1.025).abs() < 0.001, "{tuesday}");
+        let ten = factor(&rates, 1, at(21, 10), 0);
+        assert!((ten - 1.0).abs() < 1e-9, "nor an hour later: {ten}");
+    }
+
+    /// Berlin is poor at its nine, which is 08:00Z from Monday, 23 March, to Friday, and 07:00Z on Monday, 30 March: five days, 1.99 as above.
+    #[test]
+    fn summer_time_moves_the_hour_and_not_the_habit() {
+        let clocks = Clocks::in_zones(&[(1, "Europe/Berlin")]);
+        let utc = |text: &str| EventTime::parse(text).expect("a time");
         let mut rates = HourlyRates::default();
-        days(&mut rates, 2);
-        assert!((rates.factor(1, at(2, 9), false, 0) - 1.0).abs() < 1e-9);
+        let winter = utc("2026-03-23T00:00:00Z")..utc("2026-03-28T00:00:00Z");
+        hours(&mut rates, &clocks, &[1], winter, is_nine);
+        let of = |at: &str| rates.at(utc(at), 0, 1..2, &clocks).factor(1);
+        assert!((of("2026-03-27T08:30:00Z") - 1.99).abs() < 0.02);
+        assert!((of("2026-03-27T07:30:00Z") - 1.0).abs() < 1e-9);
+        assert!((of("2026-03-30T07:30:00Z") - 1.99).abs() < 0.02);
+        assert!((of("2026-03-30T08:30:00Z") - 1.0).abs() < 1e-9);
+    }
+
+    /// Berlin's nine o'clock is 08:00Z in winter, Boston's 14:00Z. Together they show 160 poor ones of 80, 50 of 25 again: 1.91 as above, at nine
+    /// o'clock of a third site that nobody has seen.
+    #[test]
+    fn nine_oclock_of_everybody_is_that_of_each() {
+        let clocks = Clocks::in_zones(&[(1, "Europe/Berlin"), (2, "America/New_York")]);
+        let mut rates = HourlyRates::default();
+        hours(&mut rates, &clocks, &[1, 2], at(0, 0)..at(5, 0), is_nine);
+        let of = |hour| rates.at(at(7, hour), 0, 1..4, &clocks).factor(3);
+        assert!((of(9) - 1.91).abs() < 0.02, "{}", of(9));
+        assert!((of(8) - 1.0).abs() < 1e-9 && (of(14) - 1.0).abs() < 1e-9);
     }
 }

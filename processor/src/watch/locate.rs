@@ -11,11 +11,11 @@ use dialtone_schemas::{Dimension, Window, time};
 use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
-    calendar::{Calendar, is_free},
     detect::{Drift, SAME_DRIFT, WITHIN},
     dictionary::{Codes, D, Dictionary, covers},
     evidence::{Bins, Ring, Slice, Sum},
     hours::{AtHour, HourlyRates},
+    local::Clocks,
     shift::Shifts,
 };
 
@@ -75,8 +75,8 @@ pub struct Evidence<'a> {
     pub channel: usize,
     /// What the hour does to the rates ...
     pub hours: &'a HourlyRates,
-    /// ... and the days without work.
-    pub calendars: &'a [Calendar],
+    /// ... and which hour of which day it is at each site.
+    pub clocks: &'a Clocks,
     /// What was accepted as the new normal.
     pub shifts: &'a Shifts,
     /// How far rates wander by themselves.
@@ -137,10 +137,7 @@ impl Evidence<'_> {
     }
 
     fn hour_at(&self, window: Window, sites: Range<u32>) -> AtHour {
-        let index = Dimension::Site.index();
-        let at = window.start();
-        let is_free = |site: u32| is_free(self.calendars, self.dictionary.name(index, site), at);
-        self.hours.at(at, self.channel, sites, is_free)
+        self.hours.at(window.start(), self.channel, sites, self.clocks)
     }
 
     fn expected_of(&self, hour: &AtHour, leaf: u32, n: i64, is_at_work: impl Fn(&Case) -> bool) -> f64 {

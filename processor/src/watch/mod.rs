@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod history;
 pub mod hours;
 pub mod levels;
+pub mod local;
 pub mod locate;
 pub mod merge;
 pub mod owner;
@@ -26,6 +27,7 @@ pub mod tenant;
 pub mod trend;
 pub mod trial;
 pub mod volume;
+pub mod zone;
 
 use std::{borrow::Borrow, collections::BTreeMap};
 

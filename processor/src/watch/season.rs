@@ -1,9 +1,13 @@
 //! When people call: by site, the call-ends of each quarter of an hour of a week, from the days seen so far.
+//!
+//! Quarters pass by UTC. Which quarter of its week one is, the site's own clocks say: where they change, people come at the same hour.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use dialtone_schemas::{EventTime, Window, time};
 use serde::{Deserialize, Serialize};
+
+use super::local::Clocks;
 
 /// A quarter of an hour.
 const QUARTER: i64 = 15 * time::MINUTE;
@@ -13,9 +17,7 @@ const DAY: usize = 96;
 const WEEK: usize = 7 * DAY;
 /// What a week still counts for a week later.
 const KEEPS: f32 = 0.7;
-/// Weekdays by days since 1970: day 0 was a Thursday, and Monday is the first of a week.
-const FIRST: usize = 3;
-/// The last day of the week.
+/// The last day of the week, from Monday on.
 const SUNDAY: usize = 6;
 
 /// One quarter of a week: call-ends, and how many weeks have shown it.
@@ -80,8 +82,8 @@ impl Week {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seasons {
     sites: BTreeMap<u32, Week>,
-    /// Sites with their holidays, on which they call as on a Sunday.
-    holidays: BTreeMap<u32, BTreeSet<i32>>,
+    /// What the sites' clocks show. On holidays they call as on a Sunday.
+    clocks: Clocks,
     /// The quarter under way, counted since 1970; the first one is seen in part and says nothing.
     quarter: Option<i64>,
     is_whole: bool,
@@ -99,7 +101,7 @@ impl Seasons {
         if self.quarter.is_none_or(|now| quarter >= now) {
             week.now += calls as f32;
         } else {
-            let slot = &mut week.slots[slot_of(self.holidays.get(&site), quarter)];
+            let slot = &mut week.slots[slot_of(&self.clocks, site, quarter)];
             slot.calls += if slot.weight > 0.0 { calls as f32 } else { 0.0 };
             let back = self.quarter.and_then(|now| usize::try_from(now - quarter).ok());
             let known = back.and_then(|back| week.day.len().checked_sub(back));
@@ -112,9 +114,9 @@ impl Seasons {
         }
     }
 
-    /// The days on which a site calls as on a Sunday.
-    pub fn keep_holidays(&mut self, site: u32, days: impl Iterator<Item = i32>) {
-        self.holidays.insert(site, days.collect());
+    /// What the sites' clocks show from now on.
+    pub fn keep_clocks(&mut self, clocks: &Clocks) {
+        self.clocks.clone_from(clocks);
     }
 
     /// Time has come so far: quarters that are over are learnt.
@@ -123,12 +125,11 @@ impl Seasons {
         if let Some(last) = self.quarter.filter(|last| *last < quarter) {
             let is_whole = self.is_whole;
             for (site, week) in &mut self.sites {
-                let holidays = self.holidays.get(site);
                 // Quarters that were skipped had no calls; more than a week of them says nothing more.
                 for over in last.max(quarter - i64::try_from(WEEK).unwrap_or(i64::MAX))..quarter {
                     let calls = std::mem::take(&mut week.now);
                     if is_whole || over > last {
-                        week.learn(slot_of(holidays, over), calls);
+                        week.learn(slot_of(&self.clocks, *site, over), calls);
                     }
                 }
             }
@@ -140,7 +141,7 @@ impl Seasons {
     /// Call-ends expected of a site in the quarter of an instant: as on this weekday, else as on other working days or weekends,
     /// else as on any day. None if no day has shown this quarter.
     pub fn expected(&self, site: u32, at: EventTime) -> Option<f64> {
-        let slot = slot_of(self.holidays.get(&site), at.micros().div_euclid(QUARTER));
+        let slot = slot_of(&self.clocks, site, at.micros().div_euclid(QUARTER));
         self.sites.get(&site)?.expected(slot).map(f64::from)
     }
 
@@ -207,16 +208,10 @@ impl Seasons {
     }
 }
 
-/// The slot of a quarter in its week.
-fn slot_of(holidays: Option<&BTreeSet<i32>>, quarter: i64) -> usize {
-    let day = i32::try_from(quarter.div_euclid(i64::try_from(DAY).unwrap_or(i64::MAX)));
-    if day.is_ok_and(|day| holidays.is_some_and(|holidays| holidays.contains(&day))) {
-        let of_day = usize::try_from(quarter.rem_euclid(i64::try_from(DAY).unwrap_or(i64::MAX))).unwrap_or(0);
-        return SUNDAY * DAY + of_day;
-    }
-    let week = i64::try_from(WEEK).unwrap_or(i64::MAX);
-    let shifted = quarter + i64::try_from(FIRST * DAY).unwrap_or(0);
-    usize::try_from(shifted.rem_euclid(week)).unwrap_or(0)
+/// The slot of a quarter in a site's week. The hour that comes twice in autumn is learnt twice, the one that is skipped in spring is not.
+fn slot_of(clocks: &Clocks, site: u32, quarter: i64) -> usize {
+    let local = clocks.local(site, EventTime::from_micros(quarter.saturating_mul(QUARTER)));
+    local.weekday().unwrap_or(SUNDAY) * DAY + local.of_day(QUARTER)
 }
 
 #[cfg(test)]
@@ -306,5 +301,37 @@ mod tests {
         seasons.advance(at(8 * 24));
         let calls = seasons.expected(1, at(14 * 24 + 9)).expect("seen");
         assert!((calls - 24.3 / 1.7).abs() < 0.01, "{calls}");
+    }
+
+    /// From 23 March on both sites call from 08:00Z to 09:00Z. On the 29th Berlin's clocks go from two to three: its nine o'clock, which was 08:00Z,
+    /// is 07:00Z on Monday the 30th. The other site is UTC's.
+    #[test]
+    fn summer_time_moves_the_quarter_and_not_the_habit() {
+        let mut seasons = Seasons::default();
+        seasons.keep_clocks(&Clocks::in_zones(&[(1, "Europe/Berlin")]));
+        for quarter in 21 * 96..28 * 96 {
+            let start = at(0).plus(quarter * QUARTER);
+            seasons.advance(start);
+            if (32..36).contains(&quarter.rem_euclid(96)) {
+                seasons.add(1, Window::of_end(start.plus(1)), 9);
+                seasons.add(2, Window::of_end(start.plus(1)), 3);
+            }
+        }
+        seasons.advance(at(28 * 24));
+        let calls = |site, hours: i64| seasons.expected(site, at(28 * 24 + hours)).map(f64::round);
+        assert_eq!((calls(1, 7), calls(1, 8)), (Some(9.0), Some(0.0)));
+        assert_eq!((calls(2, 7), calls(2, 8)), (Some(0.0), Some(3.0)));
+        let shares = BTreeMap::from([(1, 1.0)]);
+        let busiest = seasons.busiest(&shares, at(28 * 24), at(29 * 24));
+        assert_eq!(busiest.map(|(from, _)| from), Some(at(28 * 24 + 7)));
+    }
+
+    /// Kathmandu is 5:45 ahead: a quarter past nine is 03:30Z.
+    #[test]
+    fn a_zone_of_quarters_has_its_own_quarters() {
+        let clocks = Clocks::in_zones(&[(1, "Asia/Kathmandu")]);
+        let quarter = at(3).plus(2 * QUARTER).micros() / QUARTER;
+        assert_eq!(slot_of(&clocks, 1, quarter), 37);
+        assert_eq!(slot_of(&clocks, 2, quarter), 14);
     }
 }

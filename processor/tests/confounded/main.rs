@@ -16,6 +16,7 @@ use dialtone_processor::{
         dictionary::{D, Dictionary, covers},
         evidence::{Counts, Ring, Slice},
         hours::HourlyRates,
+        local::Clocks,
         locate::{Evidence, Located, THINGS},
         shift::Shifts,
     },
@@ -140,6 +141,7 @@ impl Known {
     fn located(&self) -> Vec<Located> {
         let config = WatchConfig::default();
         let (untaught, hours, shifts) = (Drift::default(), HourlyRates::default(), Shifts::default());
+        let clocks = Clocks::default();
         let evidence = Evidence {
             ring: &self.ring,
             baseline: &self.baseline,
@@ -147,7 +149,7 @@ impl Known {
             cases: &[],
             channel: 0,
             hours: &hours,
-            calendars: &[],
+            clocks: &clocks,
             shifts: &shifts,
             drift: &untaught,
             least: config.indifference,

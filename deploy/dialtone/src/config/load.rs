@@ -317,6 +317,36 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_that_does_not_exist_and_a_second_one_of_a_site_are_refused_with_their_place() {
+        let text = "[[processor.watch.calendar]]\nsites = [\"berlin\"]\nzone = \"Europe/Berlln\"\n";
+        let found = problems(text, &[]);
+        assert!(
+            found[0].starts_with("  f:3:1: processor.watch.calendar[0]: \"Europe/Berlln\" is no `zone`"),
+            "{found:#?}"
+        );
+        let text = "[[processor.watch.calendar]]\ncountry = \"DE\"\nsites = [\"berlin\"]\nzone = \"Europe/Berlin\"\n\n\
+                    [[processor.watch.calendar]]\nsites = [\"berlin\"]\nzone = \"Europe/Paris\"\n\n\
+                    [[processor.watch.calendar]]\nsites = []\nholidays = [\"2026-12-25\"]\n";
+        let expected = [
+            "  f:8:1: processor.watch.calendar[1].zone: site \"berlin\" has the zone Europe/Berlin already",
+            "  f:11:1: processor.watch.calendar[2].sites: names no site",
+        ];
+        assert_eq!(problems(text, &[]), expected);
+    }
+
+    #[test]
+    fn a_calendar_is_written_down_as_it_was_read() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let text = "[[processor.watch.calendar]]\nsites = [\"berlin\"]\nzone = \"Europe/Berlin\"\n\n\
+                    [[processor.watch.calendar]]\ncountry = \"DE\"\nsites = [\"berlin\"]\nholidays = [\"2026-12-25\"]\n";
+        std::fs::write(file.path(), text).expect("written");
+        let config = load(Some(file.path()), std::iter::empty()).unwrap_or_else(|error| panic!("{error}"));
+        std::fs::write(file.path(), config.to_table().expect("a table").to_string()).expect("written");
+        let again = load(Some(file.path()), std::iter::empty()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config.processor.watch.calendars, again.processor.watch.calendars);
+    }
+
+    #[test]
     fn a_file_that_is_no_toml_says_where() {
         let found = problems("[processor\nlive = true\n", &[]);
         assert!(found[0].starts_with("  f:1:"), "{found:?}");

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use dialtone_ingest::{IngestConfig, Sites};
-use dialtone_processor::{SummariseConfig, WatchConfig, config::Owners};
+use dialtone_processor::{SummariseConfig, WatchConfig, config::Owners, watch::calendar};
 use dialtone_schemas::Span;
 use dialtone_wire::KafkaConfig;
 use serde::{Deserialize, Serialize};
@@ -191,6 +191,8 @@ impl Config {
                 "is shorter than hold_off: nothing would be learnt".into(),
             ));
         }
+        let of_calendars = calendar::objections(&watch.calendars).into_iter();
+        found.extend(of_calendars.map(|(key, what)| (format!("processor.watch.{key}"), what)));
         found.extend(ranges::out_of_range(self));
         found
     }

@@ -35,14 +35,14 @@ use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
     budget::Budgets,
-    calendar::{self, Calendar},
     dependency::Dependencies,
     detect::{Alarm, CellKey, Detector},
     device::Devices,
-    dictionary::{Codes, Dictionary},
+    dictionary::Dictionary,
     evidence::{Bins, Counts, Ring},
     hours::HourlyRates,
     levels::{Levels, METRICS},
+    local::Clocks,
     locate::Evidence,
     ownership::Firsts,
     past::Past,
@@ -127,9 +127,7 @@ pub struct Tenant {
     seasons: Seasons,
     hours: HourlyRates,
     shifts: Shifts,
-    calendars: Vec<Calendar>,
-    /// How many sites were known when the calendars were read.
-    calendars_of: u32,
+    clocks: Clocks,
     budgets: Budgets,
     complaints: BTreeMap<Text, Complaint>,
     controls: BTreeMap<Text, EventTime>,
@@ -182,8 +180,7 @@ impl Tenant {
             seasons: Seasons::default(),
             hours: HourlyRates::default(),
             shifts: Shifts::default(),
-            calendars: Vec::new(),
-            calendars_of: 0,
+            clocks: Clocks::default(),
             budgets: Budgets::default(),
             complaints: BTreeMap::new(),
             controls: BTreeMap::new(),
@@ -355,7 +352,7 @@ impl Tenant {
             dictionary: &self.dictionary,
             hours: &self.hours,
             shifts: &self.shifts,
-            calendars: &self.calendars,
+            clocks: &self.clocks,
             cases: &self.cases,
             channel,
             drift: self.detectors[channel].drift(),
@@ -588,34 +585,19 @@ impl Tenant {
             return;
         }
         let codes = self.dictionary.codes(leaf);
-        let (site, name) = self.site_of(codes);
-        let is_free = calendar::is_free(&self.calendars, name, window.start());
+        let site = codes[Dimension::Site.index()];
         let of = |channel: usize| {
             let rate = self.baseline.rate(channel, codes) * self.shifts.of(channel, codes);
             let expected = real(counts.n[channel]) * rate;
             (real(counts.k[channel]), expected)
         };
-        self.hours.learn(site, window, is_free, [0, 1, 2].map(of));
-    }
-
-    fn site_of(&self, codes: &Codes) -> (u32, Option<&Text>) {
-        let index = Dimension::Site.index();
-        (codes[index], self.dictionary.name(index, codes[index]))
+        self.hours.learn(site, window, &self.clocks, [0, 1, 2].map(of));
     }
 
     /// The configuration's calendars are those of this tenant's sites.
     fn keep_calendars(&mut self, config: &WatchConfig) {
-        let sites = self.dictionary.values(Dimension::Site.index());
-        if self.calendars == config.calendars && self.calendars_of == sites {
-            return;
-        }
-        self.calendars.clone_from(&config.calendars);
-        self.calendars_of = sites;
-        for site in 1..sites {
-            if let Some(name) = self.dictionary.name(Dimension::Site.index(), site) {
-                self.seasons
-                    .keep_holidays(site, calendar::holidays(&self.calendars, name));
-            }
+        if self.clocks.keep(&config.calendars, &self.dictionary) {
+            self.seasons.keep_clocks(&self.clocks);
         }
     }
 

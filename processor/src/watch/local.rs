@@ -1,0 +1,179 @@
+//! What time it is at a site: its day and its hour are those that its own clocks show, or UTC's where nobody has told its zone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dialtone_schemas::{Dimension, EventTime, Text, time};
+use serde::{Deserialize, Serialize};
+
+use super::{calendar::Calendar, dictionary::Dictionary, zone::Zone};
+
+/// Day 0, 1 January 1970, was a Thursday: so many days after a Monday.
+const FIRST: i32 = 3;
+/// From this day of the week on nobody works.
+const SATURDAY: usize = 5;
+
+/// What the clocks of a site show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    /// The instant at which UTC's clocks show the same.
+    shown: EventTime,
+    is_holiday: bool,
+}
+
+impl Local {
+    /// The hour, counted since 1970. It goes on by the hour, but for the one that is skipped in spring and the one that comes twice in autumn.
+    pub const fn hour(self) -> i64 {
+        self.shown.micros().div_euclid(time::HOUR)
+    }
+
+    /// How many such steps of the day are over.
+    pub fn of_day(self, step: i64) -> usize {
+        let since_midnight = self.shown.micros().rem_euclid(time::DAY);
+        usize::try_from(since_midnight.div_euclid(step)).unwrap_or(0)
+    }
+
+    /// The day of the week, from Monday on. A holiday is none.
+    pub fn weekday(self) -> Option<usize> {
+        let weekday = usize::try_from((self.shown.day() + FIRST).rem_euclid(7));
+        weekday.ok().filter(|_| !self.is_holiday)
+    }
+
+    /// Is this no working day: a weekend, or a holiday?
+    pub fn is_free(self) -> bool {
+        self.weekday().is_none_or(|weekday| weekday >= SATURDAY)
+    }
+}
+
+/// The clock of one site, and its holidays as days since 1970.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Clock {
+    zone: Option<Zone>,
+    holidays: BTreeSet<i32>,
+}
+
+impl Clock {
+    /// As the calendars say. Of zones that contradict each other the first.
+    fn of(calendars: &[Calendar], site: &Text) -> Option<Self> {
+        let of_site: Vec<&Calendar> = calendars.iter().filter(|calendar| calendar.has(site)).collect();
+        let holidays = of_site.iter().flat_map(|calendar| &calendar.holidays);
+        (!of_site.is_empty()).then(|| Self {
+            zone: of_site.iter().find_map(|calendar| calendar.zone.clone()),
+            holidays: holidays.map(|day| day.since_1970()).collect(),
+        })
+    }
+}
+
+/// The clocks of all sites that a calendar names, by their codes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clocks {
+    /// The calendars that were read ...
+    calendars: Vec<Calendar>,
+    /// ... and how many sites were known then.
+    known: u32,
+    sites: BTreeMap<u32, Clock>,
+}
+
+impl Clocks {
+    /// The configuration's calendars are those of a tenant's sites. True if they have been read anew.
+    pub fn keep(&mut self, calendars: &[Calendar], dictionary: &Dictionary) -> bool {
+        let index = Dimension::Site.index();
+        let known = dictionary.values(index);
+        if self.calendars == calendars && self.known == known {
+            return false;
+        }
+        let of_site = |site: u32| Some((site, Clock::of(calendars, dictionary.name(index, site)?)?));
+        *self = Self {
+            calendars: calendars.to_vec(),
+            known,
+            sites: (1..known).filter_map(of_site).collect(),
+        };
+        true
+    }
+
+    /// What the clocks of a site show at an instant.
+    pub fn local(&self, site: u32, at: EventTime) -> Local {
+        let Some(clock) = self.sites.get(&site) else {
+            return Local {
+                shown: at,
+                is_holiday: false,
+            };
+        };
+        let shown = clock.zone.as_ref().map_or(at, |zone| zone.shown(at));
+        let is_holiday = clock.holidays.contains(&shown.day());
+        Local { shown, is_holiday }
+    }
+
+    /// Some sites with their zones, and no holidays.
+    #[cfg(test)]
+    pub(super) fn in_zones(zones: &[(u32, &str)]) -> Self {
+        let clock = |zone: &str| Clock {
+            zone: Some(Zone::named(zone).expect("a zone")),
+            holidays: BTreeSet::new(),
+        };
+        Self {
+            sites: zones.iter().map(|(site, zone)| (*site, clock(zone))).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::Leaf;
+
+    use super::*;
+
+    /// Of berlin, boston and lyon, in this order from 1 on; lyon is in no calendar.
+    fn clocks() -> Clocks {
+        let calendars: Vec<Calendar> = serde_json::from_str(
+            r#"[{"country": "DE", "sites": ["berlin"], "zone": "Europe/Berlin", "holidays": ["2026-12-25"]},
+                {"sites": ["berlin"], "holidays": ["2026-12-31"]},
+                {"country": "US", "sites": ["boston"], "zone": "America/New_York", "holidays": ["2026-12-25"]}]"#,
+        )
+        .expect("calendars");
+        let mut dictionary = Dictionary::default();
+        for site in ["berlin", "boston", "lyon"] {
+            dictionary.leaf(&Leaf {
+                site: Text::new(site).ok(),
+                ..Leaf::default()
+            });
+        }
+        let mut clocks = Clocks::default();
+        assert!(clocks.keep(&calendars, &dictionary));
+        assert!(!clocks.keep(&calendars, &dictionary), "nothing has changed");
+        clocks
+    }
+
+    fn local(site: u32, at: &str) -> Local {
+        clocks().local(site, EventTime::parse(at).expect("a time"))
+    }
+
+    /// 25 December 2026 is a Friday, the 26th a Saturday.
+    #[test]
+    fn a_holiday_is_free_where_it_is_one_and_a_weekend_everywhere() {
+        let [berlin, boston, lyon] = [1, 2, 3];
+        let is_free = |site, at| local(site, at).is_free();
+        assert!(is_free(berlin, "2026-12-25T09:00:00Z") && !is_free(lyon, "2026-12-25T09:00:00Z"));
+        assert!(is_free(lyon, "2026-12-26T09:00:00Z") && !is_free(berlin, "2026-12-28T09:00:00Z"));
+        assert!(
+            is_free(berlin, "2026-12-31T09:00:00Z"),
+            "a day of its own, beside its country's"
+        );
+        assert!(!is_free(boston, "2026-12-31T09:00:00Z"));
+        assert_eq!(local(berlin, "2026-12-25T09:00:00Z").weekday(), None);
+        assert_eq!(local(lyon, "2026-12-25T09:00:00Z").weekday(), Some(4));
+    }
+
+    /// Boston is five hours behind UTC in winter, Berlin one ahead. 2 March 2026 is a Monday.
+    #[test]
+    fn a_day_begins_at_a_sites_own_midnight() {
+        let [berlin, boston, lyon] = [1, 2, 3];
+        let is_free = |site, at| local(site, at).is_free();
+        assert!(!is_free(boston, "2026-12-25T04:59:00Z") && is_free(boston, "2026-12-25T05:00:00Z"));
+        assert!(!is_free(berlin, "2026-03-01T23:00:00Z") && is_free(lyon, "2026-03-01T23:00:00Z"));
+        let hour = |site, at| local(site, at).of_day(time::HOUR);
+        assert_eq!(hour(berlin, "2026-03-02T08:30:00Z"), 9);
+        assert_eq!(hour(boston, "2026-03-02T08:30:00Z"), 3);
+        assert_eq!(hour(lyon, "2026-03-02T08:30:00Z"), 8);
+    }
+}
