@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use dialtone_ingest::Sites;
-use dialtone_schemas::{Event, EventTime, ReportKind, time};
+use dialtone_schemas::{Event, EventTime, time};
 use dialtone_simulator::{
     Deliveries, Door, Simulation, door_of, json_line,
     render::{graph, sip},
@@ -50,7 +50,7 @@ pub struct Feed {
     sip: Option<SocketAddr>,
     phones: Vec<UdpSocket>,
     /// Halves of provider calls, until both are there.
-    halves: BTreeMap<String, Event>,
+    halves: graph::Halves,
 }
 
 impl Feed {
@@ -66,7 +66,7 @@ impl Feed {
             token: token.to_owned(),
             sip: ingest.sip().first().copied(),
             phones,
-            halves: BTreeMap::new(),
+            halves: graph::Halves::default(),
         })
     }
 
@@ -173,17 +173,10 @@ impl Feed {
     async fn call_records(&mut self, events: Vec<Event>) -> Result<()> {
         let mut page = Vec::new();
         for event in events {
-            if event.kind != ReportKind::Final {
-                continue;
-            }
-            let call = event.call_id.to_string();
-            let Some(first) = self.halves.remove(&call) else {
-                self.halves.insert(call, event);
+            let Some((caller, callee)) = self.halves.pair(event) else {
                 continue;
             };
-            let is_caller = first.leg_id.as_ref().is_some_and(|leg| leg.as_str() == "a");
-            let (caller, callee) = if is_caller { (&first, &event) } else { (&event, &first) };
-            page.extend(graph::call_record(caller, callee));
+            page.extend(graph::call_record(&caller, &callee));
             if page.len() == PAGE {
                 self.send_page(&std::mem::take(&mut page)).await?;
             }

@@ -1,5 +1,6 @@
 //! `dialtone evaluate`: simulate, watch, compare with the truth, over scenarios and seeds.
 
+mod doors;
 mod fate;
 mod interval;
 mod oracle;

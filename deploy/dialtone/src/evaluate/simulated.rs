@@ -1,4 +1,7 @@
 //! One simulated run as watch will read it: its logs, beside its truth.
+//!
+//! Every report comes by its door, those of the days before as well: the folds see what the formats leave of it. The truth is told by
+//! what was simulated, so that a scope means the same calls whatever their reports have lost.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -14,26 +17,31 @@ use dialtone_processor::{
     watch::history::{Day, Days},
 };
 use dialtone_schemas::{
-    Channel, Event, EventTime, ReportKind, Source, Text, avro, time,
+    Channel, Event, EventTime, Text, avro, time,
     topic::{Topic, event_key},
 };
-use dialtone_simulator::{Aggrieved, Cause, Door, Scenario, Simulation, Truth, door_of};
+use dialtone_simulator::{Aggrieved, Cause, Scenario, Simulation, Truth};
 use dialtone_wire::Payload;
 use serde::{Deserialize, Serialize};
 
-use super::interval::real;
-use crate::{config::Config, judge::Calls, replay};
+use super::{
+    doors::{Doors, Taken},
+    interval::real,
+};
+use crate::{config::Config, judge::Calls};
 
 /// Whose calls they are.
 pub(super) const TENANT: &str = "replay";
 /// The simulation goes on by so much at a time.
 const STEP: i64 = 10 * time::MINUTE;
-/// Of the history so much goes through the receivers like what is judged; whole days before that are fed as what they add up to.
+/// Of the history so much is watched minute by minute like what is judged; whole days before that are fed as what they add up to.
 const LIVE: i64 = 25 * time::HOUR;
 /// What changed in the last days of what is fed so is told all the same.
 const CHANGES: i64 = 5 * time::DAY;
 /// How many calls a scope has is counted so long before the onset.
 const USUAL: i64 = time::HOUR;
+/// How reports come into a run. Another word where that changes: what was kept before is not taken for it.
+const WAY_IN: &str = "doors";
 
 /// One simulated run, summarised: what watch will read, and what a judge must know.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,6 +52,7 @@ pub struct Simulated {
     pub(super) past: Vec<Day>,
     pub(super) logs: Vec<Heard>,
     pub(super) counts: Counts,
+    /// The reported calls of the judged part, as they were.
     pub(super) calls: Calls,
     /// Of each planted cause: the call-ends while it lasted, each once.
     pub(super) since: Vec<Calls>,
@@ -60,10 +69,10 @@ impl Simulated {
         let mut simulation = Simulation::new(scenario, seed);
         simulation.check()?;
         let sites = Sites::read(simulation.sites_csv().as_bytes()).context("the simulated sites")?;
-        let normaliser = replay::normaliser(config, sites);
+        let tenant = Text::new(TENANT)?;
+        let mut doors = Doors::new(config, sites, tenant.clone());
         let mut logs = Logs::new(&config.processor.summarise, config.kafka.partitions);
         let mut past = Past::new(config, scenario);
-        let tenant = Text::new(TENANT)?;
         let truth = simulation.truth().clone();
         let mut usual = Usual::new(&truth, &config.processor.summarise.thresholds);
         let mut complaints = Complaints::new(&truth);
@@ -74,33 +83,32 @@ impl Simulated {
             let is_judged = now >= scenario.judged_from();
             now = now.plus(STEP);
             let arrived = simulation.advance(now);
-            for event in arrived.events {
-                let Some(source) = source_of(&event) else { continue };
-                let may = simulation.may_have(&event);
-                let event = normaliser.event(event, &tenant, source, None)?;
-                let of = if past.has(&event) {
+            for taken in doors.take(arrived.events, now)? {
+                let Taken { simulated, event } = &taken;
+                let may = simulation.may_have(simulated);
+                let of = if past.has(event) {
                     &mut past.logs
                 } else {
-                    usual.see(&event, &may);
-                    complaints.see(&event, &may);
-                    since.see(&event);
+                    usual.see(&taken, &may);
+                    complaints.see(simulated, &may);
+                    since.see(simulated);
                     &mut logs
                 };
                 if is_judged {
-                    calls.add(&event.near);
+                    calls.add(&simulated.near);
                 }
                 let key = event_key(tenant.as_str(), event.call_id.as_str());
-                of.framed_event(&key, avro::built_in_frame_from(&event)?.into())?;
+                of.framed_event(&key, avro::built_in_frame_from(event)?.into())?;
             }
             past.add_up()?;
             for change in arrived.changes {
                 if change.time_reported() >= past.until.plus(-CHANGES) {
-                    logs.change(&normaliser.change(change, &tenant, None)?)?;
+                    logs.change(&doors.change(&change)?)?;
                 }
             }
             for complaint in arrived.complaints {
                 if complaint.complained_at >= past.until {
-                    logs.complaint(&normaliser.complaint(complaint, &tenant)?)?;
+                    logs.complaint(&doors.complaint(&complaint)?)?;
                 }
             }
         }
@@ -132,7 +140,7 @@ impl Simulated {
     /// as it is written, a seed, this version and these settings of the stages before watch.
     pub fn kept(folder: &Path, config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {
         let of = format!(
-            "{} {seed} {scenario:?} {:?} {} {:?}",
+            "{} {WAY_IN} {seed} {scenario:?} {:?} {} {:?}",
             env!("CARGO_PKG_VERSION"),
             config.processor.summarise,
             config.kafka.partitions,
@@ -161,7 +169,7 @@ impl Simulated {
 /// Multiples of the scenario's rate of complaints at which leads are told.
 pub(super) const RATES: [f64; 3] = [0.5, 1.0, 2.0];
 
-/// From when on everything goes through the receivers: the midnight before the last 25 hours of the history.
+/// From when on everything is watched minute by minute: the midnight before the last 25 hours of the history.
 pub(super) fn live_from(scenario: &Scenario) -> EventTime {
     let midnight = scenario.judged_from().plus(-LIVE).floor(time::DAY);
     midnight.max(scenario.start)
@@ -205,15 +213,6 @@ impl Past {
     }
 }
 
-/// By which door an event comes; none where that door does not tell of it: a provider's record is made when the call is over.
-fn source_of(event: &Event) -> Option<Source> {
-    match door_of(event) {
-        Door::Graph => (event.kind == ReportKind::Final).then_some(Source::Graph),
-        Door::Sip => Some(Source::VqRtcpxr),
-        Door::Http => Some(Source::Http),
-    }
-}
-
 /// What was usual before anything was broken: the share of poor call-ends, and the call-ends of each planted scope in the hour
 /// before its onset.
 struct Usual {
@@ -239,12 +238,13 @@ impl Usual {
         }
     }
 
-    fn see(&mut self, event: &Event, may: &[bool]) {
+    /// A call-end lies where it was, and is as poor as its report says.
+    fn see(&mut self, Taken { simulated, event }: &Taken, may: &[bool]) {
         let judgement = judge(event, &self.thresholds);
         if !judgement.judged.contains(Channel::Quality) {
             return;
         }
-        let end = end_of(event);
+        let end = end_of(simulated);
         if event.end < self.until {
             self.ends.insert(end);
             if judgement.poor.contains(Channel::Quality) {
@@ -253,7 +253,7 @@ impl Usual {
         }
         for ((cause, ends), _) in self.scopes.iter_mut().zip(may).filter(|(_, may)| **may) {
             let is_before = event.end < cause.onset && event.end >= cause.onset.plus(-USUAL);
-            if is_before && cause.scope.covers(&event.near) {
+            if is_before && cause.scope.covers(&simulated.near) {
                 ends.insert(end);
             }
         }

@@ -20,7 +20,7 @@ pub struct Watched {
     pub scenario: String,
     /// Which seed.
     pub seed: u64,
-    /// First instant of what went through the receivers.
+    /// First instant of what was watched minute by minute.
     pub began: EventTime,
     /// What was planted.
     pub truth: Truth,

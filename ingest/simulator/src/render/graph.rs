@@ -1,7 +1,38 @@
 //! A finished call of two clients as a callRecord of Microsoft Graph, with its sessions and segments expanded.
 
+use std::collections::BTreeMap;
+
 use dialtone_schemas::{Event, ReportKind, Text, measure::Millis};
 use serde_json::{Value, json};
+
+/// Ends of calls whose other end has not reported yet: one record tells of both.
+#[derive(Debug, Default)]
+pub struct Halves(BTreeMap<Text, Event>);
+
+impl Halves {
+    /// Both ends of the call, the caller's first, once the second one is there. An end that reports again while it waits is still one end.
+    /// A record is made when the call is over: it has no place for interim reports.
+    pub fn pair(&mut self, event: Event) -> Option<(Event, Event)> {
+        if event.kind != ReportKind::Final {
+            return None;
+        }
+        let Some(first) = self
+            .0
+            .remove(&event.call_id)
+            .filter(|first| first.leg_id != event.leg_id)
+        else {
+            self.0.insert(event.call_id.clone(), event);
+            return None;
+        };
+        let is_caller = first.leg_id.as_ref().is_some_and(|leg| leg.as_str() == "a");
+        Some(if is_caller { (first, event) } else { (event, first) })
+    }
+
+    /// How many ends wait. Whose other end was cut off waits for ever: the provider tells nothing of that call.
+    pub fn waiting(&self) -> usize {
+        self.0.len()
+    }
+}
 
 /// The record of a call from the final reports of its two ends, the caller's first. `None` if they are not that.
 pub fn call_record(caller: &Event, callee: &Event) -> Option<Value> {
@@ -162,7 +193,7 @@ fn subnet(address: &str) -> String {
         .map_or_else(|| address.to_owned(), |(network, _)| format!("{network}.0"))
 }
 
-/// Milliseconds as an ISO 8601 duration: 16 is `PT0.016S`.
+/// Milliseconds as an ISO 8601 duration, to the tenth that was measured: 16 is `PT0.0160S`. More than nine decimals are no duration.
 fn duration(value: Option<Millis>) -> Option<String> {
-    value.map(|millis| format!("PT{}S", millis.get() / 1000.0))
+    value.map(|millis| format!("PT{:.4}S", millis.get() / 1000.0))
 }

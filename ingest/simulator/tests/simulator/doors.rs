@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::audit::short;
-use dialtone_schemas::{Event, ReportKind, Text, time};
+use dialtone_schemas::{Event, ReportKind, Text, measure::Millis, time};
 use dialtone_simulator::{
     Door, Simulation, door_of,
     render::{
-        graph::call_record,
+        graph::{Halves, call_record},
         sip::{Transport, publish},
     },
 };
@@ -111,6 +111,44 @@ fn a_call_record_holds_both_streams_of_a_finished_call() {
             .is_some_and(|t| t.starts_with("PT0."))
     );
     assert!(call_record(ends[0], ends[0]).is_none(), "one end is not a call");
+}
+
+/// 599.4 ms in seconds is 0.5993999999999999 where it is not rounded.
+#[test]
+fn a_duration_has_no_more_decimals_than_were_measured() {
+    let doors = by_door();
+    let mut halves = Halves::default();
+    let (caller, mut callee) = doors[&Door::Graph]
+        .iter()
+        .filter(|event| event.packets.loss_ratio.is_some())
+        .find_map(|event| halves.pair(event.clone()))
+        .expect("a call with both ends");
+    callee.delay.rtt_ms = Millis::new(599.4).ok();
+    let record = call_record(&caller, &callee).expect("a record");
+    let media = &record["sessions"][0]["segments"][0]["media"][0];
+    assert_eq!(media["streams"][0]["averageRoundTripTime"], "PT0.5994S");
+}
+
+#[test]
+fn an_end_waits_for_the_other_one_however_often_it_reports() {
+    let doors = by_door();
+    let mut halves = Halves::default();
+    let mut pairs = Vec::new();
+    for event in &doors[&Door::Graph] {
+        pairs.extend(halves.pair(event.clone()));
+    }
+    let (caller, callee) = pairs.pop().expect("a call with both ends");
+    let leg = |event: &Event| event.leg_id.as_ref().map(Text::to_string);
+    assert_eq!((leg(&caller), leg(&callee)), (Some("a".into()), Some("b".into())));
+    let mut halves = Halves::default();
+    assert_eq!(halves.pair(callee.clone()), None);
+    assert_eq!(halves.pair(callee.clone()), None, "the same end");
+    let mut interim = caller.clone();
+    interim.kind = ReportKind::Interval;
+    assert_eq!(halves.pair(interim), None);
+    assert_eq!(halves.waiting(), 1);
+    assert_eq!(halves.pair(caller.clone()), Some((caller, callee)));
+    assert_eq!(halves.waiting(), 0);
 }
 
 #[test]

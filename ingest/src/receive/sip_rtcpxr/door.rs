@@ -18,9 +18,8 @@ use tracing::{info, warn};
 
 use super::{
     answer::{Status, Verdict, answer, judge},
-    event::{Envelope, events},
     message::{Message, MessageError, split_head},
-    report::Body,
+    request::{Received, events_of, unreadable, unsupported},
     tcp,
     transaction::{Key, Seen, Transactions, key, key_of_bytes},
     udp,
@@ -28,7 +27,7 @@ use super::{
 use crate::{
     config::SipConfig,
     count::Door,
-    refusal::{Reason, Refusal},
+    refusal::Refusal,
     service::{Content, Fate, IngestService, Report},
 };
 
@@ -86,10 +85,7 @@ impl SipDoor {
         let status = match verdict {
             Verdict::Report => self.take_report(door, bytes, &message, source).await,
             Verdict::Answer(Status::Ok) | Verdict::Silence => Status::Ok,
-            Verdict::Answer(status) => {
-                let refusal = Refusal::new(Reason::UnsupportedSip, "neither a PUBLISH nor a NOTIFY of vq-rtcpxr");
-                self.publish(door, bytes, Err(refusal), status).await
-            }
+            Verdict::Answer(status) => self.publish(door, bytes, Err(unsupported()), status).await,
         };
         let answer = answer(&message, status, source, &self.tag(key), RETRY_AFTER_S);
         self.settled(key, status, answer.as_deref());
@@ -105,17 +101,13 @@ impl SipDoor {
     }
 
     async fn take_report(&self, door: Door, bytes: &[u8], message: &Message<'_>, source: SocketAddr) -> Status {
-        let envelope = Envelope {
-            tenant: self.config.tenant.as_str(),
-            call_id: message.header("call-id").unwrap_or_default(),
-            cseq: message.header("cseq").unwrap_or_default(),
-            agent: message.header("user-agent"),
+        let received = Received {
+            tenant: &self.config.tenant,
             source: source.ip(),
-            received_at: self.service.now(),
+            at: self.service.now(),
             dimensions: &self.config.dimensions,
         };
-        let privacy = self.service.normaliser().privacy();
-        let read = Body::read(message.body).and_then(|body| events(&body, &envelope, privacy));
+        let read = events_of(message, &received, self.service.normaliser().privacy());
         let content = read.map(|events| Content::Events(events, Source::VqRtcpxr));
         self.publish(door, bytes, content, Status::BadRequest).await
     }
@@ -149,8 +141,9 @@ impl SipDoor {
             self.service.take_duplicate(door);
             return seen.answer();
         }
-        let refusal = Refusal::new(Reason::MalformedSip, error.to_string());
-        let status = self.publish(door, bytes, Err(refusal), Status::BadRequest).await;
+        let status = self
+            .publish(door, bytes, Err(unreadable(error)), Status::BadRequest)
+            .await;
         let head = split_head(bytes).map_or(bytes, |(head, _)| head);
         let message = Message::read_head(head).ok();
         let message = message.filter(|message| judge(message) != Verdict::Silence);

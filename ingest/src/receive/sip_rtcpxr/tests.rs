@@ -23,6 +23,7 @@ use crate::{
     Privacy, PrivacyKey, PrivacyRules,
     config::SipConfig,
     count::{Counts, Door},
+    refusal::Reason,
     sample::{self, Memory, text},
     service::IngestService,
 };
@@ -54,6 +55,33 @@ fn read(body: &str, received_at: EventTime) -> Vec<Event> {
         dimensions: &BTreeMap::new(),
     };
     events(&Body::read(body.as_bytes()).expect("a report"), &envelope, &privacy).expect("events")
+}
+
+#[test]
+fn a_request_is_read_and_refused_without_a_socket_as_with_one() {
+    let privacy = Privacy::new(PrivacyKey::from_bytes([7; 32]), PrivacyRules::default());
+    let tenant = text("acme");
+    let dimensions = BTreeMap::from([(Dimension::Connection, text("wired"))]);
+    let received = Received {
+        tenant: &tenant,
+        source: "10.1.0.77".parse().expect("an address"),
+        at: sample::now(),
+        dimensions: &dimensions,
+    };
+    let of = |request: &str| super::read(request.as_bytes(), &received, &privacy);
+    let events = of(&publish()).expect("a report");
+    assert_eq!(
+        events.iter().map(|e| e.direction).collect::<Vec<_>>(),
+        [Direction::Receive, Direction::Send]
+    );
+    assert!(events.iter().all(|e| e.near.connection == Some(text("wired"))));
+    let reason = |request: &str| of(request).expect_err("refused").reason;
+    assert_eq!(reason("hello"), Reason::MalformedSip);
+    assert_eq!(reason(&publish().replace("PUBLISH", "OPTIONS")), Reason::UnsupportedSip);
+    assert_eq!(
+        reason(&publish().replace("VQSessionReport", "VQNonsenseRepor")),
+        Reason::MalformedReport
+    );
 }
 
 fn warnings(event: &Event) -> Vec<&str> {
