@@ -51,7 +51,6 @@ pub(super) struct Warning {
     at: EventTime,
     /// The rate that it said would be crossed.
     line: f64,
-    usual: f64,
     /// Did it come true?
     came_true: Option<bool>,
 }
@@ -99,12 +98,12 @@ impl Tenant {
             if self.is_known_trouble(&conditions) || !self.levels_move(&conditions, config) {
                 continue;
             }
-            let Some((trend, usual, line)) = self.trend(&conditions, now, config) else {
+            let Some(course) = self.course(&conditions, now, config) else {
                 continue;
             };
-            let is_sure = trend.rate() < line && trend.crosses(line) >= needed;
+            let is_sure = course.is_sure(needed, config);
             if is_sure && before.contains(&conditions) {
-                told.push(self.warn_of(conditions, (&trend, usual, line), now, config));
+                told.push(self.warn_of(conditions, &course, now, config));
             } else if is_sure {
                 self.sure.push(conditions);
             }
@@ -148,13 +147,13 @@ impl Tenant {
             .any(|known| self.overlap(conditions, known).of_smaller >= SAME)
     }
 
-    /// Where a scope's rate is going, what it usually is, and the line.
-    fn trend(&self, conditions: &[Condition], now: EventTime, config: &WatchConfig) -> Option<(Trend, f64, f64)> {
+    /// Where a scope's rate is going.
+    fn course(&self, conditions: &[Condition], now: EventTime, config: &WatchConfig) -> Option<Course> {
         let evidence = self.evidence(0, 1.0);
         let leaves = self.dictionary.leaves();
         let is_inside: Vec<bool> = leaves.iter().map(|codes| covers(conditions, codes)).collect();
         let mut steps: BTreeMap<i64, Seen> = BTreeMap::new();
-        let (mut expected, mut n, mut allowed) = (0.0, 0.0, 0.0);
+        let (mut expected, mut n, mut allowed, mut last_hour) = (0.0, 0.0, 0.0, 0.0);
         for (window, slice) in self.ring.since(Window::of_end(now.plus(1 - MEMORY))) {
             let hour = evidence.hour(*window);
             let seen = steps.entry(window.start().micros().div_euclid(EVERY)).or_default();
@@ -167,6 +166,11 @@ impl Tenant {
                 seen.n += at_risk;
                 seen.k += real(counts.k[0]);
                 n += at_risk;
+                last_hour += if now.since(window.start()) <= time::HOUR {
+                    at_risk
+                } else {
+                    0.0
+                };
                 expected += evidence.expected(&hour, *leaf, counts.n[0]);
                 allowed += real(counts.media_ms) / 60_000.0 * self.target(*leaf, config);
             }
@@ -182,16 +186,15 @@ impl Tenant {
             wander: OF_A_MOMENT * evidence.drift.of(&attributes_of(conditions)),
         };
         let steps: Vec<Seen> = steps.into_values().collect();
-        Some((Trend::of(&steps, known), usual, line))
+        Some(Course {
+            trend: Trend::of(&steps, known),
+            usual,
+            line,
+            last_hour,
+        })
     }
 
-    fn warn_of(
-        &mut self,
-        conditions: Vec<Condition>,
-        (trend, usual, line): (&Trend, f64, f64),
-        now: EventTime,
-        config: &WatchConfig,
-    ) -> Alert {
+    fn warn_of(&mut self, conditions: Vec<Condition>, course: &Course, now: EventTime, config: &WatchConfig) -> Alert {
         let scope = self.dictionary.scope(&conditions);
         let layer = layer_of(&scope, false);
         let owner = owner_of(&config.owners, layer, &scope);
@@ -206,16 +209,15 @@ impl Tenant {
         let mut incident = Incident::opened(id, self.name.clone(), scope, owner.team, onset, now);
         (incident.state, incident.opened, incident.localised) = (State::Watch, None, None);
         (incident.layer, incident.contact, incident.runbook) = (layer, owner.contact, owner.runbook);
-        incident.effect = round(trend.rate() / usual.max(1e-9), 100.0);
+        incident.effect = round(course.trend.rate() / course.usual.max(1e-9), 100.0);
         incident.warned = Some(now);
-        incident.crosses_by = Some(crosses_by(trend, line, now));
+        incident.crosses_by = Some(course.crosses_by(now));
         let told = told(&incident, AlertReason::Updated, now);
         self.warnings.push(Warning {
             incident,
             conditions,
             at: now,
-            line,
-            usual,
+            line: course.line,
             came_true: None,
         });
         told
@@ -241,8 +243,8 @@ impl Tenant {
         let mut out = Vec::new();
         for warning in warnings.iter_mut().filter(|warning| warning.came_true.is_none()) {
             let is_there = self
-                .trend(&warning.conditions, now, config)
-                .is_some_and(|(trend, ..)| trend.rate() >= warning.line);
+                .course(&warning.conditions, now, config)
+                .is_some_and(|course| course.trend.rate() >= warning.line);
             let is_over = now.since(warning.at) >= AHEAD;
             if is_there || is_over {
                 warning.came_true = Some(is_there);
@@ -259,11 +261,30 @@ impl Tenant {
     }
 }
 
-/// When the level itself gets to the line, within the hour.
-fn crosses_by(trend: &Trend, line: f64, now: EventTime) -> EventTime {
-    #[allow(clippy::cast_possible_truncation, reason = "at most an hour")]
-    let ahead = |steps: f64| ((steps * real(STEP)) as i64).min(AHEAD);
-    now.plus(trend.steps_to(line).map_or(AHEAD, ahead))
+/// Where a scope's rate is going.
+struct Course {
+    trend: Trend,
+    /// What it usually is.
+    usual: f64,
+    line: f64,
+    /// Call-ends of the last hour.
+    last_hour: f64,
+}
+
+impl Course {
+    /// Is it as good as certain that a rate which is under its line will have crossed it within the hour, and are there calls enough for
+    /// somebody to mind?
+    fn is_sure(&self, needed: f64, config: &WatchConfig) -> bool {
+        let matters = (self.line - self.usual) * self.last_hour >= config.min_excess;
+        matters && self.trend.rate() < self.line && self.trend.crosses(self.line) >= needed
+    }
+
+    /// When the level itself gets to the line, within the hour.
+    fn crosses_by(&self, now: EventTime) -> EventTime {
+        #[allow(clippy::cast_possible_truncation, reason = "at most an hour")]
+        let ahead = |steps: f64| ((steps * real(STEP)) as i64).min(AHEAD);
+        now.plus(self.trend.steps_to(self.line).map_or(AHEAD, ahead))
+    }
 }
 
 fn told(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
@@ -287,6 +308,33 @@ fn told(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Ten steps of 500 call-ends, of which usually 2 % are poor and each step a little more; the line is 4 %. With 250 call-ends an
+    /// hour that is (0.04 − 0.02) · 250 = 5 poor ones more than usual, which is the least that counts.
+    #[test]
+    fn nobody_is_warned_of_what_hardly_anybody_would_hear() {
+        let share = |step: u32| 0.02 * (0.061 * f64::from(step)).exp();
+        let steps: Vec<Seen> = (0..10)
+            .map(|step| Seen {
+                n: 500.0,
+                k: 500.0 * share(step),
+            })
+            .collect();
+        let known = Known {
+            usual: 0.02,
+            dispersion: 1.5,
+            wander: 0.04,
+        };
+        let with = |last_hour| Course {
+            trend: Trend::of(&steps, known),
+            usual: 0.02,
+            line: 0.04,
+            last_hour,
+        };
+        let config = WatchConfig::default();
+        assert!(with(250.0).is_sure(0.8, &config), "{}", with(250.0).trend.crosses(0.04));
+        assert!(!with(249.0).is_sure(0.8, &config) && !with(0.0).is_sure(0.8, &config));
+    }
 
     /// None of five came true: s = (0 + 4) / (5 + 5) = 0.4, and 1 − 0.2 · 0.25 = 0.95 is asked for.
     #[test]
