@@ -61,9 +61,9 @@ pub struct Case {
 }
 
 impl Case {
-    /// An incident that has just opened.
-    pub const fn new(incident: Incident, basis: Basis, conditions: Vec<Condition>) -> Self {
-        Self {
+    /// An incident that has just opened; localised if its cause is named.
+    pub fn new(incident: Incident, basis: Basis, conditions: Vec<Condition>) -> Self {
+        let mut case = Self {
             incident,
             basis,
             conditions,
@@ -80,6 +80,23 @@ impl Case {
             withheld: None,
             silent: None,
             grows: false,
+        };
+        if !case.is_named() {
+            (case.incident.state, case.incident.localised) = (State::Open, None);
+        }
+        case
+    }
+
+    /// Is its cause named: a device, or a scope that explains half of what is poor, at least?
+    fn is_named(&self) -> bool {
+        !self.is_outside() && !self.incident.is_outside_the_dimensions()
+    }
+
+    /// What it is while it does harm: open until its cause is named, and localised from then on.
+    const fn at_work(&self) -> State {
+        match self.incident.localised {
+            Some(_) => State::Localised,
+            None => State::Open,
         }
     }
 
@@ -146,28 +163,32 @@ impl Case {
         dialtone_explain::poisson(k, indifference * e, ratio) / dispersion
     }
 
-    /// The life cycle: localised → recovering → closed, and back to localised when it turns bad again.
+    /// The life cycle: open → localised → recovering → closed, and back to what it was when it turns bad again.
     pub fn live(&mut self, now: EventTime, quiet: i64) {
+        if self.incident.localised.is_none() && self.is_named() {
+            self.incident.localised = Some(now);
+        }
         match self.incident.state {
             State::Watch | State::Open | State::Localised if self.back >= BACK => {
                 self.incident.state = State::Recovering;
                 self.recovering_since = Some(now);
             }
             State::Recovering if self.back <= 0.0 => {
-                self.incident.state = State::Localised;
+                self.incident.state = self.at_work();
                 self.recovering_since = None;
             }
             State::Recovering if self.recovering_since.is_some_and(|since| now.since(since) >= quiet) => {
                 self.incident.state = State::Closed;
                 self.incident.closed = Some(now);
             }
+            State::Open => self.incident.state = self.at_work(),
             _ => {}
         }
     }
 
     /// Quality turned bad again within the time of reopening.
     pub fn reopen(&mut self) {
-        self.incident.state = State::Localised;
+        self.incident.state = self.at_work();
         self.incident.closed = None;
         (self.incident.escalated, self.incident.escalated_to) = (None, None);
         (self.called, self.answered, self.withheld) = (None, None, None);
@@ -305,8 +326,49 @@ mod tests {
         let incident = Incident::opened(id, text("acme"), scope, text("noc"), span, onset);
         Case {
             factor: 5.0,
-            ..Case::new(incident, Basis::Rate(0), Vec::new())
+            ..Case::new(incident, Basis::Rate(0), vec![Condition { attribute: 0, code: 1 }])
         }
+    }
+
+    #[test]
+    fn an_incident_is_open_until_half_of_what_is_poor_is_explained_and_localised_from_then_on() {
+        let Incident {
+            id,
+            tenant,
+            scope,
+            owner,
+            onset,
+            updated,
+            ..
+        } = case().incident;
+        let mut incident = Incident::opened(id, tenant, scope, owner, onset, updated);
+        incident.explained_ratio = Some(0.4);
+        let mut case = Case::new(incident, Basis::Rate(0), vec![Condition { attribute: 0, code: 1 }]);
+        let start = case.incident.updated;
+        let mut after = |minute: i64, explained| {
+            case.incident.explained_ratio = Some(explained);
+            case.live(start.plus(minute * time::MINUTE), 15 * time::MINUTE);
+            (case.incident.state, case.incident.localised)
+        };
+        assert_eq!(after(1, 0.4), (State::Open, None));
+        let named = Some(start.plus(2 * time::MINUTE));
+        assert_eq!(after(2, 0.6), (State::Localised, named));
+        assert_eq!(after(3, 0.4), (State::Localised, named));
+    }
+
+    #[test]
+    fn a_cause_in_no_dimension_is_not_named() {
+        let Incident {
+            id,
+            tenant,
+            owner,
+            onset,
+            updated,
+            ..
+        } = case().incident;
+        let everything = Incident::opened(id, tenant, Scope::default(), owner, onset, updated);
+        let case = Case::new(everything, Basis::Rate(0), Vec::new());
+        assert_eq!((case.incident.state, case.incident.localised), (State::Open, None));
     }
 
     /// A fivefold rate against 1.25 of indifference: a ratio of 4, so a minute with 2 expected and none poor speaks

@@ -1,7 +1,7 @@
 //! The doors that simulated reports come by: each is written in its own door's format and read back by what that door reads with, then
 //! normalised. Bytes, but no sockets; the demo sends the same bytes through them.
 //!
-//! What a format has no place for does not travel. A desk phone's publication says neither how it is connected nor whether its call failed
+//! What a format has no place for does not travel. A desk phone's publication says neither how it is connected nor whether its call dropped
 //! (those that did come over HTTP, as in the demo). A call record says no access line, relay, policy and firmware, and no computer behind a
 //! headset; of a call that was never set up it says no place either.
 //!

@@ -121,7 +121,11 @@ impl Ends {
             picture: Picture::default(),
             provider,
             score: None,
-            failure: Failure::default(),
+            // What has quality to report was set up; how it ended, nothing says.
+            failure: Failure {
+                setup_failed: Some(false),
+                ..Failure::default()
+            },
             warnings: shared.iter().cloned().chain(warnings.into_texts()).collect(),
         }
     }

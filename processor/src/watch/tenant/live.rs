@@ -147,7 +147,7 @@ impl Tenant {
         }
         let dispersion = baseline.dispersion(&case.conditions, fresh_e);
         case.weigh_recovery(fresh_k, fresh_e, config.indifference, dispersion);
-        if case.incident.state == State::Localised && inside.2 > 0.0 {
+        if case.is_at_work() && inside.2 > 0.0 {
             case.does(inside.0, inside.1, inside.2);
         }
         let far = self.far_ends_of(case, channel, onset);
@@ -249,7 +249,7 @@ impl Tenant {
         let onset = Window::of_end(case.incident.onset.from.plus(1));
         let (n, k, e) = device.since(onset);
         let (fresh_k, fresh_e) = self.devices.fresh(&id);
-        if case.incident.state == State::Localised {
+        if case.is_at_work() {
             case.does(n, k, e);
         }
         case.weigh_recovery(fresh_k, fresh_e, config.indifference, device::DISPERSION);
