@@ -214,6 +214,14 @@ impl HourlyRates {
         self.everybody.add(window, local, counts);
     }
 
+    /// What was learnt by other clocks of some sites says nothing by these, nor what they have in common with everybody.
+    pub fn forget(&mut self, moved: &[u32]) {
+        if !moved.is_empty() {
+            self.everybody = Everybody::default();
+        }
+        self.sites.retain(|site, _| !moved.contains(site));
+    }
+
     /// What the hour of an instant does to the rates of sites with these codes.
     pub fn at(&self, at: EventTime, channel: usize, sites: Range<u32>, clocks: &Clocks) -> AtHour {
         if !self.everybody.is_known(channel) {

@@ -74,20 +74,26 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    /// The configuration's calendars are those of a tenant's sites. True if they have been read anew.
-    pub fn keep(&mut self, calendars: &[Calendar], dictionary: &Dictionary) -> bool {
+    /// The configuration's calendars are those of a tenant's sites. Where they have been read anew: the sites that were known and have another
+    /// zone now.
+    pub fn keep(&mut self, calendars: &[Calendar], dictionary: &Dictionary) -> Option<Vec<u32>> {
         let index = Dimension::Site.index();
         let known = dictionary.values(index);
         if self.calendars == calendars && self.known == known {
-            return false;
+            return None;
         }
         let of_site = |site: u32| Some((site, Clock::of(calendars, dictionary.name(index, site)?)?));
-        *self = Self {
+        let read = Self {
             calendars: calendars.to_vec(),
             known,
             sites: (1..known).filter_map(of_site).collect(),
         };
-        true
+        let zone = |clocks: &Self, site| clocks.sites.get(&site).and_then(|clock| clock.zone.clone());
+        let moved = (1..self.known)
+            .filter(|site| zone(self, *site) != zone(&read, *site))
+            .collect();
+        *self = read;
+        Some(moved)
     }
 
     /// What the clocks of a site show at an instant.
@@ -139,8 +145,12 @@ mod tests {
             });
         }
         let mut clocks = Clocks::default();
-        assert!(clocks.keep(&calendars, &dictionary));
-        assert!(!clocks.keep(&calendars, &dictionary), "nothing has changed");
+        assert_eq!(
+            clocks.keep(&calendars, &dictionary),
+            Some(Vec::new()),
+            "no site was known"
+        );
+        assert_eq!(clocks.keep(&calendars, &dictionary), None, "nothing has changed");
         clocks
     }
 
@@ -162,6 +172,27 @@ mod tests {
         assert!(!is_free(boston, "2026-12-31T09:00:00Z"));
         assert_eq!(local(berlin, "2026-12-25T09:00:00Z").weekday(), None);
         assert_eq!(local(lyon, "2026-12-25T09:00:00Z").weekday(), Some(4));
+    }
+
+    #[test]
+    fn only_a_site_whose_zone_is_another_is_said_to_have_moved() {
+        let calendars = |zone: &str| -> Vec<Calendar> {
+            let text = format!(
+                r#"[{{"sites": ["berlin"], "zone": "Europe/Paris"}}, {{"sites": ["lyon"], "zone": "{zone}"}}]"#
+            );
+            serde_json::from_str(&text).expect("calendars")
+        };
+        let mut dictionary = Dictionary::default();
+        for site in ["berlin", "lyon"] {
+            dictionary.leaf(&Leaf {
+                site: Text::new(site).ok(),
+                ..Leaf::default()
+            });
+        }
+        let mut clocks = Clocks::default();
+        assert_eq!(clocks.keep(&calendars("UTC"), &dictionary), Some(Vec::new()));
+        assert_eq!(clocks.keep(&calendars("Europe/Paris"), &dictionary), Some(vec![2]));
+        assert_eq!(clocks.keep(&calendars("Europe/Paris")[..1], &dictionary), Some(vec![2]));
     }
 
     /// Boston is five hours behind UTC in winter, Berlin one ahead. 2 March 2026 is a Monday.

@@ -52,6 +52,8 @@ pub use tenant::{Explained, Warnings, readiness};
 
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
+/// What a snapshot begins with; another number where its fields are others, since they have no names in it.
+const LAYOUT: [u8; 2] = *b"w\x02";
 
 /// What is merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -479,11 +481,30 @@ impl Fold for Watch {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, FoldError> {
-        Ok(postcard::to_stdvec(self)?)
+        Ok(postcard::to_extend(self, LAYOUT.to_vec())?)
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), FoldError> {
-        *self = postcard::from_bytes(snapshot)?;
+        let state = snapshot.strip_prefix(&LAYOUT).ok_or(FoldError::Layout)?;
+        *self = postcard::from_bytes(state)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_of_another_version_is_refused_by_that_name() {
+        let new = || Watch::new(WatchConfig::default(), [((Topic::Summaries, 0), 0)]);
+        let snapshot = new().snapshot().expect("a snapshot");
+        let mut restored = new();
+        restored.restore(&snapshot).expect("of this version");
+        assert_eq!(restored.positions(), new().positions());
+        let of_another = new().restore(&snapshot[LAYOUT.len()..]);
+        assert!(matches!(of_another, Err(FoldError::Layout)), "{of_another:?}");
+        let torn = new().restore(&snapshot[..snapshot.len() - 1]);
+        assert!(matches!(torn, Err(FoldError::Snapshot(_))), "{torn:?}");
     }
 }

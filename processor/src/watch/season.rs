@@ -115,8 +115,11 @@ impl Seasons {
     }
 
     /// What the sites' clocks show from now on.
-    pub fn keep_clocks(&mut self, clocks: &Clocks) {
+    pub fn keep_clocks(&mut self, clocks: &Clocks, moved: &[u32]) {
         self.clocks.clone_from(clocks);
+        for (_, week) in self.sites.iter_mut().filter(|(site, _)| moved.contains(site)) {
+            week.slots = vec![Slot::default(); WEEK];
+        }
     }
 
     /// Time has come so far: quarters that are over are learnt.
@@ -308,7 +311,7 @@ mod tests {
     #[test]
     fn summer_time_moves_the_quarter_and_not_the_habit() {
         let mut seasons = Seasons::default();
-        seasons.keep_clocks(&Clocks::in_zones(&[(1, "Europe/Berlin")]));
+        seasons.keep_clocks(&Clocks::in_zones(&[(1, "Europe/Berlin")]), &[]);
         for quarter in 21 * 96..28 * 96 {
             let start = at(0).plus(quarter * QUARTER);
             seasons.advance(start);

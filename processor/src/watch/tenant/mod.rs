@@ -596,8 +596,9 @@ impl Tenant {
 
     /// The configuration's calendars are those of this tenant's sites.
     fn keep_calendars(&mut self, config: &WatchConfig) {
-        if self.clocks.keep(&config.calendars, &self.dictionary) {
-            self.seasons.keep_clocks(&self.clocks);
+        if let Some(moved) = self.clocks.keep(&config.calendars, &self.dictionary) {
+            self.seasons.keep_clocks(&self.clocks, &moved);
+            self.hours.forget(&moved);
         }
     }
 

@@ -186,11 +186,13 @@ impl Tenant {
             wander: OF_A_MOMENT * evidence.drift.of(&attributes_of(conditions)),
         };
         let steps: Vec<Seen> = steps.into_values().collect();
+        let shares = self.shares_of(|leaf, _| is_inside.get(leaf as usize) == Some(&true));
+        let coming = self.seasons.busiest(&shares, now, now.plus(AHEAD));
         Some(Course {
             trend: Trend::of(&steps, known),
             usual,
             line,
-            last_hour,
+            an_hour: coming.map_or(last_hour, |(_, calls)| calls),
         })
     }
 
@@ -267,15 +269,15 @@ struct Course {
     /// What it usually is.
     usual: f64,
     line: f64,
-    /// Call-ends of the last hour.
-    last_hour: f64,
+    /// Call-ends that the days before let expect of the hour to come, or those of the last one.
+    an_hour: f64,
 }
 
 impl Course {
     /// Is it as good as certain that a rate which is under its line will have crossed it within the hour, and are there calls enough for
     /// somebody to mind?
     fn is_sure(&self, needed: f64, config: &WatchConfig) -> bool {
-        let matters = (self.line - self.usual) * self.last_hour >= config.min_excess;
+        let matters = (self.line - self.usual) * self.an_hour >= config.min_excess;
         matters && self.trend.rate() < self.line && self.trend.crosses(self.line) >= needed
     }
 
@@ -325,11 +327,11 @@ mod tests {
             dispersion: 1.5,
             wander: 0.04,
         };
-        let with = |last_hour| Course {
+        let with = |an_hour| Course {
             trend: Trend::of(&steps, known),
             usual: 0.02,
             line: 0.04,
-            last_hour,
+            an_hour,
         };
         let config = WatchConfig::default();
         assert!(with(250.0).is_sure(0.8, &config), "{}", with(250.0).trend.crosses(0.04));

@@ -80,7 +80,12 @@ pub enum FoldError {
         /// Which.
         place: Place,
     },
-    /// A snapshot of another version, or torn.
+    /// A snapshot whose fields are others than this version's.
+    #[error(
+        "the snapshot was written by another version: start with another `processor.state_dir`, or with that version"
+    )]
+    Layout,
+    /// A snapshot that is torn.
     #[error("snapshot cannot be read")]
     Snapshot(#[from] postcard::Error),
     /// One of our own records cannot be written: a defect.
