@@ -26,8 +26,11 @@ const EVERY: i64 = STEP;
 const MEMORY: i64 = 2 * time::HOUR;
 /// A warning is about the hour to come ...
 const AHEAD: i64 = time::HOUR;
-/// ... and is given from this probability on, at two looks in a row; from more where those before it did not come true so often.
+/// ... and comes true so often: ...
 const SURE: f64 = 0.8;
+/// ... it is given from this probability on, at two looks in a row, since what is looked at was chosen because it climbs; from more where
+/// those before it did not come true so often.
+const ASKED: f64 = 0.9;
 /// Warnings that are believed to have been given, of which four in five came true.
 const BELIEVED: f64 = 5.0;
 /// Noise that remembers itself for twenty minutes varies so much more by itself than its means over twenty minutes, of which the
@@ -65,11 +68,11 @@ pub struct Warnings {
 }
 
 impl Warnings {
-    /// The probability from which on one is given: with a share s of those before it that came true, 1 − 0.2 (s / 0.8)².
+    /// The probability from which on one is given: with a share s of those before it that came true, 1 − 0.1 (s / 0.8)².
     fn needed(self) -> f64 {
         let count = |n: u64| real(i64::try_from(n).unwrap_or(i64::MAX));
         let share = (count(self.came_true) + SURE * BELIEVED) / (count(self.given) + BELIEVED);
-        (1.0 - (1.0 - SURE) * (share / SURE).powi(2)).max(SURE)
+        (1.0 - (1.0 - ASKED) * (share / SURE).powi(2)).max(ASKED)
     }
 }
 
@@ -338,12 +341,12 @@ mod tests {
         assert!(!with(249.0).is_sure(0.8, &config) && !with(0.0).is_sure(0.8, &config));
     }
 
-    /// None of five came true: s = (0 + 4) / (5 + 5) = 0.4, and 1 − 0.2 · 0.25 = 0.95 is asked for.
+    /// None of five came true: s = (0 + 4) / (5 + 5) = 0.4, and 1 − 0.1 · 0.25 = 0.975 is asked for.
     #[test]
     fn warnings_that_did_not_come_true_make_the_next_one_rarer() {
         let needed = |given, came_true| Warnings { given, came_true }.needed();
-        assert!((needed(0, 0) - 0.8).abs() < 1e-9);
-        assert!((needed(5, 0) - 0.95).abs() < 1e-9);
-        assert!((needed(50, 50) - 0.8).abs() < 1e-9, "and never less than that");
+        assert!((needed(0, 0) - 0.9).abs() < 1e-9);
+        assert!((needed(5, 0) - 0.975).abs() < 1e-9);
+        assert!((needed(50, 50) - 0.9).abs() < 1e-9, "and never less than that");
     }
 }
