@@ -14,7 +14,7 @@ type Row = (f64, f64, f64);
 /// What this story explains more than "everything is multiplied by k / e", in nats; never below zero.
 pub(crate) fn gain(table: &Table, candidate: &Candidate, zone: f64) -> f64 {
     let rows = rows(table, candidate, zone);
-    let share = share_of(&rows);
+    let share = share_added(&rows);
     let added: f64 = rows
         .iter()
         .map(|(n, k, e)| k * (share * n / e).ln_1p() - share * n)
@@ -26,7 +26,7 @@ pub(crate) fn gain(table: &Table, candidate: &Candidate, zone: f64) -> f64 {
 
 /// The share of call-ends that is poor beyond what was expected.
 pub(crate) fn share(table: &Table, candidate: &Candidate, zone: f64) -> f64 {
-    share_of(&rows(table, candidate, zone))
+    share_added(&rows(table, candidate, zone))
 }
 
 fn rows(table: &Table, candidate: &Candidate, zone: f64) -> Vec<Row> {
@@ -39,12 +39,9 @@ fn rows(table: &Table, candidate: &Candidate, zone: f64) -> Vec<Row> {
 }
 
 /// The share of call-ends that is poor beyond what was expected, of rows of call-ends at risk, poor and expected (more than none).
-pub fn share_added(rows: &[(f64, f64, f64)]) -> f64 {
-    share_of(rows)
-}
-
+///
 /// Newton's method on a falling, convex function, from the left: it never steps beyond the root.
-fn share_of(rows: &[Row]) -> f64 {
+pub fn share_added(rows: &[(f64, f64, f64)]) -> f64 {
     let total: f64 = rows.iter().map(|(n, ..)| n).sum();
     let mut share = 0.0;
     for _ in 0..STEPS {

@@ -47,8 +47,9 @@ pub struct Explained {
 /// The causes of what is poor beyond the expected. `also_explains` takes from the table what a cause does beyond its own scope (at the far
 /// ends of its calls); the table has the others expected by then.
 ///
-/// They are accepted one after the other, each given those before it. Then each is looked for again given all the others, until they stay, three times at most: a
-/// first cause that was accepted for what two of them do gives way to its parent, its child or a sibling, or is dropped.
+/// They are accepted one after the other, each given those before it. Then each is looked for again given all the others, until they
+/// stay, three times at most: a first cause that was accepted for what two of them do gives way to its parent, its child or a sibling, or is
+/// dropped.
 pub fn causes(table: &Table, settings: &Settings<'_>, also_explains: impl FnMut(&mut Table, &Candidate)) -> Explained {
     let mut search = Search {
         table,

@@ -171,9 +171,7 @@ struct Refused {
 impl Refused {
     fn add(&mut self, door: Door, refusal: Refusal) {
         *self.by_reason.entry(refusal.reason).or_default() += 1;
-        if self.first.is_none() {
-            self.first = Some((door, refusal));
-        }
+        self.first.get_or_insert((door, refusal));
     }
 
     fn are_none(&self) -> Result<()> {
