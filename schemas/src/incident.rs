@@ -350,6 +350,9 @@ pub struct Incident {
     /// What that hour will cost if nothing is done: poor minutes beyond the expected.
     #[serde(default)]
     pub peak_poor_minutes: Option<f64>,
+    /// People who were poor inside it since the onset, as far as their devices are followed: no fewer. They are counted, not named.
+    #[serde(default)]
+    pub users: Option<i64>,
 }
 
 impl Incident {
@@ -413,6 +416,7 @@ impl Incident {
             devices: None,
             peak_at: None,
             peak_poor_minutes: None,
+            users: None,
         }
     }
 

@@ -73,9 +73,10 @@ impl RecordKind {
     /// record, symbols at the end of an enum. So each version's bytes begin with those of the one before.
     pub const fn version(self) -> u32 {
         match self {
-            Self::Incident | Self::Alert => 5,
+            Self::Incident | Self::Alert => 6,
             Self::Control => 3,
-            Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => 1,
+            Self::Summary => 2,
+            Self::Event | Self::Change | Self::Complaint | Self::Reject | Self::ChangeVerdict => 1,
         }
     }
 
@@ -87,18 +88,21 @@ impl RecordKind {
                 include_str!("../avro/v2/incident.avsc"),
                 include_str!("../avro/v3/incident.avsc"),
                 include_str!("../avro/v4/incident.avsc"),
+                include_str!("../avro/v5/incident.avsc"),
             ],
             Self::Alert => &[
                 include_str!("../avro/v1/alert.avsc"),
                 include_str!("../avro/v2/alert.avsc"),
                 include_str!("../avro/v3/alert.avsc"),
                 include_str!("../avro/v4/alert.avsc"),
+                include_str!("../avro/v5/alert.avsc"),
             ],
             Self::Control => &[
                 include_str!("../avro/v1/control.avsc"),
                 include_str!("../avro/v2/control.avsc"),
             ],
-            Self::Event | Self::Change | Self::Complaint | Self::Summary | Self::Reject | Self::ChangeVerdict => &[],
+            Self::Summary => &[include_str!("../avro/v1/summary.avsc")],
+            Self::Event | Self::Change | Self::Complaint | Self::Reject | Self::ChangeVerdict => &[],
         }
     }
 

@@ -230,6 +230,9 @@ pub struct Summary {
     pub overflow: bool,
     /// Calls with the smallest id hashes: the poor ones where there are any.
     pub exemplars: Vec<Text>,
+    /// Who used the individual device: `u:` and a keyed HMAC. For counting people, never for naming them.
+    #[serde(default)]
+    pub user: Option<Text>,
 }
 
 impl Summary {
@@ -249,6 +252,7 @@ impl Summary {
             weight: 1,
             overflow: false,
             exemplars: Vec::new(),
+            user: None,
         }
     }
 }

@@ -45,6 +45,14 @@ fn summary() -> Summary {
     summary
 }
 
+/// With what version 2 appends.
+fn latest_summary() -> Summary {
+    Summary {
+        user: Some(text("u:4f2a")),
+        ..summary()
+    }
+}
+
 fn change() -> Change {
     serde_json::from_str(
         r#"{"change_id": "CHG-1", "kind": "firmware", "started_at": "2026-03-02T08:55:00Z",
@@ -198,8 +206,16 @@ fn fourth_incident() -> Incident {
     }
 }
 
-/// With what version 5 appends.
+/// With what version 6 appends.
 fn latest_incident() -> Incident {
+    Incident {
+        users: Some(22),
+        ..fifth_incident()
+    }
+}
+
+/// With what version 5 appends.
+fn fifth_incident() -> Incident {
     Incident {
         effect_low: Some(2.1),
         effect_high: Some(4.4),
@@ -277,6 +293,13 @@ fn what_version_4_wrote_is_still_read() {
     assert_eq!((read.crossovers.is_some(), read.devices), (true, None));
 }
 
+/// C-1: what version 5 wrote of incidents likewise.
+#[test]
+fn what_version_5_wrote_is_still_read() {
+    let read = read_of(5, &fifth_incident());
+    assert_eq!((read.devices.is_some(), read.users), (true, None));
+}
+
 /// The incident that a version wrote, by itself and in an alert.
 fn read_of(version: u32, written: &Incident) -> Incident {
     let read: Incident = avro::record_from_built_in_frame(&frozen(RecordKind::Incident, version)).expect("read");
@@ -326,7 +349,7 @@ fn every_record_survives_avro_and_arrow_and_has_its_frozen_bytes() {
     keeps(&event());
     keeps(&change());
     keeps(&complaint());
-    keeps(&summary());
+    keeps(&latest_summary());
     keeps(&latest_incident());
     keeps(&Alert {
         incident: latest_incident(),

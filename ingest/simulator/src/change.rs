@@ -11,7 +11,8 @@ use crate::{
     innocent::{Improvement, Maintenance},
     owner::owner_of,
     random::{Dice, Stream, name},
-    rollout,
+    rollout, work,
+    work::Work,
     world::World,
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Changes {
     pub(crate) all: Vec<Change>,
     /// Per fault the guilty one.
     pub(crate) guilty: Vec<Option<Text>>,
+    /// Per fault that is work, what is known of it: its change is the guilty one.
+    pub(crate) works: Vec<Option<Work>>,
     /// Which of the innocent ones are maintenance windows.
     pub(crate) maintenance: Vec<Maintenance>,
     /// ... and which of them make calls better.
@@ -33,7 +36,12 @@ pub(crate) fn changes(world: &World) -> Changes {
     let mut changes = Changes::default();
     for (spec, fault) in world.scenario.faults.iter().zip(&world.faults) {
         let number = changes.all.len();
-        let change = spec.change.then(|| guilty_change(world, fault, number, &mut dice));
+        let told = spec
+            .planned_work()
+            .map(|planned| work::told(world, fault, number, planned));
+        let (change, work) = told.unzip();
+        let change = change.or_else(|| spec.change.then(|| guilty_change(world, fault, number, &mut dice)));
+        changes.works.push(work);
         changes.guilty.push(change.as_ref().map(|c| c.change_id.clone()));
         changes.all.extend(change);
     }

@@ -31,6 +31,7 @@ mod run;
 pub mod scenario;
 mod span;
 mod truth;
+mod work;
 mod world;
 mod write;
 
@@ -45,4 +46,5 @@ pub use reporting::{ClockOff, Gap, Reporting};
 pub use run::{Aggrieved, Deliveries, Simulation};
 pub use scenario::{Scenario, ScenarioError};
 pub use truth::{Cause, Truth};
+pub use work::Work;
 pub use write::{RunFiles, write_run};

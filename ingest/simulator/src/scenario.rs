@@ -4,7 +4,7 @@ use dialtone_schemas::{Dimension, EventTime, Scope, Text, time};
 use serde::Deserialize;
 
 pub use crate::span::Span;
-use crate::{catalogue::PHONES, drawn::Drawn, fault::FaultKind, noise::Noise, reporting::Reporting};
+use crate::{catalogue::PHONES, drawn::Drawn, fault::FaultKind, noise::Noise, reporting::Reporting, work};
 
 /// What is to be simulated. Every key is explained in `scenarios/demo.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -186,6 +186,12 @@ pub struct FaultSpec {
     /// Is it caused by a change that somebody made and reported?
     #[serde(default)]
     pub change: bool,
+    /// Is it work, that a change of the kind `maintenance` tells of? Then no other change caused it.
+    #[serde(default)]
+    pub work: Option<Notice>,
+    /// How long the work was meant to take; where it lasts longer, it overruns.
+    #[serde(default)]
+    pub planned: Option<Span>,
     /// Intervals that the fault hits, and how hard; without it, what is usual for the kind.
     #[serde(default)]
     pub hit: Option<Hit>,
@@ -204,6 +210,16 @@ pub struct FaultSpec {
     /// Added probability that a call drops.
     #[serde(default)]
     pub dropped: f64,
+}
+
+/// When people are told of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// Two hours before it begins, or when the run begins.
+    Announced,
+    /// Half an hour after it should be over.
+    Unannounced,
 }
 
 /// From `after` the onset on, `share` of the devices have it.
@@ -402,6 +418,8 @@ impl FaultSpec {
             ramp: None,
             stages: Vec::new(),
             change: false,
+            work: None,
+            planned: None,
             hit: None,
             odds: None,
             steady: None,
@@ -409,6 +427,11 @@ impl FaultSpec {
             setup_failed: 0.0,
             dropped: 0.0,
         }
+    }
+
+    /// When people are told of the work that it is, and how long that was meant to take.
+    pub(crate) fn planned_work(&self) -> Option<(Notice, Span)> {
+        self.work.zip(self.planned)
     }
 
     fn problems(&self, evaluate: Span) -> Vec<String> {
@@ -442,6 +465,7 @@ impl FaultSpec {
         if self.scope.is_some() && self.kind == Some(FaultKind::RoomDevice) {
             problems.push("scope: a room_device is named by its device_id".to_owned());
         }
+        problems.extend(work::problems(self, evaluate).into_iter().map(str::to_owned));
         let (hit, steady) = (self.hit.unwrap_or_default(), self.steady.unwrap_or_default());
         let spans = [hit.jitter_ms, hit.delay_ms, steady.jitter_ms, steady.delay_ms];
         if spans.iter().any(|ms| !(0.0..=10_000.0).contains(ms)) {
@@ -489,5 +513,6 @@ pub fn built_in() -> &'static [(&'static str, &'static str)] {
         "slow_ramp",
         "total_outage",
         "room_device",
+        "announced_work",
     ]
 }

@@ -13,6 +13,7 @@ use crate::{
     pick,
     random::name,
     reporting::{ClockOff, Disorder, Gap},
+    work::Work,
     world::World,
 };
 
@@ -35,7 +36,7 @@ pub struct Truth {
     /// Whose clocks were off.
     #[serde(default)]
     pub clock_off: Option<ClockOff>,
-    /// The maintenance windows, none of which broke anything.
+    /// The maintenance windows that broke nothing: work that did is a cause.
     #[serde(default)]
     pub maintenance: Vec<Maintenance>,
     /// Changes that make calls better.
@@ -72,6 +73,9 @@ pub struct Cause {
     /// By how much it multiplies the odds of a bad interval, where it is told by them.
     #[serde(default)]
     pub odds: Option<f64>,
+    /// What is known of the work that it is, if it is any: then `change_id` is the change that tells of it.
+    #[serde(default)]
+    pub work: Option<Work>,
 }
 
 impl Cause {
@@ -99,6 +103,7 @@ pub(crate) fn truth(world: &World, changes: &Changes, disorder: &Disorder) -> Tr
             owner: owner_of(fault, &world.estate),
             channel: name(fault.kind.channel()),
             odds: fault.odds,
+            work: changes.works.get(i).cloned().flatten(),
         }
     });
     Truth {

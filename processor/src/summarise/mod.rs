@@ -25,7 +25,7 @@ use crate::{
 };
 use judge::{Channels, class_of, end_of, judge};
 use memory::Memory;
-use window::{Contribution, Room, Row, WindowTable};
+use window::{Contribution, DeviceRow, Room, Row, WindowTable};
 
 /// Ids of classes without revisions are remembered for the bound and this much longer.
 const ID_GRACE: i64 = 10 * time::MINUTE;
@@ -247,6 +247,7 @@ impl Summarise {
             near: event.near.clone(),
             far: event.far.clone(),
             device: event.near_endpoint.device_id.clone(),
+            user: event.near_endpoint.user.clone(),
             judgement,
             at_risk,
             first_poor,
@@ -351,10 +352,11 @@ impl Summarise {
                 ..pair
             });
         }
-        for ((tenant, device), (near, row)) in devices {
+        for ((tenant, device), DeviceRow { near, user, row }) in devices {
             let worst = closed(SummaryKind::Device, tenant, near, row);
             records.push(Summary {
                 device_id: Some(device),
+                user,
                 ..worst
             });
         }
@@ -370,13 +372,16 @@ impl Summarise {
     }
 
     /// The devices of a window that are poor, worst first and bounded, and those that were so a while ago.
-    fn worst_devices(&mut self, table: &WindowTable, window: Window) -> Vec<((Text, Text), (Leaf, Row))> {
+    fn worst_devices(&mut self, table: &WindowTable, window: Window) -> Vec<((Text, Text), DeviceRow)> {
         let mut poor: Vec<_> = table
             .devices
             .iter()
-            .filter(|(_, (_, row))| row.sums.quality.poor > 0)
+            .filter(|(_, device)| device.row.sums.quality.poor > 0)
             .collect();
-        poor.sort_by_key(|(key, (_, row))| (-row.sums.quality.poor, -row.sums.quality.poor_ms, (*key).clone()));
+        poor.sort_by_key(|(key, device)| {
+            let quality = &device.row.sums.quality;
+            (-quality.poor, -quality.poor_ms, (*key).clone())
+        });
         poor.truncate(self.config.max_devices);
         let until = window.end().plus(SUSPECT_MEMORY);
         for (key, _) in poor {

@@ -20,6 +20,8 @@ pub struct Contribution {
     pub far: Option<Leaf>,
     /// The individual device.
     pub device: Option<Text>,
+    /// Who used it.
+    pub user: Option<Text>,
     /// As judged.
     pub judgement: Judgement,
     /// Channels on which the end was still at risk.
@@ -128,7 +130,18 @@ pub struct WindowTable {
     /// By tenant, near and far leaf; the flag tells poor pairs (all kept) from good ones (sampled).
     pub pairs: BTreeMap<(Text, Leaf, Leaf, bool), Row>,
     /// By tenant and individual device.
-    pub devices: BTreeMap<(Text, Text), (Leaf, Row)>,
+    pub devices: BTreeMap<(Text, Text), DeviceRow>,
+}
+
+/// What an individual device showed in a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRow {
+    /// Where it called from first.
+    pub near: Leaf,
+    /// Who used it first, where that is known.
+    pub user: Option<Text>,
+    /// Its sums.
+    pub row: Row,
 }
 
 /// Bounds of a window.
@@ -198,12 +211,13 @@ impl WindowTable {
         if self.devices.len() >= room.leaves && !self.devices.contains_key(&key) {
             return;
         }
-        let (_, row) = self
-            .devices
-            .entry(key.clone())
-            .or_insert_with(|| (contribution.near.clone(), Row::default()));
-        row.add(contribution, sign);
-        if row.sums.is_zero() {
+        let device = self.devices.entry(key.clone()).or_insert_with(|| DeviceRow {
+            near: contribution.near.clone(),
+            user: contribution.user.clone(),
+            row: Row::default(),
+        });
+        device.row.add(contribution, sign);
+        if device.row.sums.is_zero() {
             self.devices.remove(&key);
         }
     }

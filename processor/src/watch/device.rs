@@ -3,13 +3,19 @@
 //! A device is reported once it was poor, and from then on whether it is or not; what made it known is no evidence, what
 //! comes after is. It has a detector of its own, with the rate of its leaf as the expected one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dialtone_explain::{Crossing, Step};
 use dialtone_schemas::{EventTime, Text, Window, time};
 use serde::{Deserialize, Serialize};
 
-use super::{baseline::real, detect::step, evidence::Counts, locate::Began};
+use super::{
+    baseline::real,
+    calibration::{Calibrated, Calibration},
+    detect::step,
+    evidence::Counts,
+    locate::Began,
+};
 
 const ALTERNATIVES: [f64; 3] = [4.0, 10.0, 25.0];
 /// Calls of one device share a user's habits and a day's desk.
@@ -29,6 +35,8 @@ pub struct Device {
     log_m: [f64; ALTERNATIVES.len()],
     windows: VecDeque<Row>,
     exemplars: Vec<Text>,
+    /// Who used it last.
+    user: Option<Text>,
 }
 
 /// What was reported of a device for one window.
@@ -131,17 +139,52 @@ impl Device {
     }
 }
 
+/// What was reported of a device for one window.
+#[derive(Clone, Copy, Debug)]
+pub struct Reported<'a> {
+    /// Where it called from.
+    pub leaf: u32,
+    /// When.
+    pub window: Window,
+    /// What was counted.
+    pub counts: &'a Counts,
+    /// Poor call-ends by the rate of its leaf.
+    pub expected: f64,
+    /// Calls that were poor.
+    pub exemplars: &'a [Text],
+    /// Who used it.
+    pub user: Option<&'a Text>,
+}
+
+/// Whom trouble touches, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// Devices.
+    pub devices: usize,
+    /// People.
+    pub users: usize,
+}
+
 /// The devices followed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Devices {
     known: BTreeMap<Text, Device>,
     /// Poor and expected of the devices reported this minute.
     fresh: BTreeMap<Text, (f64, f64)>,
+    calibration: Calibration<()>,
 }
 
 impl Devices {
-    /// A device's record of one window; `expected` poor call-ends by the rate of its leaf.
-    pub fn add(&mut self, id: &Text, leaf: u32, window: Window, counts: &Counts, expected: f64, exemplars: &[Text]) {
+    /// What a device showed at a leaf in one window; `expected` poor call-ends by the rate of the leaf.
+    pub fn add(&mut self, id: &Text, of: &Reported<'_>) {
+        let Reported {
+            leaf,
+            window,
+            counts,
+            expected,
+            exemplars,
+            user,
+        } = *of;
         let row = Row {
             window,
             leaf,
@@ -158,11 +201,13 @@ impl Devices {
                 log_m: [0.0; 3],
                 windows,
                 exemplars: exemplars.to_vec(),
+                user: user.cloned(),
             };
             self.known.insert(id.clone(), device);
             return;
         };
         device.leaf = leaf;
+        device.user = user.or(device.user.as_ref()).cloned();
         device.windows.push_back(row);
         device.exemplars.extend(exemplars.iter().cloned());
         let surplus = device.exemplars.len().saturating_sub(5);
@@ -175,16 +220,30 @@ impl Devices {
         }
     }
 
-    /// The devices whose evidence passes `threshold`, by name.
-    pub fn alarms(&self, threshold: f64) -> Vec<(Text, Device)> {
-        let bad = |device: &Device| {
-            device.log_mixture() >= threshold && device.since(Window::of_end(EventTime::MIN)).1 >= MIN_POOR
-        };
-        self.known
-            .iter()
-            .filter(|(_, device)| bad(device))
-            .map(|(id, d)| (id.clone(), d.clone()))
-            .collect()
+    /// The devices whose evidence passes `threshold`, or what quiet days ask for, by name.
+    pub fn alarms(&mut self, threshold: f64) -> Vec<(Text, Device)> {
+        let is_poor = |device: &Device| device.since(Window::of_end(EventTime::MIN)).1 >= MIN_POOR;
+        let needed = self.calibration.threshold(&(), threshold);
+        let mut alarms = Vec::new();
+        for (id, device) in self.known.iter().filter(|(_, device)| is_poor(device)) {
+            let evidence = device.log_mixture();
+            self.calibration.note((), evidence);
+            if evidence >= needed {
+                alarms.push((id.clone(), device.clone()));
+            }
+        }
+        alarms
+    }
+
+    /// A day is over: was it one without a bad device, of so many that there may be?
+    pub fn night(&mut self, is_quiet: bool, devices: usize, threshold: f64) {
+        self.calibration
+            .night(is_quiet, &BTreeMap::from([((), devices)]), threshold);
+    }
+
+    /// What quiet days have taught of the threshold; by the guarantee it is this.
+    pub fn calibrated(&self, threshold: f64) -> Calibrated {
+        self.calibration.stand(threshold)
     }
 
     /// The devices of these leaves, by name.
@@ -192,11 +251,17 @@ impl Devices {
         self.known.iter().filter(move |(_, device)| covers(device.leaf))
     }
 
-    /// How many devices had a poor call-end since a window, at leaves that count.
-    pub fn poor(&self, since: Window, is_inside: impl Fn(u32) -> bool) -> usize {
+    /// How many devices had a poor call-end since a window, at leaves that count; and how many people, where a device whose user is not
+    /// known is none.
+    pub fn poor(&self, since: Window, is_inside: impl Fn(u32) -> bool) -> Touched {
         let is_poor = |row: &Row| row.window >= since && row.counts.k[0] > 0 && is_inside(row.leaf);
         let was_poor = |device: &&Device| device.windows.iter().any(is_poor);
-        self.known.values().filter(was_poor).count()
+        let poor = || self.known.values().filter(was_poor);
+        let users: BTreeSet<&Text> = poor().filter_map(|device| device.user.as_ref()).collect();
+        Touched {
+            devices: poor().count(),
+            users: users.len(),
+        }
     }
 
     /// All devices.
@@ -241,6 +306,44 @@ impl Devices {
 mod tests {
     use super::*;
 
+    const fn reported<'a>(leaf: u32, window: Window, counts: &'a Counts, user: Option<&'a Text>) -> Reported<'a> {
+        Reported {
+            leaf,
+            window,
+            counts,
+            expected: 0.05,
+            exemplars: &[],
+            user,
+        }
+    }
+
+    /// Ann is poor on her laptop and on her phone, Bob on his laptop, and a room's phone belongs to nobody; Eve's laptop is good, and one at
+    /// another leaf is poor: four devices, two people.
+    #[test]
+    fn people_with_two_devices_are_one_and_a_room_is_none() {
+        let text = |text: &str| Text::new(text).expect("a text");
+        let window = Window::of_end(EventTime::parse("2026-03-02T09:00:00Z").expect("a time"));
+        let mut devices = Devices::default();
+        let all = [
+            ("a-laptop", Some("ann"), 0, 1),
+            ("a-phone", Some("ann"), 0, 1),
+            ("b-laptop", Some("bob"), 0, 1),
+            ("room", None, 0, 1),
+            ("e-laptop", Some("eve"), 0, 0),
+            ("f-laptop", Some("finn"), 7, 1),
+        ];
+        for (id, user, leaf, poor) in all {
+            let counts = Counts {
+                n: [1, 0, 0],
+                k: [poor, 0, 0],
+                ..Counts::default()
+            };
+            devices.add(&text(id), &reported(leaf, window, &counts, user.map(text).as_ref()));
+        }
+        let touched = devices.poor(window, |leaf| leaf == 0);
+        assert_eq!((touched.devices, touched.users), (4, 2));
+    }
+
     /// Ten windows with one poor call each, then good ones: both are told apart by minute, and all of it is counted.
     #[test]
     fn a_device_is_judged_by_what_was_reported_of_it_this_minute() {
@@ -256,7 +359,7 @@ mod tests {
                 poor_ms: 30_000 * poor,
                 ..Counts::default()
             };
-            devices.add(&id, 0, window, &counts, 0.05, &[]);
+            devices.add(&id, &reported(0, window, &counts, None));
             assert_eq!(devices.fresh(&id), (real(poor), 0.05));
             devices.expire(window.end());
             assert_eq!(devices.fresh(&id), (0.0, 0.0), "the minute is over");
@@ -281,7 +384,7 @@ mod tests {
                 k: [i64::from(leaf == 1), 0, 0],
                 ..Counts::default()
             };
-            devices.add(&id, leaf, window, &counts, 0.05, &[]);
+            devices.add(&id, &reported(leaf, window, &counts, None));
         }
         let side = |leaf| [None, Some(true), Some(false), None][leaf as usize];
         let device = devices.all().next().expect("known");
@@ -290,7 +393,7 @@ mod tests {
         assert_eq!((crossing.outside.n, crossing.outside.k), (2.0, 0.0));
         let poor = |minute: i64, leaf: u32| {
             let since = Window::of_end(start.plus(minute * time::MINUTE));
-            devices.poor(since, |of| of == leaf)
+            devices.poor(since, |of| of == leaf).devices
         };
         assert_eq!((poor(0, 1), poor(0, 2)), (1, 0), "it counts once where it was poor");
         assert_eq!(poor(4, 1), 0, "and not later");

@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod book;
 pub mod budget;
 pub mod calendar;
+pub mod calibration;
 pub mod dependency;
 pub mod detect;
 pub mod device;
@@ -53,7 +54,7 @@ pub use tenant::{Explained, Warnings, readiness};
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
 /// What a snapshot begins with; another number where its fields are others, since they have no names in it.
-const LAYOUT: [u8; 2] = *b"w\x02";
+const LAYOUT: [u8; 2] = *b"w\x03";
 
 /// What is merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! When people call: by site, the call-ends of each quarter of an hour of a week, from the days seen so far.
 //!
-//! Quarters pass by UTC. Which quarter of its week one is, the site's own clocks say: where they change, people come at the same hour.
+//! Quarters pass by UTC. Which quarter of its week one is, the site's own clocks say: where they change, people come at the same hour. On
+//! holidays they call as on a Sunday.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -82,8 +83,6 @@ impl Week {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seasons {
     sites: BTreeMap<u32, Week>,
-    /// What the sites' clocks show. On holidays they call as on a Sunday.
-    clocks: Clocks,
     /// The quarter under way, counted since 1970; the first one is seen in part and says nothing.
     quarter: Option<i64>,
     is_whole: bool,
@@ -92,7 +91,7 @@ pub struct Seasons {
 impl Seasons {
     /// Counts call-ends of a site in a window. What is late counts for the quarter it belongs to.
     #[allow(clippy::cast_precision_loss, reason = "call-ends of a minute")]
-    pub fn add(&mut self, site: u32, window: Window, calls: i64) {
+    pub fn add(&mut self, site: u32, window: Window, clocks: &Clocks, calls: i64) {
         let quarter = window.start().micros().div_euclid(QUARTER);
         let week = self.sites.entry(site).or_default();
         if calls > 0 {
@@ -101,7 +100,7 @@ impl Seasons {
         if self.quarter.is_none_or(|now| quarter >= now) {
             week.now += calls as f32;
         } else {
-            let slot = &mut week.slots[slot_of(&self.clocks, site, quarter)];
+            let slot = &mut week.slots[slot_of(clocks, site, quarter)];
             slot.calls += if slot.weight > 0.0 { calls as f32 } else { 0.0 };
             let back = self.quarter.and_then(|now| usize::try_from(now - quarter).ok());
             let known = back.and_then(|back| week.day.len().checked_sub(back));
@@ -114,16 +113,15 @@ impl Seasons {
         }
     }
 
-    /// What the sites' clocks show from now on.
-    pub fn keep_clocks(&mut self, clocks: &Clocks, moved: &[u32]) {
-        self.clocks.clone_from(clocks);
+    /// What was learnt by other clocks of some sites says nothing by these.
+    pub fn forget(&mut self, moved: &[u32]) {
         for (_, week) in self.sites.iter_mut().filter(|(site, _)| moved.contains(site)) {
             week.slots = vec![Slot::default(); WEEK];
         }
     }
 
     /// Time has come so far: quarters that are over are learnt.
-    pub fn advance(&mut self, now: EventTime) {
+    pub fn advance(&mut self, now: EventTime, clocks: &Clocks) {
         let quarter = now.micros().div_euclid(QUARTER);
         if let Some(last) = self.quarter.filter(|last| *last < quarter) {
             let is_whole = self.is_whole;
@@ -132,7 +130,7 @@ impl Seasons {
                 for over in last.max(quarter - i64::try_from(WEEK).unwrap_or(i64::MAX))..quarter {
                     let calls = std::mem::take(&mut week.now);
                     if is_whole || over > last {
-                        week.learn(slot_of(&self.clocks, *site, over), calls);
+                        week.learn(slot_of(clocks, *site, over), calls);
                     }
                 }
             }
@@ -143,8 +141,8 @@ impl Seasons {
 
     /// Call-ends expected of a site in the quarter of an instant: as on this weekday, else as on other working days or weekends,
     /// else as on any day. None if no day has shown this quarter.
-    pub fn expected(&self, site: u32, at: EventTime) -> Option<f64> {
-        let slot = slot_of(&self.clocks, site, at.micros().div_euclid(QUARTER));
+    pub fn expected(&self, site: u32, at: EventTime, clocks: &Clocks) -> Option<f64> {
+        let slot = slot_of(clocks, site, at.micros().div_euclid(QUARTER));
         self.sites.get(&site)?.expected(slot).map(f64::from)
     }
 
@@ -175,7 +173,13 @@ impl Seasons {
 
     /// By when so many call-ends are expected after an instant, of scopes that have these shares of their sites' calls; within a week,
     /// and to the quarter of an hour. None if they are not, or no day was seen.
-    pub fn by_when(&self, calls: f64, shares: &BTreeMap<u32, f64>, after: EventTime) -> Option<EventTime> {
+    pub fn by_when(
+        &self,
+        calls: f64,
+        shares: &BTreeMap<u32, f64>,
+        after: EventTime,
+        clocks: &Clocks,
+    ) -> Option<EventTime> {
         let first = after.floor(QUARTER);
         let mut left = calls;
         for quarter in 0..WEEK {
@@ -183,7 +187,7 @@ impl Seasons {
             let end = at.plus(QUARTER);
             #[allow(clippy::cast_precision_loss, reason = "a quarter of an hour")]
             let part = end.since(at.max(after)) as f64 / QUARTER as f64;
-            let of_site = |(site, share): (&u32, &f64)| Some(self.expected(*site, at)? * share);
+            let of_site = |(site, share): (&u32, &f64)| Some(self.expected(*site, at, clocks)? * share);
             left -= part * shares.iter().filter_map(of_site).sum::<f64>();
             if left <= 0.0 {
                 return Some(end);
@@ -194,10 +198,15 @@ impl Seasons {
 
     /// The busiest hour between two instants for scopes with these shares: when it begins, and its call-ends. None where no day has shown
     /// any.
-    pub fn busiest(&self, shares: &BTreeMap<u32, f64>, from: EventTime, to: EventTime) -> Option<(EventTime, f64)> {
+    pub fn busiest(
+        &self,
+        shares: &BTreeMap<u32, f64>,
+        (from, to): (EventTime, EventTime),
+        clocks: &Clocks,
+    ) -> Option<(EventTime, f64)> {
         let hour = |at: EventTime| {
             let of_site = |(site, share): (&u32, &f64)| {
-                let quarters = (0..4).map(|q| self.expected(*site, at.plus(q * QUARTER)));
+                let quarters = (0..4).map(|q| self.expected(*site, at.plus(q * QUARTER), clocks));
                 Some(share * quarters.sum::<Option<f64>>()?)
             };
             shares.iter().filter_map(of_site).reduce(|sum, calls| sum + calls)
@@ -232,26 +241,26 @@ mod tests {
         let mut seasons = Seasons::default();
         for quarter in days.start * 96..days.end * 96 {
             let start = at(0).plus(quarter * QUARTER);
-            seasons.advance(start);
+            seasons.advance(start, &Clocks::default());
             if (36..40).contains(&quarter.rem_euclid(96)) {
-                seasons.add(1, Window::of_end(start.plus(1)), 9);
-                seasons.add(2, Window::of_end(start.plus(1)), 3);
+                seasons.add(1, Window::of_end(start.plus(1)), &Clocks::default(), 9);
+                seasons.add(2, Window::of_end(start.plus(1)), &Clocks::default(), 3);
             }
         }
-        seasons.advance(at(days.end * 24));
+        seasons.advance(at(days.end * 24), &Clocks::default());
         seasons
     }
 
     #[test]
     fn a_day_that_was_never_seen_is_taken_for_one_of_its_kind() {
         let seasons = seen(0..2);
-        let calls = |hours| seasons.expected(1, at(hours)).map(f64::round);
+        let calls = |hours| seasons.expected(1, at(hours), &Clocks::default()).map(f64::round);
         assert_eq!((calls(9), calls(12)), (Some(9.0), Some(0.0)), "Monday, as seen");
         assert_eq!(calls(3 * 24 + 9), Some(9.0), "Thursday as Monday and Tuesday");
         assert_eq!(calls(5 * 24 + 9), Some(9.0), "Saturday, for want of a better guess");
-        assert_eq!(seasons.expected(7, at(9)), None);
+        assert_eq!(seasons.expected(7, at(9), &Clocks::default()), None);
         assert_eq!(
-            Seasons::default().by_when(1.0, &BTreeMap::from([(1, 1.0)]), at(0)),
+            Seasons::default().by_when(1.0, &BTreeMap::from([(1, 1.0)]), at(0), &Clocks::default()),
             None
         );
     }
@@ -262,14 +271,23 @@ mod tests {
         let shares = BTreeMap::from([(1, 0.5), (2, 1.0)]);
         let seasons = seen(0..2);
         let expected = at(2 * 24 + 9).plus(3 * QUARTER);
-        assert_eq!(seasons.by_when(20.0, &shares, at(2 * 24)), Some(expected));
-        assert_eq!(seasons.by_when(1e6, &shares, at(2 * 24)), None, "not within a week");
+        assert_eq!(
+            seasons.by_when(20.0, &shares, at(2 * 24), &Clocks::default()),
+            Some(expected)
+        );
+        assert_eq!(
+            seasons.by_when(1e6, &shares, at(2 * 24), &Clocks::default()),
+            None,
+            "not within a week"
+        );
     }
 
     #[test]
     fn the_busiest_hour_is_that_of_the_days_before() {
         let shares = BTreeMap::from([(1, 1.0)]);
-        let (from, calls) = seen(0..2).busiest(&shares, at(48), at(72)).expect("an hour");
+        let (from, calls) = seen(0..2)
+            .busiest(&shares, (at(48), at(72)), &Clocks::default())
+            .expect("an hour");
         assert_eq!((from, calls.round()), (at(48 + 9), 36.0));
     }
 
@@ -280,12 +298,12 @@ mod tests {
         assert_eq!(seasons.coverage(), Some(1.0), "the second day was as the first");
         for quarter in 2 * 96..3 * 96 {
             let start = at(0).plus(quarter * QUARTER);
-            seasons.advance(start);
+            seasons.advance(start, &Clocks::default());
             if (36..40).contains(&quarter.rem_euclid(96)) {
-                seasons.add(2, Window::of_end(start.plus(1)), 3);
+                seasons.add(2, Window::of_end(start.plus(1)), &Clocks::default(), 3);
             }
         }
-        seasons.advance(at(72));
+        seasons.advance(at(72), &Clocks::default());
         assert_eq!((seasons.promised(1), seasons.coverage()), (36.0, Some(12.0 / 48.0)));
         assert!(seasons.last_call(1).is_some_and(|last| last < at(34)));
     }
@@ -296,13 +314,13 @@ mod tests {
         let mut seasons = seen(0..7);
         for quarter in 7 * 96..8 * 96 {
             let start = at(0).plus(quarter * QUARTER);
-            seasons.advance(start);
+            seasons.advance(start, &Clocks::default());
             if (36..40).contains(&quarter.rem_euclid(96)) {
-                seasons.add(1, Window::of_end(start.plus(1)), 18);
+                seasons.add(1, Window::of_end(start.plus(1)), &Clocks::default(), 18);
             }
         }
-        seasons.advance(at(8 * 24));
-        let calls = seasons.expected(1, at(14 * 24 + 9)).expect("seen");
+        seasons.advance(at(8 * 24), &Clocks::default());
+        let calls = seasons.expected(1, at(14 * 24 + 9), &Clocks::default()).expect("seen");
         assert!((calls - 24.3 / 1.7).abs() < 0.01, "{calls}");
     }
 
@@ -310,22 +328,21 @@ mod tests {
     /// is 07:00Z on Monday the 30th. The other site is UTC's.
     #[test]
     fn summer_time_moves_the_quarter_and_not_the_habit() {
-        let mut seasons = Seasons::default();
-        seasons.keep_clocks(&Clocks::in_zones(&[(1, "Europe/Berlin")]), &[]);
+        let (mut seasons, clocks) = (Seasons::default(), Clocks::in_zones(&[(1, "Europe/Berlin")]));
         for quarter in 21 * 96..28 * 96 {
             let start = at(0).plus(quarter * QUARTER);
-            seasons.advance(start);
+            seasons.advance(start, &clocks);
             if (32..36).contains(&quarter.rem_euclid(96)) {
-                seasons.add(1, Window::of_end(start.plus(1)), 9);
-                seasons.add(2, Window::of_end(start.plus(1)), 3);
+                seasons.add(1, Window::of_end(start.plus(1)), &clocks, 9);
+                seasons.add(2, Window::of_end(start.plus(1)), &clocks, 3);
             }
         }
-        seasons.advance(at(28 * 24));
-        let calls = |site, hours: i64| seasons.expected(site, at(28 * 24 + hours)).map(f64::round);
+        seasons.advance(at(28 * 24), &clocks);
+        let calls = |site, hours: i64| seasons.expected(site, at(28 * 24 + hours), &clocks).map(f64::round);
         assert_eq!((calls(1, 7), calls(1, 8)), (Some(9.0), Some(0.0)));
         assert_eq!((calls(2, 7), calls(2, 8)), (Some(0.0), Some(3.0)));
         let shares = BTreeMap::from([(1, 1.0)]);
-        let busiest = seasons.busiest(&shares, at(28 * 24), at(29 * 24));
+        let busiest = seasons.busiest(&shares, (at(28 * 24), at(29 * 24)), &clocks);
         assert_eq!(busiest.map(|(from, _)| from), Some(at(28 * 24 + 7)));
     }
 

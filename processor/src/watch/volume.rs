@@ -13,7 +13,12 @@ use dialtone_explain::Condition;
 use dialtone_schemas::Dimension;
 use serde::{Deserialize, Serialize};
 
-use super::{baseline::real, detect::WITHIN, dictionary::Codes};
+use super::{
+    baseline::real,
+    calibration::{Calibrated, Calibration},
+    detect::WITHIN,
+    dictionary::Codes,
+};
 pub use look::{Heard, Quiet, Unheard};
 
 /// Dimensions whose values can fall silent together.
@@ -240,6 +245,8 @@ pub struct Silence {
 pub struct Volume {
     cells: BTreeMap<(usize, u32), Cell>,
     all: Cell,
+    /// By attribute.
+    calibration: Calibration<usize>,
 }
 
 impl Volume {
@@ -267,7 +274,11 @@ impl Volume {
         for ((attribute, code), cell) in &mut self.cells {
             let expected = cell.expects(&self.all, of_all);
             let evidence = cell.judge(&expected);
-            if evidence >= threshold && cell.missing >= MIN_MISSING {
+            if cell.missing < MIN_MISSING {
+                continue;
+            }
+            self.calibration.note(*attribute, evidence);
+            if evidence >= self.calibration.threshold(attribute, threshold) {
                 let condition = Condition {
                     attribute: *attribute,
                     code: *code,
@@ -287,6 +298,20 @@ impl Volume {
         self.cells.values_mut().for_each(Cell::next);
         silences.sort_by(|a, b| b.evidence.total_cmp(&a.evidence).then(a.condition.cmp(&b.condition)));
         silences
+    }
+
+    /// A day is over: was it one without a silence?
+    pub fn night(&mut self, is_quiet: bool, threshold: f64) {
+        let mut cells: BTreeMap<usize, usize> = BTreeMap::new();
+        for (attribute, _) in self.cells.keys() {
+            *cells.entry(*attribute).or_default() += 1;
+        }
+        self.calibration.night(is_quiet, &cells, threshold);
+    }
+
+    /// What quiet days have taught of the thresholds; by the guarantee they are this.
+    pub fn calibrated(&self, threshold: f64) -> Calibrated {
+        self.calibration.stand(threshold)
     }
 
     /// An incident is open about this cell: its expectation stays as it is until it is back, but for the time of day.

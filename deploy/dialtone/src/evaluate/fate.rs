@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     oracle,
     watched::{Watched, raised},
+    work::{WorkFate, is_said_of},
 };
 use crate::judge::{has_scope_of, off};
 
@@ -40,7 +41,7 @@ pub struct Fate {
     pub warnings: u64,
     /// Of those, warnings that came true.
     pub warnings_true: u64,
-    /// What was said of changes that caused something.
+    /// What was said of changes that caused something; not of work, whose verdict is about what it has left behind.
     pub guilty_changes: Rulings,
     /// What was said of changes that caused nothing.
     pub innocent_changes: Rulings,
@@ -120,8 +121,11 @@ pub struct CauseFate {
     pub leads_at_double_rate: [Option<f64>; 2],
     /// Is the owner right? Null where it was missed.
     pub owner_right: Option<bool>,
-    /// Was the guilty change named first? Null where no change was guilty, or the cause was missed.
+    /// Was the guilty change named first, or, where it is announced work, the incident said to have begun in it? Null
+    /// where no change was guilty, where nobody had announced the work, or where the cause was missed.
     pub guilty_first: Option<bool>,
+    /// Whom announced work called; null of what is none.
+    pub announced_work: Option<WorkFate>,
 }
 
 impl CauseFate {
@@ -171,11 +175,15 @@ impl Fate {
         };
         let causes = || run.truth.causes.iter();
         let is_cause = |change: &dialtone_schemas::Text| causes().any(|cause| cause.change_id.as_ref() == Some(change));
+        let is_work = |change: &dialtone_schemas::Text| {
+            let mut works = causes().filter_map(|cause| cause.work.as_ref());
+            works.any(|work| work.change_id == *change)
+        };
         let ruled = |guilty: bool| {
             let of_kind = run
                 .verdicts
                 .iter()
-                .filter(move |verdict| is_cause(&verdict.change_id) == guilty);
+                .filter(|verdict| !is_work(&verdict.change_id) && is_cause(&verdict.change_id) == guilty);
             Rulings::of(of_kind.map(|verdict| verdict.ruling))
         };
         let is_duplicate = |incident: &&&Incident| {
@@ -261,13 +269,20 @@ fn of_cause(
         leads_at_half_rate: leads[0],
         leads_at_double_rate: leads[2],
         owner_right: found.map(|incident| incident.owner == cause.owner),
-        guilty_first: found.zip(cause.change_id.as_ref()).map(|(incident, guilty)| {
-            incident
-                .suspected_changes
-                .first()
-                .is_some_and(|first| first.change_id == *guilty)
-        }),
+        guilty_first: found.and_then(|incident| names_guilty_first(incident, cause)),
+        announced_work: WorkFate::of(run, cause, incidents),
     }
+}
+
+/// Is the guilty change the first that is suspected? To say that the incident began in announced work is to name it,
+/// too. Work that is told of only when it should be over nobody can name in time.
+fn names_guilty_first(incident: &Incident, cause: &Cause) -> Option<bool> {
+    let guilty = cause.change_id.as_ref()?;
+    if cause.work.as_ref().is_some_and(|work| !work.is_announced) {
+        return None;
+    }
+    let first = incident.suspected_changes.first();
+    Some(first.is_some_and(|first| first.change_id == *guilty) || is_said_of(incident, cause))
 }
 
 /// Minutes to so many nats: of `usual` poor call-ends a minute that become `odds` times as many each minute tells usual (o ln o − o + 1) on

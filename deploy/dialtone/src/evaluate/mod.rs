@@ -7,6 +7,7 @@ mod oracle;
 mod simulated;
 mod totals;
 mod watched;
+mod work;
 
 use std::{collections::VecDeque, path::Path, sync::Mutex, thread};
 
@@ -160,8 +161,26 @@ fn row(fate: &Fate) -> String {
         } else {
             delays.join(", ")
         },
-        [missed, fate.raised.clone()].concat().join("; ")
+        [missed, of_works(fate), fate.raised.clone()].concat().join("; ")
     )
+}
+
+/// What announced works should not have done.
+fn of_works(fate: &Fate) -> Vec<String> {
+    let of = |cause: &CauseFate| {
+        let work = cause.announced_work.filter(|work| work.noticed)?;
+        let wrong = if work.paged_during {
+            "called during the work at"
+        } else if work.overran && !work.paged_after {
+            "nobody called though it overran, the work at"
+        } else if !work.overran && work.paged_after {
+            "called though over in time, the work at"
+        } else {
+            return None;
+        };
+        Some(format!("{wrong} {}", cause.scope))
+    };
+    fate.causes.iter().filter_map(of).collect()
 }
 
 /// Every figure on a line, with its interval.

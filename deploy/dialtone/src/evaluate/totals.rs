@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     fate::{CauseFate, Fate},
     interval::{self, Interval, real},
+    work::Works,
 };
 
 /// Classes of size: poor call-ends a minute to be expected of the planted scope.
@@ -97,7 +98,7 @@ pub struct Totals {
     pub channels: usize,
     /// Incidents that blame a change which has caused nothing of it.
     pub innocent_blamed_share: f64,
-    /// Causes of a change whose change is suspected first.
+    /// Causes of a change whose change is suspected first; of announced work also those said to have begun in it.
     pub guilty_change_named_share: Option<f64>,
     /// Incidents that say a rival cannot be told from their cause.
     pub abstained_share: f64,
@@ -117,6 +118,9 @@ pub struct Totals {
     pub innocent_change_harmful_share: Option<f64>,
     /// Changes that caused nothing and were cleared.
     pub innocent_change_cleared_share: Option<f64>,
+    /// Whom announced works called; missing where none was planted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub works: Option<Works>,
     /// 95 % intervals of the figures above, by name; one within another by both (`leads.half_rate.first_median_min`); of
     /// `false_per_null_day` one-sided bounds.
     pub intervals: BTreeMap<String, (Option<f64>, Option<f64>)>,
@@ -154,6 +158,7 @@ impl Totals {
         totals.alarms(runs);
         totals.hands_over(runs, &causes);
         totals.rules(runs);
+        totals.works_on(&causes);
         totals
     }
 
@@ -323,6 +328,17 @@ impl Totals {
         self.innocent_change_cleared_share = cleared;
     }
 
+    /// Whom announced works called.
+    fn works_on(&mut self, causes: &[&CauseFate]) {
+        let works = Works::of(causes.iter().filter_map(|cause| cause.announced_work));
+        if works.announced > 0 {
+            for (name, k, n) in works.parts() {
+                self.count(name, k, n);
+            }
+            self.works = Some(works);
+        }
+    }
+
     fn put(&mut self, name: &str, value: f64, (low, high): Interval) -> f64 {
         self.intervals.insert(name.to_owned(), (finite(low), finite(high)));
         value
@@ -411,7 +427,10 @@ fn finite(value: f64) -> Option<f64> {
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "exact arithmetic on small numbers")]
 mod tests {
-    use super::{super::fate::Rulings, *};
+    use super::{
+        super::{fate::Rulings, work::WorkFate},
+        *,
+    };
 
     fn cause(delay_min: Option<f64>, lead: Option<f64>, size: f64) -> CauseFate {
         CauseFate {
@@ -432,6 +451,7 @@ mod tests {
             leads_at_double_rate: [lead, lead],
             owner_right: delay_min.map(|_| true),
             guilty_first: None,
+            announced_work: None,
         }
     }
 
@@ -509,6 +529,31 @@ mod tests {
         // Three runs of two days with four warnings each, of which three came true; four incidents, three abstained.
         assert_eq!((totals.warnings, totals.warning_calibration), (12, Some(0.75)));
         assert_eq!((totals.false_warnings_per_day, totals.abstained_share), (0.5, 0.75));
+    }
+
+    /// Two announced works, one of which overran and called then. Where none is planted nothing is said of any.
+    #[test]
+    fn works_have_figures_where_there_are_any() {
+        let work = |overran: bool| CauseFate {
+            announced_work: Some(WorkFate {
+                noticed: true,
+                paged_during: false,
+                overran,
+                paged_after: overran,
+            }),
+            ..cause(Some(10.0), None, 2.0)
+        };
+        let totals = Totals::of(&[run(vec![work(true), work(false)], 0)]);
+        let works = totals.works.expect("there are some");
+        assert_eq!((works.announced, works.noticed, works.paged_during), (2, 2, 0));
+        assert_eq!((works.overran, works.overruns_paged), (1, 1));
+        assert_eq!((works.in_time, works.in_time_paged), (1, 0));
+        let (low, high) = totals.intervals["works.paged_during"];
+        assert!(low.is_some_and(|low| low < 1e-9) && high.is_some_and(|high| (1.0..2.0).contains(&high)));
+        let json = |totals: &Totals| serde_json::to_value(totals).expect("JSON");
+        assert_eq!(json(&totals)["works"]["overruns_paged"], 1);
+        let none = json(&Totals::of(&[run(vec![cause(Some(10.0), None, 2.0)], 0)]));
+        assert!(none.get("works").is_none(), "{none}");
     }
 
     /// One without odds, one of which nobody could know, one whose onset is told every other time: 1.5 right of two raised and three

@@ -7,7 +7,10 @@ use dialtone_processor::{offline::Watching, summarise::Counts, watch::Warnings};
 use dialtone_schemas::{ChangeVerdict, EventTime, Incident, Text};
 use dialtone_simulator::{Scenario, Truth};
 
-use super::simulated::{RATES, Simulated, TENANT, live_from};
+use super::{
+    simulated::{RATES, Simulated, TENANT, live_from},
+    work::{self, Page},
+};
 use crate::{
     config::{Config, owners},
     judge::{Calls, Judgement},
@@ -38,6 +41,8 @@ pub struct Watched {
     pub scopes: usize,
     /// Nats that each of them needs to be noticed: the false alarms a day that are accepted, over their minutes.
     pub needed: f64,
+    /// Who was called about which incident, in order.
+    pub(super) pages: Vec<Page>,
     pub(super) calls: Calls,
     pub(super) since: Vec<Calls>,
     pub(super) usual: Vec<f64>,
@@ -67,6 +72,7 @@ impl Watched {
             cells: watching.watch().cells(),
             scopes: watching.watch().scopes(),
             needed: watching.watch().needed(),
+            pages: work::pages(watching.alerts()),
             calls: run.calls,
             since: run.since,
             usual: run.usual,

@@ -100,6 +100,9 @@ fn costs(incident: &Incident) -> Vec<String> {
     if let Some(devices) = incident.devices {
         text.push_str(&format!(", of {devices} devices or more"));
     }
+    if let Some(users) = incident.users {
+        text.push_str(&format!(", {users} people or more"));
+    }
     if let Some(rate) = incident.burn_rate {
         text.push_str(&format!("; the error budget goes {rate} times as fast as it may"));
     }
@@ -285,7 +288,8 @@ mod tests {
         (incident.effect, incident.excess_poor_minutes) = (5.5, 41.5);
         incident.poor_minutes_an_hour = Some(30.0);
         incident.poor_call_ends = Some(30);
-        (incident.effect_low, incident.effect_high, incident.devices) = (Some(3.9), Some(7.8), Some(21));
+        (incident.effect_low, incident.effect_high) = (Some(3.9), Some(7.8));
+        (incident.devices, incident.users) = (Some(21), Some(18));
         (incident.peak_at, incident.peak_poor_minutes) = (Some(at("2026-03-02T13:00:00Z")), Some(65.5));
         incident.contact = Some(text("lan@example.com"));
         incident.runbook = Some(text("https://wiki.example.com/lan"));
@@ -305,7 +309,7 @@ mod tests {
                 "  owner      lan, lan@example.com, https://wiki.example.com/lan",
                 "  since      2026-03-02T09:00:00Z to 2026-03-02T09:00:00Z; opened 2026-03-02T09:05:00Z; named 2026-03-02T09:05:00Z",
                 "  shows      5.5× the expected (95 %: 3.9 to 7.8), by mos",
-                "  costs      41.5 poor minutes beyond the expected, 30 an hour of late; 30 call-ends poor, of 21 devices or more",
+                "  costs      41.5 poor minutes beyond the expected, 30 an hour of late; 30 call-ends poor, of 21 devices or more, 18 people or more",
                 "             65.5 in the busiest hour to come, from 2026-03-02T13:00:00Z",
                 "  evidence                    at risk      poor   expected",
                 "             inside                90        30        2.5",

@@ -2,7 +2,7 @@
 
 use dialtone_processor::watch::{
     budget::{Budget, CallBudget},
-    detect::Calibrated,
+    calibration::Calibrated,
     owner::in_short,
     readiness::{Changed, Line, Owed, Readiness, Standing, Worse},
 };

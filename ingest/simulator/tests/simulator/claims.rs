@@ -376,7 +376,7 @@ fn every_built_in_scenario_can_be_run_and_tells_its_truth() {
         for (cause, fault) in truth.causes.iter().zip(&scenario.faults) {
             assert_eq!(
                 (Some(cause.kind), cause.change_id.is_some()),
-                (fault.kind, fault.change),
+                (fault.kind, fault.change || fault.work.is_some()),
                 "{name}"
             );
             assert!(!cause.scope.to_string().contains("nowhere"), "{name}: {}", cause.scope);

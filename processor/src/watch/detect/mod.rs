@@ -4,7 +4,6 @@
 //! `M_λ ← exp((k ln λ − (λ−1) γ e) / φ) · (M_λ + 1)`, with the cell's own indifference γ and dispersion φ. The mean over λ
 //! crosses A at most once in A minutes on average while nothing is wrong (DESIGN.md §3).
 
-mod calibration;
 mod cell;
 mod drift;
 mod key;
@@ -18,10 +17,10 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
+    calibration::{Calibrated, Calibration},
     dependency::Dependencies,
     dictionary::{Codes, D},
 };
-pub use calibration::{Calibrated, Calibration};
 pub(super) use cell::{ALTERNATIVES, log_of_mean, step};
 use cell::{Cell, Sum};
 pub use drift::Drift;
@@ -65,7 +64,7 @@ pub struct Detector {
     #[serde(serialize_with = "sorted", deserialize_with = "unsorted")]
     cells: FxHashMap<CellKey, Cell>,
     drift: Drift,
-    calibration: Calibration,
+    calibration: Calibration<Cuboid>,
     dependencies: Dependencies,
     touched: Vec<CellKey>,
     minutes: u16,
@@ -139,7 +138,7 @@ impl Detector {
             let Some(cell) = self.cells.get_mut(&key) else { continue };
             cell.judge(self.drift.of_cuboid(key.cuboid(), fine), fine, indifference);
             let log_m = cell.log_mixture();
-            if log_m >= threshold && log_m >= self.calibration.threshold(key.cuboid(), threshold) {
+            if log_m >= threshold && log_m >= self.calibration.threshold(&key.cuboid(), threshold) {
                 alarms.push(Alarm {
                     conditions: key.conditions(),
                     log_m,
@@ -177,9 +176,9 @@ impl Detector {
         self.calibration.night(is_quiet, &cells, threshold);
     }
 
-    /// What quiet days have taught of the thresholds.
-    pub const fn calibration(&self) -> &Calibration {
-        &self.calibration
+    /// What quiet days have taught of the thresholds; by the guarantee they are this.
+    pub fn calibrated(&self, threshold: f64) -> Calibrated {
+        self.calibration.stand(threshold)
     }
 
     /// The cells with more evidence than this, strongest first.
@@ -280,7 +279,7 @@ impl Detector {
         };
         let fine = self.drift.fine();
         let drift = self.drift.of_cuboid(key.cuboid(), fine);
-        let threshold = self.calibration.threshold(key.cuboid(), threshold);
+        let threshold = self.calibration.threshold(&key.cuboid(), threshold);
         Some(self.cells.get(&key)?.look(drift, fine, indifference, threshold))
     }
 

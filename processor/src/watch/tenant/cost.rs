@@ -35,7 +35,7 @@ impl Tenant {
     /// What an open incident adds in the busiest hour of its scope.
     pub(super) fn peak(&self, case: &Case, now: EventTime) -> Peak {
         let shares = self.shares_of(|_, codes| case.covers(codes));
-        let busiest = self.seasons.busiest(&shares, now, now.plus(time::DAY));
+        let busiest = self.seasons.busiest(&shares, (now, now.plus(time::DAY)), &self.clocks);
         let call_ends = busiest.map(|(_, calls)| calls);
         // Of a silent scope every call is lost, of one whose reports are lost none.
         let share = match case.basis {

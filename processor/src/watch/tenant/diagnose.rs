@@ -54,12 +54,12 @@ impl Tenant {
         // Devices are followed for the quality of their calls.
         let crossovers = (channel == 0).then(|| self.same_devices(&case, onset, &rivals));
         let is_inside = |leaf: u32| case.covers(self.dictionary.codes(leaf));
-        let devices = || i64::try_from(self.devices.poor(onset, is_inside)).unwrap_or(i64::MAX);
-        let devices = (channel == 0).then(devices);
+        let touched = (channel == 0).then(|| self.devices.poor(onset, is_inside));
         let before = self.before(&case, channel, now, config);
         let incident = &mut self.cases[i].incident;
         (incident.layers, incident.rivals, incident.crossovers) = (Some(path), Some(rivals), crossovers);
-        incident.devices = devices;
+        incident.devices = touched.map(|touched| counted(touched.devices));
+        incident.users = touched.map(|touched| counted(touched.users)).filter(|users| *users > 0);
         if let Some(before) = before {
             incident.evidence.truncate(2);
             incident.evidence.extend(before);
@@ -184,11 +184,15 @@ impl Tenant {
     }
 }
 
+fn counted(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 /// As it is told.
 fn told(found: &dialtone_explain::Crossover, apart_from: Scope) -> Crossover {
     Crossover {
         apart_from,
-        devices: i64::try_from(found.devices).unwrap_or(i64::MAX),
+        devices: counted(found.devices),
         odds_ratio: round(found.odds_ratio, 100.0),
         low: round(found.low, 100.0),
         high: round(found.high, 100.0),

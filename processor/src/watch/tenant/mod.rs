@@ -8,6 +8,7 @@ mod diagnose;
 mod drive;
 mod explain;
 mod live;
+mod night;
 mod open;
 pub mod readiness;
 mod silent;
@@ -35,9 +36,8 @@ use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
     budget::Budgets,
-    dependency::Dependencies,
     detect::{Alarm, CellKey, Detector},
-    device::Devices,
+    device::{Devices, Reported},
     dictionary::Dictionary,
     evidence::{Bins, Counts, Ring},
     hours::HourlyRates,
@@ -71,6 +71,8 @@ const DORMANT: i64 = 3 * time::DAY;
 
 /// No fewer cells are counted when a threshold is set: a young tenant has them soon.
 const FEW_CELLS: usize = 100;
+/// Every device of the estate could be the bad one: those that are known are those that were poor.
+const MANY_DEVICES: usize = 10_000;
 
 /// Who spends the false alarms of a day: together no more than are configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,8 +294,15 @@ impl Tenant {
                 let evidence = self.evidence(0, 1.0);
                 let expected = evidence.expected(&evidence.hour_of(window, leaf), leaf, counts.n[0])
                     * self.shifts.of_device(device);
-                self.devices
-                    .add(device, leaf, window, &counts, expected, &summary.exemplars);
+                let reported = Reported {
+                    leaf,
+                    window,
+                    counts: &counts,
+                    expected,
+                    exemplars: &summary.exemplars,
+                    user: summary.user.as_ref(),
+                };
+                self.devices.add(device, &reported);
             }
             SummaryKind::Marker => {}
         }
@@ -303,7 +312,8 @@ impl Tenant {
     fn attend(&mut self, leaf: u32, window: Window, counts: &Counts) {
         self.baseline.weigh(leaf, counts);
         let codes = self.dictionary.codes(leaf);
-        self.seasons.add(codes[Dimension::Site.index()], window, counts.n[0]);
+        self.seasons
+            .add(codes[Dimension::Site.index()], window, &self.clocks, counts.n[0]);
         let connection = codes[Dimension::Connection.index()];
         self.budgets.add(window.start().day(), connection, counts);
     }
@@ -375,7 +385,7 @@ impl Tenant {
             return Told::default();
         }
         self.keep_calendars(config);
-        self.seasons.advance(now);
+        self.seasons.advance(now, &self.clocks);
         self.heard = self.heard.saturating_add(u32::from(!self.fresh.is_empty()));
         let warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
         let alarms = self.compare(now, 1, warm, config);
@@ -395,8 +405,8 @@ impl Tenant {
         self.fresh_bins.clear();
         self.fresh_pairs.clear();
         if now.floor(time::DAY) == now {
-            let is_quiet = self.was_quiet(now.plus(-time::DAY));
-            self.calibrate(now, is_quiet, config);
+            let was_quiet = self.was_quiet(now.plus(-time::DAY));
+            self.calibrate(now, was_quiet, config);
         }
         let mut alerts = if warm { self.warn(now, config) } else { Vec::new() };
         self.remember_warnings();
@@ -417,6 +427,11 @@ impl Tenant {
     /// Evidence a silence needs to be noticed.
     fn silent_from(&self, config: &WatchConfig) -> f64 {
         self.threshold(self.volume.cells().max(FEW_CELLS), Spends::Silence, config)
+    }
+
+    /// Evidence a device needs to be noticed.
+    fn one_device_from(&self, config: &WatchConfig) -> f64 {
+        self.threshold(MANY_DEVICES, Spends::Devices, config)
     }
 
     /// Evidence that one of so many needs: ln of (cells × minutes of a day / false alarms a day that are theirs).
@@ -597,7 +612,7 @@ impl Tenant {
     /// The configuration's calendars are those of this tenant's sites.
     fn keep_calendars(&mut self, config: &WatchConfig) {
         if let Some(moved) = self.clocks.keep(&config.calendars, &self.dictionary) {
-            self.seasons.keep_clocks(&self.clocks, &moved);
+            self.seasons.forget(&moved);
             self.hours.forget(&moved);
         }
     }
@@ -624,44 +639,6 @@ impl Tenant {
         self.past.forget(now);
         self.firsts.forget(now);
         self.budgets.forget(now.day());
-    }
-
-    /// By channel: was no incident of cells open since then? One device's trouble is none of the cells'.
-    fn was_quiet(&self, since: EventTime) -> [bool; 3] {
-        let is_open = |case: &Case| case.incident.closed.is_none_or(|closed| closed > since);
-        [0, 1, 2].map(|channel| {
-            let of_cells = self.cases.iter().filter(|case| case.incident.device_id.is_none());
-            let mut of_channel = of_cells.filter(|case| case.basis == Basis::Rate(channel));
-            !of_channel.any(is_open)
-        })
-    }
-
-    /// A whole day is over: what its evidence says of the thresholds, channel by channel, where it was quiet.
-    fn calibrate(&mut self, now: EventTime, is_quiet: [bool; 3], config: &WatchConfig) {
-        let leaves = (0..).zip(self.dictionary.leaves());
-        let dependencies = Dependencies::of(leaves.map(|(leaf, codes)| (codes, self.baseline.weight(leaf))));
-        self.levels.freeze();
-        self.detectors
-            .iter_mut()
-            .for_each(|detector| detector.depend(dependencies));
-        let yesterday = now.plus(-time::DAY);
-        let is_known = |began: EventTime| began.plus(config.warm_up.micros()) <= yesterday;
-        if !self.began.is_some_and(is_known) {
-            // What gathered while nothing was known says nothing of a quiet day.
-            self.detectors
-                .iter_mut()
-                .chain(&mut self.level_detectors)
-                .for_each(|detector| detector.night(false, f64::INFINITY));
-            return;
-        }
-        self.references.freeze(now, &self.baseline, &self.shifts);
-        let threshold = self.noticed_from(config);
-        // Levels are those of quality.
-        let of_levels = self.level_detectors.iter_mut().map(|detector| (0, detector));
-        for (channel, detector) in self.detectors.iter_mut().enumerate().chain(of_levels) {
-            // Of what has no cells yet nothing was seen.
-            detector.night(is_quiet[channel] && detector.cells() > 0, threshold);
-        }
     }
 
     fn fit(&mut self, now: EventTime, config: &WatchConfig) {

@@ -274,8 +274,7 @@ impl Tenant {
     }
 
     pub(super) fn open_devices(&mut self, now: EventTime, config: &WatchConfig) {
-        // Every device of the estate could have been the one: some are known only when they turn bad.
-        let threshold = self.threshold(10_000, Spends::Devices, config);
+        let threshold = self.one_device_from(config);
         for (id, device) in self.devices.alarms(threshold) {
             self.open_device(now, &id, &device, config);
         }

@@ -11,7 +11,8 @@ use crate::{
     watch::{
         book::Case,
         budget::{Budget, CallBudget},
-        detect::{Calibrated, Look},
+        calibration::Calibrated,
+        detect::Look,
         dictionary::Codes,
         evidence::WATCHED,
         owner::doubts,
@@ -158,7 +159,7 @@ pub struct Readiness {
     pub owed: BTreeMap<Text, Owed>,
     /// What is doubtful about the rules that say whose a cause is: gaps, overlaps, dissolved teams. They are obeyed all the same.
     pub owners_in_doubt: Vec<String>,
-    /// What the last quiet days have taught of the thresholds, by channel.
+    /// What the last quiet days have taught of the thresholds, by channel, of silences and of single devices.
     pub calibration: BTreeMap<&'static str, Calibrated>,
     /// Of the incidents of the last week, the share that is to be expected to be false; none where none opened.
     pub false_share: Option<f64>,
@@ -231,15 +232,6 @@ impl Tenant {
         reference::worse(&leaves).into_iter().map(told).collect()
     }
 
-    fn calibration(&self, config: &WatchConfig) -> BTreeMap<&'static str, Calibrated> {
-        let threshold = self.noticed_from(config);
-        let of_channel = self
-            .detectors
-            .iter()
-            .map(|detector| detector.calibration().stand(threshold));
-        WATCHED.iter().map(|channel| channel.name()).zip(of_channel).collect()
-    }
-
     /// False alarms that a week brings, by the tails of the quiet days, over the incidents that it brought.
     fn false_share(&self, now: EventTime, calibration: &BTreeMap<&'static str, Calibrated>) -> Option<f64> {
         let opened = self.firsts.week(now).incidents;
@@ -271,7 +263,7 @@ impl Tenant {
             code: site,
         }];
         let shares = BTreeMap::from([(site, 1.0)]);
-        let busiest = self.seasons.busiest(&shares, now, now.plus(DAY));
+        let busiest = self.seasons.busiest(&shares, (now, now.plus(DAY)), &self.clocks);
         let calls = busiest.map(|(_, calls)| calls);
         let rate = self.mean(|codes| codes[index] == site, |codes| self.baseline.rate(0, codes));
         let minutes = calls.map(|calls| calls * rate * self.baseline.minutes_of_a_poor_end());

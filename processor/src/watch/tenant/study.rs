@@ -12,7 +12,7 @@ use std::{
 use dialtone_explain::Condition;
 use dialtone_schemas::{EventTime, Window, time};
 
-use super::Tenant;
+use super::{Tenant, night::WasQuiet};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -110,7 +110,7 @@ impl Tenant {
             self.last = Some(start.plus(STEP));
             self.heard = self.heard.saturating_add(u32::from(STEP_MINUTES));
         }
-        self.seasons.advance(start.plus(STEP));
+        self.seasons.advance(start.plus(STEP), &self.clocks);
     }
 
     /// Cells that would have been noticed are suspect since before their evidence began to gather, as far as it may be remembered.
@@ -155,8 +155,12 @@ impl Tenant {
 
     /// Midnight: the thresholds are calibrated, and what was suspect long ago is forgotten.
     fn end_of(&mut self, midnight: EventTime, desk: &mut Desk, config: &WatchConfig) {
-        let is_quiet = std::mem::take(&mut desk.was_broken).map(|was_broken| !was_broken);
-        self.calibrate(midnight, is_quiet, config);
+        // Silences and single devices are not studied.
+        let was_quiet = WasQuiet {
+            rates: std::mem::take(&mut desk.was_broken).map(|was_broken| !was_broken),
+            ..WasQuiet::default()
+        };
+        self.calibrate(midnight, was_quiet, config);
         self.budgets.forget(midnight.day());
         let oldest = midnight.plus(-remembered(config));
         desk.suspects.retain(|_, (_, to)| *to >= oldest);
@@ -214,7 +218,7 @@ mod tests {
         let conditions = drive.tenant.dictionary.conditions(&site("berlin")).expect("known");
         let look = drive.tenant.detectors[0].look(&conditions, 1.25, 14.0).expect("a cell");
         assert!((0.95..1.05).contains(&look.own), "nor its own cell: {look:?}");
-        let quiet = drive.tenant.detectors[0].calibration().stand(14.0).quiet_days;
+        let quiet = drive.tenant.detectors[0].calibrated(14.0).quiet_days;
         assert_eq!(quiet, 1, "Wednesday: Monday warmed up, Tuesday had a fault");
     }
 

@@ -219,7 +219,7 @@ impl Tenant {
         verdict.is_final = is_taken_back || age >= UNDECIDED || (is_decided && age >= HORIZON);
         if let Some(missing) = verdict.calls_missing.filter(|_| !verdict.is_final) {
             let missing = real(missing);
-            let by_days = self.seasons.by_when(missing, &self.shares(&sides), now);
+            let by_days = self.seasons.by_when(missing, &self.shares(&sides), now, &self.clocks);
             let at_pace = at_this_pace(missing, since.touched[0].n, begins(change), now);
             // Of a version that is new the days before know nothing.
             verdict.expected_by = match version_of(change) {

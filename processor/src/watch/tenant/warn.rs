@@ -24,6 +24,8 @@ use crate::{
 const EVERY: i64 = STEP;
 /// The trend is that of so long.
 const MEMORY: i64 = 2 * time::HOUR;
+/// Steps of an hour.
+const AN_HOUR: usize = 12;
 /// A warning is about the hour to come ...
 const AHEAD: i64 = time::HOUR;
 /// ... and comes true so often: ...
@@ -104,7 +106,7 @@ impl Tenant {
             let Some(course) = self.course(&conditions, now, config) else {
                 continue;
             };
-            let is_sure = course.is_sure(needed, config);
+            let is_sure = course.is_sure(needed) && self.matters(&conditions, &course, now, config);
             if is_sure && before.contains(&conditions) {
                 told.push(self.warn_of(conditions, &course, now, config));
             } else if is_sure {
@@ -156,7 +158,7 @@ impl Tenant {
         let leaves = self.dictionary.leaves();
         let is_inside: Vec<bool> = leaves.iter().map(|codes| covers(conditions, codes)).collect();
         let mut steps: BTreeMap<i64, Seen> = BTreeMap::new();
-        let (mut expected, mut n, mut allowed, mut last_hour) = (0.0, 0.0, 0.0, 0.0);
+        let (mut expected, mut n, mut allowed) = (0.0, 0.0, 0.0);
         for (window, slice) in self.ring.since(Window::of_end(now.plus(1 - MEMORY))) {
             let hour = evidence.hour(*window);
             let seen = steps.entry(window.start().micros().div_euclid(EVERY)).or_default();
@@ -169,11 +171,6 @@ impl Tenant {
                 seen.n += at_risk;
                 seen.k += real(counts.k[0]);
                 n += at_risk;
-                last_hour += if now.since(window.start()) <= time::HOUR {
-                    at_risk
-                } else {
-                    0.0
-                };
                 expected += evidence.expected(&hour, *leaf, counts.n[0]);
                 allowed += real(counts.media_ms) / 60_000.0 * self.target(*leaf, config);
             }
@@ -189,14 +186,20 @@ impl Tenant {
             wander: OF_A_MOMENT * evidence.drift.of(&attributes_of(conditions)),
         };
         let steps: Vec<Seen> = steps.into_values().collect();
-        let shares = self.shares_of(|leaf, _| is_inside.get(leaf as usize) == Some(&true));
-        let coming = self.seasons.busiest(&shares, now, now.plus(AHEAD));
+        let lately = steps.iter().rev().take(AN_HOUR).map(|seen| seen.n).sum();
         Some(Course {
             trend: Trend::of(&steps, known),
             usual,
             line,
-            an_hour: coming.map_or(last_hour, |(_, calls)| calls),
+            lately,
         })
+    }
+
+    /// Are there calls enough in the hour to come for somebody to mind? As many as the days before let expect, or as in the last one.
+    fn matters(&self, conditions: &[Condition], course: &Course, now: EventTime, config: &WatchConfig) -> bool {
+        let shares = self.shares_of(|_, codes| covers(conditions, codes));
+        let coming = self.seasons.busiest(&shares, (now, now.plus(AHEAD)), &self.clocks);
+        course.beyond_the_usual(coming.map_or(course.lately, |(_, calls)| calls)) >= config.min_excess
     }
 
     fn warn_of(&mut self, conditions: Vec<Condition>, course: &Course, now: EventTime, config: &WatchConfig) -> Alert {
@@ -272,16 +275,19 @@ struct Course {
     /// What it usually is.
     usual: f64,
     line: f64,
-    /// Call-ends that the days before let expect of the hour to come, or those of the last one.
-    an_hour: f64,
+    /// Call-ends of the last hour.
+    lately: f64,
 }
 
 impl Course {
-    /// Is it as good as certain that a rate which is under its line will have crossed it within the hour, and are there calls enough for
-    /// somebody to mind?
-    fn is_sure(&self, needed: f64, config: &WatchConfig) -> bool {
-        let matters = (self.line - self.usual) * self.an_hour >= config.min_excess;
-        matters && self.trend.rate() < self.line && self.trend.crosses(self.line) >= needed
+    /// Is it as good as certain that a rate which is under its line will have crossed it within the hour?
+    fn is_sure(&self, needed: f64) -> bool {
+        self.trend.rate() < self.line && self.trend.crosses(self.line) >= needed
+    }
+
+    /// Of so many call-ends, the poor ones at its line that are not usual.
+    fn beyond_the_usual(&self, calls: f64) -> f64 {
+        (self.line - self.usual) * calls
     }
 
     /// When the level itself gets to the line, within the hour.
@@ -330,15 +336,15 @@ mod tests {
             dispersion: 1.5,
             wander: 0.04,
         };
-        let with = |an_hour| Course {
+        let course = Course {
             trend: Trend::of(&steps, known),
             usual: 0.02,
             line: 0.04,
-            an_hour,
+            lately: 6000.0,
         };
-        let config = WatchConfig::default();
-        assert!(with(250.0).is_sure(0.8, &config), "{}", with(250.0).trend.crosses(0.04));
-        assert!(!with(249.0).is_sure(0.8, &config) && !with(0.0).is_sure(0.8, &config));
+        assert!(course.is_sure(0.8), "{}", course.trend.crosses(0.04));
+        let least = WatchConfig::default().min_excess;
+        assert!(course.beyond_the_usual(250.1) >= least && course.beyond_the_usual(249.0) < least);
     }
 
     /// None of five came true: s = (0 + 4) / (5 + 5) = 0.4, and 1 − 0.1 · 0.25 = 0.975 is asked for.

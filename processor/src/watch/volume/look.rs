@@ -91,7 +91,8 @@ impl Volume {
                 needed: MIN_EXPECTED,
             });
         }
-        Ok(cell.quiet(&expected, threshold))
+        let needed = self.calibration.threshold(&condition.attribute, threshold);
+        Ok(cell.quiet(&expected, needed))
     }
 
     /// Has the tenant sent nothing in the bucket that is being filled, or in the one before if that has just begun?

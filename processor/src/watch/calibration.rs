@@ -1,16 +1,15 @@
 //! The nightly self-calibration: on quiet days, how much evidence do cells gather though nothing is wrong?
 //!
 //! The guarantee of an e-detector is for independent minutes; slow noise breaks it. So each night the most evidence that any cell of a
-//! cuboid gathered on a quiet day is kept, of the cell as it was and of its mirror image (as much too good as it was too poor, and the
-//! other way round), for 28 such days. Maxima of many follow the Gumbel distribution; what its tail says passes once in so many days
-//! is the cuboid's threshold, where that is more than the guarantee asks for. It is fitted by the median and the upper quartile: some of the
-//! days may not have been quiet, and nobody has told; and hardly anybody calls on two of seven (DESIGN.md §3).
+//! kind gathered on a quiet day is kept, for 28 such days. Kinds are the cuboids of rates and levels, where the mirror image of each cell
+//! counts as well (as much too good as it was too poor, and the other way round), the dimensions whose values fall silent, and devices.
+//! Maxima of many follow the Gumbel distribution; what its tail says passes once in so many days is the kind's threshold, where that is more
+//! than the guarantee asks for. It is fitted by the median and the upper quartile: some of the days may not have been quiet, and nobody has
+//! told; and hardly anybody calls on two of seven (DESIGN.md §3).
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-
-use super::key::Cuboid;
 
 /// Quiet days that are remembered.
 const DAYS: usize = 28;
@@ -25,7 +24,7 @@ const UPPER: f64 = 0.879_387;
 /// No narrower than what independent minutes show: a scale of one nat.
 const LEAST_SCALE: f64 = 1.0;
 
-/// The quiet days of one cuboid.
+/// The quiet days of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Quiet {
     today: f64,
@@ -36,10 +35,11 @@ struct Quiet {
     false_a_day: f64,
 }
 
-/// What quiet days have taught of the thresholds of one channel.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Calibration {
-    cuboids: BTreeMap<Cuboid, Quiet>,
+/// What quiet days have taught of the thresholds of cells, by their kinds `K`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "K: Ord + Deserialize<'de>"))]
+pub struct Calibration<K> {
+    kinds: BTreeMap<K, Quiet>,
     nights: usize,
 }
 
@@ -48,7 +48,7 @@ pub struct Calibration {
 pub struct Calibrated {
     /// Quiet days it rests on, at most 28.
     pub quiet_days: usize,
-    /// Sets of attributes whose threshold is higher than the guarantee asks for.
+    /// Kinds of cells, as sets of attributes, whose threshold is higher than the guarantee asks for.
     pub raised: usize,
     /// ... the most, in nats.
     pub raised_most: f64,
@@ -56,18 +56,27 @@ pub struct Calibrated {
     pub false_a_day: f64,
 }
 
-impl Calibration {
-    /// So much evidence has some cell of a cuboid, or its mirror image.
-    pub(super) fn note(&mut self, cuboid: Cuboid, evidence: f64) {
-        let quiet = self.cuboids.entry(cuboid).or_default();
+impl<K> Default for Calibration<K> {
+    fn default() -> Self {
+        Self {
+            kinds: BTreeMap::new(),
+            nights: 0,
+        }
+    }
+}
+
+impl<K: Ord> Calibration<K> {
+    /// So much evidence has some cell of a kind, or its mirror image.
+    pub(super) fn note(&mut self, kind: K, evidence: f64) {
+        let quiet = self.kinds.entry(kind).or_default();
         quiet.today = quiet.today.max(evidence);
     }
 
-    /// A day is over. `cells` of each cuboid; `threshold` is that of every cell by the guarantee.
-    pub(super) fn night(&mut self, is_quiet: bool, cells: &BTreeMap<Cuboid, usize>, threshold: f64) {
-        self.cuboids.retain(|cuboid, _| cells.contains_key(cuboid));
+    /// A day is over. `cells` of each kind; `threshold` is that of every cell by the guarantee.
+    pub(super) fn night(&mut self, is_quiet: bool, cells: &BTreeMap<K, usize>, threshold: f64) {
+        self.kinds.retain(|kind, _| cells.contains_key(kind));
         self.nights = (self.nights + usize::from(is_quiet)).min(DAYS);
-        for (cuboid, quiet) in &mut self.cuboids {
+        for (kind, quiet) in &mut self.kinds {
             let most = std::mem::take(&mut quiet.today);
             if is_quiet {
                 quiet.days.push_back(most);
@@ -76,7 +85,7 @@ impl Calibration {
                 quiet.days.pop_front();
             }
             #[allow(clippy::cast_precision_loss, reason = "some thousands of cells")]
-            let cells = cells.get(cuboid).copied().unwrap_or(0) as f64;
+            let cells = cells.get(kind).copied().unwrap_or(0) as f64;
             let budget = cells * 1440.0 * (-threshold).exp();
             (quiet.raised, quiet.false_a_day) = match tail(&quiet.days) {
                 Some((location, scale)) => {
@@ -90,15 +99,15 @@ impl Calibration {
         }
     }
 
-    /// What is needed of the cells of a cuboid.
-    pub(super) fn threshold(&self, cuboid: Cuboid, guaranteed: f64) -> f64 {
-        let raised = self.cuboids.get(&cuboid).and_then(|quiet| quiet.raised);
+    /// What is needed of the cells of a kind.
+    pub(super) fn threshold(&self, kind: &K, guaranteed: f64) -> f64 {
+        let raised = self.kinds.get(kind).and_then(|quiet| quiet.raised);
         raised.map_or(guaranteed, |raised| raised.max(guaranteed))
     }
 
     /// What has been done; `guaranteed` is the threshold by the guarantee.
     pub fn stand(&self, guaranteed: f64) -> Calibrated {
-        let raised = self.cuboids.values().filter_map(|quiet| quiet.raised);
+        let raised = self.kinds.values().filter_map(|quiet| quiet.raised);
         let beyond: Vec<f64> = raised
             .map(|raised| raised - guaranteed)
             .filter(|beyond| *beyond > 0.0)
@@ -107,7 +116,7 @@ impl Calibration {
             quiet_days: self.nights,
             raised: beyond.len(),
             raised_most: beyond.iter().copied().fold(0.0, f64::max),
-            false_a_day: self.cuboids.values().map(|quiet| quiet.false_a_day).sum(),
+            false_a_day: self.kinds.values().map(|quiet| quiet.false_a_day).sum(),
         }
     }
 }
@@ -135,12 +144,12 @@ fn tail(maxima: &VecDeque<f64>) -> Option<(f64, f64)> {
 mod tests {
     use super::*;
 
-    const SITE: fn() -> Cuboid = || Cuboid::of(0, None);
+    const SITE: usize = 0;
 
-    fn nights(calibration: &mut Calibration, maxima: &[f64], is_quiet: bool) {
-        let cells = BTreeMap::from([(SITE(), 10)]);
+    fn nights(calibration: &mut Calibration<usize>, maxima: &[f64], is_quiet: bool) {
+        let cells = BTreeMap::from([(SITE, 10)]);
         for most in maxima {
-            calibration.note(SITE(), *most);
+            calibration.note(SITE, *most);
             calibration.night(is_quiet, &cells, 20.0);
         }
     }
@@ -149,7 +158,7 @@ mod tests {
     #[test]
     fn cells_that_wander_far_on_quiet_days_need_more_evidence() {
         let mut calibration = Calibration::default();
-        let needed = |calibration: &Calibration| calibration.threshold(SITE(), 20.0);
+        let needed = |calibration: &Calibration<usize>| calibration.threshold(&SITE, 20.0);
         // Median 7, upper quartile 8.5: scale 1.5 / 0.879 = 1.71, location 7 − 0.63 = 6.37: 6.37 + 1.71 · 10.4 = 24.1.
         nights(&mut calibration, &[6.0, 6.0, 6.0, 7.0, 7.0, 7.0, 8.5, 8.5, 8.5], true);
         assert!((needed(&calibration) - 24.1).abs() < 0.2, "{}", needed(&calibration));
@@ -172,9 +181,9 @@ mod tests {
         let mut calibration = Calibration::default();
         let week = [7.0, 7.4, 7.8, 8.2, 7.4, 3.0, 3.0];
         nights(&mut calibration, &week.repeat(4), true);
-        assert!((calibration.threshold(SITE(), 20.0) - 20.0).abs() < 1e-9);
+        assert!((calibration.threshold(&SITE, 20.0) - 20.0).abs() < 1e-9);
         nights(&mut calibration, &[33.0; 2], true);
-        assert!((calibration.threshold(SITE(), 20.0) - 20.0).abs() < 1e-9);
+        assert!((calibration.threshold(&SITE, 20.0) - 20.0).abs() < 1e-9);
     }
 
     #[test]
@@ -182,7 +191,7 @@ mod tests {
         let mut calibration = Calibration::default();
         nights(&mut calibration, &[18.0; 20], false);
         nights(&mut calibration, &[6.0, 18.0, 6.0, 18.0, 6.0, 18.0], true);
-        assert!((calibration.threshold(SITE(), 20.0) - 20.0).abs() < 1e-9);
+        assert!((calibration.threshold(&SITE, 20.0) - 20.0).abs() < 1e-9);
         assert_eq!(calibration.stand(20.0).quiet_days, 6);
     }
 }

@@ -1,0 +1,86 @@
+//! Midnight: what the day that is over says of the thresholds.
+
+use std::collections::BTreeMap;
+
+use dialtone_schemas::{EventTime, time};
+
+use super::{MANY_DEVICES, Tenant};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        book::{Basis, Case},
+        calibration::Calibrated,
+        dependency::Dependencies,
+        evidence::WATCHED,
+    },
+};
+
+/// Where a day was quiet: no incident was open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct WasQuiet {
+    /// By channel, of cells; one device's trouble is none of theirs.
+    pub(super) rates: [bool; 3],
+    /// Of silences.
+    pub(super) volume: bool,
+    /// Of single devices.
+    pub(super) devices: bool,
+}
+
+impl Tenant {
+    /// Where nothing has been open since then.
+    pub(super) fn was_quiet(&self, since: EventTime) -> WasQuiet {
+        let is_open = |case: &&Case| case.incident.closed.is_none_or(|closed| closed > since);
+        let open = || self.cases.iter().filter(is_open);
+        let of_cells = |basis: Basis| !open().any(|case| case.basis == basis && case.incident.device_id.is_none());
+        WasQuiet {
+            rates: [0, 1, 2].map(|channel| of_cells(Basis::Rate(channel))),
+            volume: of_cells(Basis::Volume),
+            devices: open().all(|case| case.incident.device_id.is_none()),
+        }
+    }
+
+    /// A whole day is over: what its evidence says of the thresholds, where it was quiet.
+    pub(super) fn calibrate(&mut self, now: EventTime, was_quiet: WasQuiet, config: &WatchConfig) {
+        let leaves = (0..).zip(self.dictionary.leaves());
+        let dependencies = Dependencies::of(leaves.map(|(leaf, codes)| (codes, self.baseline.weight(leaf))));
+        self.levels.freeze();
+        self.detectors
+            .iter_mut()
+            .for_each(|detector| detector.depend(dependencies));
+        let yesterday = now.plus(-time::DAY);
+        let is_known = |began: EventTime| began.plus(config.warm_up.micros()) <= yesterday;
+        if !self.began.is_some_and(is_known) {
+            // What gathered while nothing was known says nothing of a quiet day.
+            self.night(WasQuiet::default(), [f64::INFINITY; 3]);
+            return;
+        }
+        self.references.freeze(now, &self.baseline, &self.shifts);
+        let thresholds = [
+            self.noticed_from(config),
+            self.silent_from(config),
+            self.one_device_from(config),
+        ];
+        self.night(was_quiet, thresholds);
+    }
+
+    fn night(&mut self, was_quiet: WasQuiet, [rates, silence, devices]: [f64; 3]) {
+        // Levels are those of quality.
+        let of_levels = self.level_detectors.iter_mut().map(|detector| (0, detector));
+        for (channel, detector) in self.detectors.iter_mut().enumerate().chain(of_levels) {
+            // Of what has no cells yet nothing was seen.
+            detector.night(was_quiet.rates[channel] && detector.cells() > 0, rates);
+        }
+        self.volume.night(was_quiet.volume && self.volume.cells() > 0, silence);
+        self.devices.night(was_quiet.devices, MANY_DEVICES, devices);
+    }
+
+    /// What quiet days have taught of the thresholds, by channel, of silences and of devices.
+    pub(super) fn calibration(&self, config: &WatchConfig) -> BTreeMap<&'static str, Calibrated> {
+        let threshold = self.noticed_from(config);
+        let of_channel = self.detectors.iter().map(|detector| detector.calibrated(threshold));
+        let rates = WATCHED.iter().map(|channel| channel.name()).zip(of_channel);
+        let silence = ("silence", self.volume.calibrated(self.silent_from(config)));
+        let device = ("device", self.devices.calibrated(self.one_device_from(config)));
+        rates.chain([silence, device]).collect()
+    }
+}
