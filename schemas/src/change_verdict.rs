@@ -101,4 +101,14 @@ pub struct ChangeVerdict {
     pub repairs: Option<Text>,
     /// What it did for that.
     pub repair: Option<Repair>,
+    /// Of a new version: its effect by how the totals of the same places moved with its share of their calls. Whoever
+    /// got it first, they stay where they were if it does nothing.
+    #[serde(default)]
+    pub dose_effect: Option<f64>,
+    /// ... lower end of its 95 % interval.
+    #[serde(default)]
+    pub dose_effect_low: Option<f64>,
+    /// ... upper end.
+    #[serde(default)]
+    pub dose_effect_high: Option<f64>,
 }

@@ -75,8 +75,8 @@ impl RecordKind {
         match self {
             Self::Incident | Self::Alert => 6,
             Self::Control => 3,
-            Self::Summary => 2,
-            Self::Event | Self::Change | Self::Complaint | Self::Reject | Self::ChangeVerdict => 1,
+            Self::Summary | Self::ChangeVerdict => 2,
+            Self::Event | Self::Change | Self::Complaint | Self::Reject => 1,
         }
     }
 
@@ -102,7 +102,8 @@ impl RecordKind {
                 include_str!("../avro/v2/control.avsc"),
             ],
             Self::Summary => &[include_str!("../avro/v1/summary.avsc")],
-            Self::Event | Self::Change | Self::Complaint | Self::Reject | Self::ChangeVerdict => &[],
+            Self::ChangeVerdict => &[include_str!("../avro/v1/change_verdict.avsc")],
+            Self::Event | Self::Change | Self::Complaint | Self::Reject => &[],
         }
     }
 

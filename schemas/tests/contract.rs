@@ -113,6 +113,16 @@ fn change_verdict() -> ChangeVerdict {
     .expect("a verdict")
 }
 
+/// With what version 2 appends.
+fn second_change_verdict() -> ChangeVerdict {
+    ChangeVerdict {
+        dose_effect: Some(1.2),
+        dose_effect_low: Some(0.7),
+        dose_effect_high: Some(1.9),
+        ..change_verdict()
+    }
+}
+
 fn control() -> Control {
     serde_json::from_str(r#"{"control_id": "c", "kind": "acknowledge", "at": "2026-03-02T09:12:00Z"}"#)
         .expect("control")
@@ -267,6 +277,8 @@ fn what_version_1_wrote_is_still_read() {
     reads(&alert());
     reads(&reject());
     reads(&control());
+    reads(&change_verdict());
+    assert_eq!(change_verdict().dose_effect, None);
     assert_eq!((incident().contact, incident().earlier), (None, None));
 }
 
@@ -357,7 +369,7 @@ fn every_record_survives_avro_and_arrow_and_has_its_frozen_bytes() {
     });
     keeps(&reject());
     keeps(&acceptance());
-    keeps(&change_verdict());
+    keeps(&second_change_verdict());
 }
 
 #[test]

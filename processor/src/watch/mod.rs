@@ -9,6 +9,7 @@ pub mod dependency;
 pub mod detect;
 pub mod device;
 pub mod dictionary;
+pub mod dose;
 pub mod evidence;
 pub mod history;
 pub mod hours;

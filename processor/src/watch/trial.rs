@@ -8,19 +8,20 @@ use dialtone_schemas::Ruling;
 
 use super::{
     detect::{ALTERNATIVES, WITHIN, log_of_mean},
+    dose::DoseEffect,
     evidence::Sum,
 };
 
 /// A verdict of harm is wrong once in a thousand changes, each on three channels: ln 3000.
 const HARM: f64 = 8.0;
 /// One of harmlessness once in twenty: ln 20.
-const NO_HARM: f64 = 3.0;
+pub(super) const NO_HARM: f64 = 3.0;
 /// Multiples of the expected rate that a change is cleared of, the strictest first.
 const CLEARED_OF: [f64; 5] = [1.25, 1.5, 2.0, 3.0, 5.0];
 /// The multiple that must be ruled out before a change is called harmless.
 const DOUBLE: f64 = 2.0;
 /// Expected poor call-ends by which everybody else's change of rate is pulled to none.
-const OTHERS_PRIOR: f64 = 50.0;
+pub(super) const OTHERS_PRIOR: f64 = 50.0;
 /// The half width of a 95 % interval, in standard deviations.
 pub(super) const TWO_SIDED: f64 = 1.96;
 
@@ -44,6 +45,8 @@ pub struct Compared {
     pub least: f64,
     /// So many poor call-ends beyond the expected are harm at least.
     pub min_excess: f64,
+    /// Where a new version is rolled out: what it does by its dose, as far as that can be told.
+    pub dose: Option<DoseEffect>,
 }
 
 /// What the sums say.
@@ -59,6 +62,17 @@ pub struct Judged {
     pub effect: [f64; 3],
     /// Call-ends that are missing until double the expected rate could be ruled out.
     pub missing: Option<f64>,
+    /// What a new version does by its dose.
+    pub dose: Option<DoseEffect>,
+    /// New against old would be harm, but the totals deny that it is the version's doing.
+    pub is_denied: bool,
+}
+
+impl Judged {
+    /// Do the totals deny that a version is to blame for calls that are so many times as poor as the old one's?
+    pub fn denies(&self, new_against_old: f64) -> bool {
+        self.dose.is_some_and(|dose| dose.denies(new_against_old))
+    }
 }
 
 impl Compared {
@@ -71,19 +85,26 @@ impl Compared {
             .into_iter()
             .find(|times| self.against(times / wander) >= NO_HARM);
         let is_much = self.since.k - expected >= self.min_excess;
-        let ruling = if is_much && self.for_harm(wander.max(self.least)) >= HARM {
+        let effect = self.effect(expected);
+        let is_worse = is_much && self.for_harm(wander.max(self.least)) >= HARM;
+        let is_denied = is_worse && self.dose.is_some_and(|dose| dose.denies(effect[0]));
+        let ruling = if is_worse && !is_denied {
             Ruling::Harmful
         } else if within.is_some_and(|within| within <= DOUBLE) {
             Ruling::Harmless
         } else {
             Ruling::NotEnoughCalls
         };
+        // If it is who has the version, more calls of the same people tell nothing else.
+        let is_missing = ruling == Ruling::NotEnoughCalls && !is_denied;
         Judged {
             ruling,
             within: within.filter(|_| ruling != Ruling::Harmful),
             expected,
-            effect: self.effect(expected),
-            missing: (ruling == Ruling::NotEnoughCalls).then(|| self.missing(DOUBLE / wander)),
+            effect,
+            missing: is_missing.then(|| self.missing(DOUBLE / wander)),
+            dose: self.dose,
+            is_denied,
         }
     }
 
@@ -159,6 +180,7 @@ mod tests {
             dispersion: 1.5,
             least: 1.25,
             min_excess: 5.0,
+            dose: None,
         }
     }
 
@@ -185,6 +207,24 @@ mod tests {
             "{harm:?}"
         );
         assert_ne!(compared(sum(800.0, 28.0, 20.0)).judge().ruling, Ruling::Harmful);
+    }
+
+    /// Threefold again, but by dose it is no more than 1.54 times, and √(60.5 / 20.5) = 1.72; up to 2.5 times it may
+    /// be.
+    #[test]
+    fn harm_that_the_totals_deny_is_not_said_and_no_more_calls_are_asked_for() {
+        let by_dose = |high: f64| Compared {
+            dose: Some(DoseEffect {
+                effect: [1.0, 0.54, high],
+                evidence: 0.0,
+            }),
+            ..compared(sum(800.0, 60.0, 20.0))
+        };
+        let denied = by_dose(1.54).judge();
+        assert_eq!((denied.ruling, denied.missing), (Ruling::NotEnoughCalls, None));
+        assert!(denied.is_denied && denied.denies(3.0) && !denied.denies(2.0));
+        let unsure = by_dose(2.5).judge();
+        assert_eq!((unsure.ruling, unsure.is_denied), (Ruling::Harmful, false));
     }
 
     /// Five drops where a tenth was expected are 4.9 too many.

@@ -169,6 +169,21 @@ pub(super) fn changed(changed: &Changed) -> String {
     )
 }
 
+/// Is new against old worse beyond doubt, and no less beyond doubt not as much worse by the totals of the same places?
+fn is_of_the_people(verdict: &ChangeVerdict) -> bool {
+    let is_less = |high: f64| high < verdict.effect;
+    verdict.effect_low > 1.0 && verdict.dose_effect_high.is_some_and(is_less)
+}
+
+/// What a new version does by its share of the same places' calls.
+fn by_dose(verdict: &ChangeVerdict) -> Option<String> {
+    let (low, high) = verdict.dose_effect_low.zip(verdict.dose_effect_high)?;
+    let effect = verdict.dose_effect?;
+    Some(format!(
+        "by its share of the calls {effect:.1} times (95 %: {low:.1} to {high:.1})"
+    ))
+}
+
 /// What is said of a change, in words.
 pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
     let figures = format!(
@@ -194,6 +209,12 @@ pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
         Ruling::NotEnoughCalls => {
             let missing = match verdict.calls_missing {
                 Some(missing) => format!("{missing} more call-ends would tell"),
+                None if is_of_the_people(verdict) => {
+                    format!(
+                        "those who have it are {:.1} times as poor, but so they were before",
+                        verdict.effect
+                    )
+                }
                 None if verdict.at_risk == 0 => "no call of what it touches was ever seen".to_owned(),
                 None => "it wanders too far by itself to rule out double the rate".to_owned(),
             };
@@ -203,6 +224,9 @@ pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
             format!("not enough calls yet: {missing}{by}")
         }
     };
+    if let Some(by_dose) = by_dose(verdict) {
+        said.push_str(&format!("; {by_dose}"));
+    }
     if let (Some(incident), Some(repair)) = (&verdict.repairs, verdict.repair) {
         said.push_str(&format!(
             "; as a repair of {incident}: {}",
@@ -371,6 +395,21 @@ mod tests {
                 serde_json::json!({"ruling": "not_enough_calls", "calls_missing": 120, "expected_by": "2026-03-02T10:20:00Z"})
             ),
             "not enough calls yet: 120 more call-ends would tell, expected by 2026-03-02T10:20:00Z"
+        );
+        let dosed = |ruling: &str, dose: [f64; 3]| {
+            said(serde_json::json!({
+                "ruling": ruling, "dose_effect": dose[0], "dose_effect_low": dose[1], "dose_effect_high": dose[2]
+            }))
+        };
+        assert_eq!(
+            dosed("harmful", [2.9, 1.8, 4.4]),
+            "harmful, 3.2 times as poor (quality 29 poor of 9.1 expected); by its share of the calls 2.9 times \
+             (95 %: 1.8 to 4.4)"
+        );
+        assert_eq!(
+            dosed("not_enough_calls", [1.0, 0.54, 1.54]),
+            "not enough calls yet: those who have it are 3.2 times as poor, but so they were before; by its share of \
+             the calls 1.0 times (95 %: 0.5 to 1.5)"
         );
     }
 }

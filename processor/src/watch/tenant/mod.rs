@@ -4,6 +4,7 @@ mod blame;
 mod complaints;
 mod cost;
 mod diagnose;
+mod doses;
 #[cfg(test)]
 mod drive;
 mod explain;

@@ -135,6 +135,45 @@ fn a_new_version_is_judged_by_those_that_still_have_the_old_one() {
     );
 }
 
+/// Half of four sites' headsets get driver 2 on Tuesday at nine; York, with 240 call-ends a minute, is no part of it.
+fn staged(before: f64, old: f64, new: f64) -> Drive {
+    let sites = ["berlin", "lyon", "oslo", "ulm"];
+    let of = |driver: &str, n: i64, share: f64| {
+        let with_driver = |site: &&str| Leaf {
+            driver: Some(text(driver)),
+            ..leaf(site, "Aural 20")
+        };
+        let calls = sites.iter().map(with_driver).map(|leaf| (leaf, n, share));
+        calls.collect::<Vec<Calls>>()
+    };
+    let york = [(leaf("york", "Aural 20"), 240, 0.02)];
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| [of("1", 60, before), york.to_vec()].concat());
+    let scope = serde_json::json!({"site": sites});
+    let started = serde_json::json!({"kind": "driver", "to_version": "2", "started_at": drive.now(), "scope": scope});
+    drive.tenant.change(change(started));
+    drive.until(day(1, 14), |_| {
+        [of("1", 30, old), of("2", 30, new), york.to_vec()].concat()
+    });
+    drive
+}
+
+/// Those who get it first were always three times as poor as the others: 3 % and 1 % are the sites' 2 % before and
+/// since. Where all were at 1 %, they are at 2 % since, with half of the calls: threefold.
+#[test]
+fn who_is_upgraded_first_is_not_the_versions_doing_and_what_their_sites_show_is() {
+    let of = |drive: &Drive| {
+        let verdict = verdict(drive);
+        (verdict.ruling, verdict.dose_effect.expect("a dose"))
+    };
+    let (ruling, effect) = of(&staged(0.02, 0.01, 0.03));
+    assert_ne!(ruling, Ruling::Harmful);
+    assert!((0.7..1.4).contains(&effect), "{effect}");
+    let (ruling, effect) = of(&staged(0.01, 0.01, 0.03));
+    assert_eq!(ruling, Ruling::Harmful);
+    assert!(effect > 1.7, "{effect}");
+}
+
 /// Berlin is broken from Tuesday nine o'clock; at eleven a router is replaced.
 fn repaired(after: f64) -> Drive {
     let mut drive = Drive::new();

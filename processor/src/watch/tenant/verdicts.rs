@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dialtone_schemas::{
-    Change, ChangeKind, ChangeVerdict, Dimension, EventId, EventTime, Repair, Ruling, Text, Window, incident::Verdict,
-    time,
+    Change, ChangeKind, ChangeVerdict, Channel, Dimension, EventId, EventTime, Repair, Ruling, Text, Window,
+    incident::Verdict, time,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     Tenant,
+    doses::Strata,
     live::{round, whole},
 };
 use crate::{
@@ -29,7 +30,7 @@ const HORIZON: i64 = time::DAY;
 /// ... and where there were too few calls, over a long weekend.
 const UNDECIDED: i64 = 4 * time::DAY;
 /// Its calls are compared with those of so long before.
-const BEFORE: i64 = 3 * time::HOUR;
+pub(super) const BEFORE: i64 = 3 * time::HOUR;
 /// Nothing is said before so long.
 const SETTLED: i64 = 5 * time::MINUTE;
 /// A change is looked at so often while it is young, and then so often.
@@ -44,7 +45,7 @@ const OF_CAUSE: f64 = 0.5;
 /// A repair that has done nothing for so long has had no effect, where there is still something wrong.
 const PATIENCE: i64 = 30 * time::MINUTE;
 /// A call that fails does so at both of its ends.
-const BOTH_ENDS: f64 = 2.0;
+pub(super) const BOTH_ENDS: f64 = 2.0;
 /// Evidence that the incident goes on: ln 1000.
 const GOES_ON: f64 = 6.9;
 
@@ -71,6 +72,8 @@ pub(super) struct Trial {
     /// Sums since the change of windows that are soon forgotten.
     banked: Sides,
     banked_until: Option<Window>,
+    /// Where a new version is rolled out: the same by stratum, before and banked.
+    strata: Strata,
     repairs: Option<Text>,
     /// The last verdict that was sent, with the figures of the last look.
     last: Option<ChangeVerdict>,
@@ -97,9 +100,16 @@ impl Trial {
     }
 }
 
+/// All since the change; by stratum what was before it as well.
+#[derive(Debug)]
+struct Since {
+    sides: Sides,
+    strata: Strata,
+}
+
 /// What a leaf showed over some windows.
 #[derive(Clone, Copy, Debug, Default)]
-struct Shown {
+pub(super) struct Shown {
     at_risk: [f64; 3],
     poor: [f64; 3],
     /// At risk, as if the rate were the same at every hour.
@@ -191,25 +201,26 @@ impl Tenant {
         now: EventTime,
         config: &WatchConfig,
     ) -> Option<ChangeVerdict> {
-        let guilty_of = self.cases.iter().find(|case| is_guilty(case, &change.change_id));
         let sides = self.sides(change);
         let taken_back = self.taken_back(change);
         let since = self.sum_up(change, trial, (&sides, taken_back), now, config);
         let judged = (0..3).map(|channel| self.compared(change, trial, &since, channel, now, config).judge());
         let judged: Vec<Judged> = judged.collect();
         let is_harmful = |judged: &Judged| judged.ruling == Ruling::Harmful;
-        let of_incident = guilty_of.and_then(|case| match case.basis {
-            Basis::Rate(channel) => Some(channel),
-            Basis::Volume => None,
-        });
+        // Nor is an incident about those who got the version first the version's doing, where the totals deny it.
+        let is_denied = |case: &&Case| channel_of(case).is_some_and(|channel| judged[channel].is_denied);
+        let mut caused = self.cases.iter().filter(|case| is_guilty(case, &change.change_id));
+        let guilty_of = caused.find(|case| !is_denied(case));
+        let of_incident = guilty_of.and_then(channel_of);
         let channel = judged.iter().position(is_harmful).or(of_incident).unwrap_or(0);
-        let mut verdict = self.worded(change, channel, &judged[channel], since.touched[channel], now);
+        let mut verdict = self.worded(change, channel, &judged[channel], since.sides.touched[channel], now);
         if let Some(case) = guilty_of {
             verdict.ruling = Ruling::Harmful;
             (verdict.harmless_within, verdict.calls_missing) = (None, None);
             verdict.incident_id = Some(case.incident.id.clone());
         }
-        stand_by(&mut verdict, trial.last.as_ref());
+        let last = trial.last.as_ref();
+        stand_by(&mut verdict, last.filter(|last| !is_taken_back_by_dose(last, &judged)));
         if !sides.contains(&Some(Side::Touched)) {
             verdict.calls_missing = None;
         }
@@ -217,10 +228,13 @@ impl Tenant {
         let is_decided = verdict.ruling != Ruling::NotEnoughCalls;
         let age = now.since(begins(change));
         verdict.is_final = is_taken_back || age >= UNDECIDED || (is_decided && age >= HORIZON);
+        if verdict.is_final {
+            trial.strata = Strata::default();
+        }
         if let Some(missing) = verdict.calls_missing.filter(|_| !verdict.is_final) {
             let missing = real(missing);
             let by_days = self.seasons.by_when(missing, &self.shares(&sides), now, &self.clocks);
-            let at_pace = at_this_pace(missing, since.touched[0].n, begins(change), now);
+            let at_pace = at_this_pace(missing, since.sides.touched[0].n, begins(change), now);
             // Of a version that is new the days before know nothing.
             verdict.expected_by = match version_of(change) {
                 Some(_) => by_days.into_iter().chain(at_pace).min(),
@@ -240,6 +254,7 @@ impl Tenant {
 
     /// What was judged, in the words of the record; its number and connections are still to be said.
     fn worded(&self, change: &Change, channel: usize, judged: &Judged, since: Sum, now: EventTime) -> ChangeVerdict {
+        let by_dose = |end: usize| judged.dose.map(|dose| round(dose.effect[end], 100.0));
         ChangeVerdict {
             verdict_id: change.change_id.clone(),
             change_id: change.change_id.clone(),
@@ -265,6 +280,9 @@ impl Tenant {
             incident_id: None,
             repairs: None,
             repair: None,
+            dose_effect: by_dose(0),
+            dose_effect_low: by_dose(1),
+            dose_effect_high: by_dose(2),
         }
     }
 
@@ -301,7 +319,7 @@ impl Tenant {
         (sides, taken_back): (&[Option<Side>], Option<EventTime>),
         now: EventTime,
         config: &WatchConfig,
-    ) -> Sides {
+    ) -> Since {
         // What lies outside the dimensions harms both sides alike, where there are two.
         let is_fair = sides.contains(&Some(Side::Other));
         let says_nothing = |case: &Case| is_guilty(case, &change.change_id) || (is_fair && case.is_outside());
@@ -311,31 +329,67 @@ impl Tenant {
         let holding: Vec<Vec<&Case>> = self.dictionary.leaves().iter().map(of_leaf).collect();
         let without = version_of(change).map(|(dimension, _)| dimension.index());
         let sums = |from: Window, to: Window| self.sums_of(sides, (from, to), &holding, without);
+        let rollout = self.leaves_of_rollout(change, sides, &holding);
         let begins = begins(change);
         let until = taken_back.map_or(now, |at| at.clamp(begins, now));
         let (first, end) = (Window::of_end(begins.plus(1)), Window::of_end(until.plus(1)));
         let memory = config.memory.micros();
         let before = BEFORE.min(memory / 2);
         if now.since(begins) + before <= memory {
-            trial.before = sums(Window::of_end(begins.plus(1 - before)), first);
+            let windows = (Window::of_end(begins.plus(1 - before)), first);
+            trial.before = sums(windows.0, windows.1);
+            if let Some(rollout) = &rollout {
+                self.dose_before(&mut trial.strata, rollout, windows);
+            }
         }
         let from = trial.banked_until.unwrap_or(first);
         let soon_forgotten = Window::of_end(now.plus(-memory / 2)).min(end).max(from);
         trial.banked.add(&sums(from, soon_forgotten));
+        if let Some(rollout) = &rollout {
+            self.dose_since(&mut trial.strata, rollout, (from, soon_forgotten));
+        }
         trial.banked_until = Some(soon_forgotten);
-        let mut since = trial.banked;
-        since.add(&sums(soon_forgotten, end));
-        since
+        let (mut sides, mut strata) = (trial.banked, trial.strata.clone());
+        sides.add(&sums(soon_forgotten, end));
+        if let Some(rollout) = &rollout {
+            self.dose_since(&mut strata, rollout, (soon_forgotten, end));
+        }
+        Since { sides, strata }
     }
 
     /// Sums of both sides over some windows. Calls that an incident holds meanwhile, by leaf, say nothing of a change.
     fn sums_of(
         &self,
         sides: &[Option<Side>],
-        (from, to): (Window, Window),
+        windows: (Window, Window),
         holding: &[Vec<&Case>],
         without: Option<usize>,
     ) -> Sides {
+        let has_side = |leaf: usize| sides.get(leaf).is_some_and(Option::is_some);
+        let by_leaf = self.shown(has_side, windows, holding);
+        let mut sums = Sides::default();
+        for ((shown, side), codes) in by_leaf.iter().zip(sides).zip(self.dictionary.leaves()) {
+            let (Some(shown), Some(side)) = (shown, side) else {
+                continue;
+            };
+            let of_side = match side {
+                Side::Touched => &mut sums.touched,
+                Side::Other => &mut sums.others,
+            };
+            for (channel, sum) in of_side.iter_mut().enumerate() {
+                sum.add(self.sum_of(codes, shown, channel, without));
+            }
+        }
+        sums
+    }
+
+    /// What each leaf that counts showed over some windows, but for the calls that an incident holds meanwhile.
+    pub(super) fn shown(
+        &self,
+        does_count: impl Fn(usize) -> bool,
+        (from, to): (Window, Window),
+        holding: &[Vec<&Case>],
+    ) -> Vec<Option<Shown>> {
         let leaves = self.dictionary.leaves();
         let mut by_leaf: Vec<Option<Shown>> = vec![None; leaves.len()];
         let (mut hour, mut hours) = (EventTime::MIN, Default::default());
@@ -347,42 +401,34 @@ impl Tenant {
             for (leaf, counts) in &slice.leaves {
                 let leaf = *leaf as usize;
                 let holds = |cases: &Vec<&Case>| cases.iter().any(|case| case.was_at_work(*window));
-                if !holding.get(leaf).is_some_and(holds) && sides.get(leaf).is_some_and(Option::is_some) {
+                if !holding.get(leaf).is_some_and(holds) && does_count(leaf) {
                     let site = leaves[leaf][Dimension::Site.index()];
                     by_leaf[leaf].get_or_insert_default().add(counts, &hours, site);
                 }
             }
         }
-        let mut sums = Sides::default();
-        for ((counts, side), codes) in by_leaf.iter().zip(sides).zip(leaves) {
-            let (Some(counts), Some(side)) = (counts, side) else {
-                continue;
-            };
-            let of_side = match side {
-                Side::Touched => &mut sums.touched,
-                Side::Other => &mut sums.others,
-            };
-            for (channel, sum) in of_side.iter_mut().enumerate() {
-                let n = counts.at_risk[channel];
-                let rate = without.map_or_else(
-                    || self.baseline.rate(channel, codes),
-                    |dimension| self.baseline.rate_without(channel, codes, dimension),
-                ) * self.shifts.of(channel, codes);
-                sum.add(Sum {
-                    n,
-                    k: counts.poor[channel],
-                    e: counts.by_hour[channel] * rate,
-                });
-            }
+        by_leaf
+    }
+
+    /// What a leaf showed on a channel, and what the baseline expects of it, `without` what the value of a dimension
+    /// does.
+    pub(super) fn sum_of(&self, codes: &Codes, shown: &Shown, channel: usize, without: Option<usize>) -> Sum {
+        let rate = without.map_or_else(
+            || self.baseline.rate(channel, codes),
+            |dimension| self.baseline.rate_without(channel, codes, dimension),
+        ) * self.shifts.of(channel, codes);
+        Sum {
+            n: shown.at_risk[channel],
+            k: shown.poor[channel],
+            e: shown.by_hour[channel] * rate,
         }
-        sums
     }
 
     fn compared(
         &self,
         change: &Change,
         trial: &Trial,
-        since: &Sides,
+        Since { sides: since, strata }: &Since,
         channel: usize,
         now: EventTime,
         config: &WatchConfig,
@@ -413,6 +459,7 @@ impl Tenant {
                 .max(if channel == 0 { 1.0 } else { BOTH_ENDS }),
             min_excess: config.min_excess,
             least: config.indifference,
+            dose: self.effect_by_dose(change, strata, channel, config),
         }
     }
 
@@ -507,7 +554,7 @@ pub(super) fn attributes_of(change: &Change) -> Vec<usize> {
 }
 
 /// The version that is rolled out, and which dimension tells it.
-fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
+pub(super) fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
     let dimension = match change.kind {
         ChangeKind::Firmware => Dimension::Firmware,
         ChangeKind::Driver => Dimension::Driver,
@@ -524,6 +571,22 @@ fn is_guilty(case: &Case, change: &Text) -> bool {
     is_likely && case.incident.verdict != Some(Verdict::Wrong)
 }
 
+/// The channel whose rate shows an incident.
+const fn channel_of(case: &Case) -> Option<usize> {
+    match case.basis {
+        Basis::Rate(channel) => Some(channel),
+        Basis::Volume => None,
+    }
+}
+
+/// Was harm said of a new version that the totals deny by now?
+fn is_taken_back_by_dose(last: &ChangeVerdict, judged: &[Judged]) -> bool {
+    let mut of_channel = WATCHED.iter().zip(judged);
+    let is_denied =
+        |(channel, judged): (&Channel, &Judged)| channel.name() == last.channel.as_str() && judged.denies(last.effect);
+    last.ruling == Ruling::Harmful && of_channel.any(is_denied)
+}
+
 fn name_of(channel: usize) -> Text {
     #[allow(clippy::expect_used, reason = "the channels' names are texts")]
     Text::new(WATCHED[channel].name()).expect("a text")
@@ -538,8 +601,9 @@ fn id_of(change: &Change, revision: i64) -> Text {
         .expect("a text")
 }
 
-/// What was ruled out once stays ruled out, unless it turns out to be harmful after all; and harm once proved stays proved, with its
-/// figures. Harm that was only an incident's, of which the change is no longer suspected, does not.
+/// What was ruled out once stays ruled out, unless it turns out to be harmful after all; and harm once proved stays
+/// proved, with its figures. Harm that was only an incident's, of which the change is no longer suspected, does not;
+/// nor does what the totals have come to deny, which is not asked for here.
 fn stand_by(verdict: &mut ChangeVerdict, last: Option<&ChangeVerdict>) {
     if let Some(last) = last.filter(|last| last.ruling == Ruling::Harmful && last.incident_id.is_none()) {
         if verdict.ruling != Ruling::Harmful {
