@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_explain::Condition;
-use dialtone_schemas::{EventTime, Incident, State, Text, Window, alert::AlertReason, incident::Severity};
+use dialtone_schemas::{EventTime, Incident, State, Text, Window, alert::AlertReason, incident::Severity, time};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,6 +13,12 @@ use super::{
 
 /// Evidence at which quality counts as back: ln 1000.
 const BACK: f64 = 6.9;
+/// Until so long after the planned end of announced work there are calls of before among those reported.
+const SETTLED: i64 = 5 * time::MINUTE;
+/// Evidence of the calls after it that the trouble goes on: ln 20 ...
+const GOES_ON: f64 = 3.0;
+/// ... or so long without a sign that it is over.
+const PATIENCE: i64 = 15 * time::MINUTE;
 
 /// Which evidence an incident rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +60,8 @@ pub struct Case {
     pub answered: Option<Text>,
     /// Nobody is called before then: it began during announced work that should be over by then.
     pub withheld: Option<EventTime>,
+    /// What its calls have said since then for its going on.
+    overrun: f64,
     /// Since when its scope has been silent, and what was usual before of the calls of those outside.
     pub silent: Option<(EventTime, Option<Outside>)>,
     /// Did it get worse and worse for a while, rather than at once?
@@ -78,6 +86,7 @@ impl Case {
             called: None,
             answered: None,
             withheld: None,
+            overrun: 0.0,
             silent: None,
             grows: false,
         };
@@ -100,10 +109,25 @@ impl Case {
         }
     }
 
-    /// Does it go on when the announced work it began in should be over? Said once.
+    /// It began during announced work, and nobody is called before that should be over.
+    pub fn withhold(&mut self, change: Text, until: EventTime) {
+        if self.withheld != Some(until) {
+            self.overrun = 0.0;
+        }
+        (self.incident.maintenance, self.withheld) = (Some(change), Some(until));
+    }
+
+    /// It is not the announced work's after all: as if that should have been over for long.
+    pub fn withhold_no_longer(&mut self, now: EventTime) {
+        (self.incident.maintenance, self.withheld) = (None, Some(now.plus(-PATIENCE)));
+    }
+
+    /// Does it go on when the announced work it began in should be over, by the calls since then, or without a sign of quality being back for
+    /// long enough? Said once.
     pub fn overruns(&mut self, now: EventTime) -> bool {
         let is_silenced = self.incident.silenced_until.is_some_and(|until| until > now);
-        let is_over = self.withheld.is_some_and(|until| now >= until) && !is_silenced;
+        let goes_on = |until: EventTime| self.overrun >= GOES_ON || now.since(until) >= PATIENCE;
+        let is_over = self.withheld.is_some_and(goes_on) && !is_silenced;
         let overruns = is_over && self.is_at_work();
         if overruns || !self.is_open() {
             self.withheld = None;
@@ -152,9 +176,12 @@ impl Case {
     }
 
     /// A minute of evidence: `k` poor of `e` expected by the baseline, over the dispersion. Is quality back?
-    pub fn weigh_recovery(&mut self, k: f64, e: f64, indifference: f64, dispersion: f64) {
-        let normal = -self.goes_on(k, e, indifference, dispersion);
-        self.back = (self.back + normal).clamp(0.0, 2.0 * BACK);
+    pub fn weigh_recovery(&mut self, now: EventTime, (k, e): (f64, f64), indifference: f64, dispersion: f64) {
+        let goes_on = self.goes_on(k, e, indifference, dispersion);
+        self.back = (self.back - goes_on).clamp(0.0, 2.0 * BACK);
+        if self.withheld.is_some_and(|until| now.since(until) > SETTLED) {
+            self.overrun += goes_on;
+        }
     }
 
     /// What `k` poor of `e` expected say for its own rate against the indifferent one, in nats.
@@ -191,7 +218,7 @@ impl Case {
         self.incident.state = self.at_work();
         self.incident.closed = None;
         (self.incident.escalated, self.incident.escalated_to) = (None, None);
-        (self.called, self.answered, self.withheld) = (None, None, None);
+        (self.called, self.answered, self.withheld, self.overrun) = (None, None, None, 0.0);
         self.incident.maintenance = None;
         (self.back, self.recovering_since) = (0.0, None);
     }
@@ -232,7 +259,7 @@ impl Case {
             }
             Some(sent) if sent.escalated != self.incident.escalated => AlertReason::Escalated,
             Some(sent) if told(sent) != told(&self.incident) => AlertReason::Updated,
-            Some(sent) if now.since(sent.updated) >= 10 * dialtone_schemas::time::MINUTE && self.is_open() => {
+            Some(sent) if now.since(sent.updated) >= 10 * time::MINUTE && self.is_open() => {
                 AlertReason::Updated
             }
             Some(_) => return None,
@@ -290,7 +317,7 @@ pub fn id_of(
     onset: EventTime,
     clash: u32,
 ) -> Text {
-    let hour = onset.floor(dialtone_schemas::time::HOUR).to_string();
+    let hour = onset.floor(time::HOUR).to_string();
     let basis = match basis {
         Basis::Rate(channel) => super::evidence::WATCHED[channel].name(),
         Basis::Volume => "volume",
@@ -310,7 +337,7 @@ pub fn id_of(
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Dimension, Scope, incident::Onset, time};
+    use dialtone_schemas::{Dimension, Scope, incident::Onset};
 
     use super::*;
 
@@ -371,6 +398,33 @@ mod tests {
         assert_eq!((case.incident.state, case.incident.localised), (State::Open, None));
     }
 
+    /// A fivefold rate against 1.25 of indifference: five poor of one expected are 5 ln 4 − 3.75 = 3.2 nats for its going on. Until five minutes
+    /// after the end come the reports of before; then the first minute says it, or after a quarter of an hour the clock.
+    #[test]
+    fn work_overruns_when_the_calls_after_its_end_say_so_or_nothing_says_otherwise() {
+        let (start, end) = (case().incident.updated, 20);
+        let at = |minute: i64| start.plus(minute * time::MINUTE);
+        let called = |until_back: i64, poor: f64| {
+            let mut case = case();
+            case.factor = 5.0;
+            case.withhold(case.incident.id.clone(), at(end));
+            (0..60).find(|minute| {
+                let of_minute = if *minute < until_back { (5.0, 1.0) } else { (poor, 1.0) };
+                case.weigh_recovery(at(*minute), of_minute, 1.25, 1.0);
+                case.live(at(*minute), 15 * time::MINUTE);
+                case.overruns(at(*minute))
+            })
+        };
+        assert_eq!(called(60, 5.0), Some(26));
+        assert_eq!(
+            called(24, 0.0),
+            None,
+            "the last calls of the work are poor, those after it are not"
+        );
+        // 2.7 of one expected are 2.7 ln 4 − 3.75 = 0: neither one nor the other.
+        assert_eq!(called(20, 2.705), Some(35));
+    }
+
     /// A fivefold rate against 1.25 of indifference: a ratio of 4, so a minute with 2 expected and none poor speaks
     /// 3 · 1.25 · 2 = 7.5 nats for recovery, more than ln 1000.
     #[test]
@@ -379,15 +433,15 @@ mod tests {
         let start = case.incident.updated;
         let at = |minute: i64| start.plus(minute * time::MINUTE);
         assert_eq!(case.revision(at(0)), Some(AlertReason::Opened));
-        case.weigh_recovery(0.0, 2.0, 1.25, 1.0);
+        case.weigh_recovery(at(1), (0.0, 2.0), 1.25, 1.0);
         case.live(at(1), 15 * time::MINUTE);
         assert_eq!(case.incident.state, State::Recovering);
         assert_eq!(case.revision(at(1)), Some(AlertReason::Updated));
         // 11 poor of 2 expected: 11 · ln 4 − 7.5 = 7.7 nats against it.
-        case.weigh_recovery(11.0, 2.0, 1.25, 1.0);
+        case.weigh_recovery(at(2), (11.0, 2.0), 1.25, 1.0);
         case.live(at(2), 15 * time::MINUTE);
         assert_eq!(case.incident.state, State::Localised, "bad again before it was over");
-        case.weigh_recovery(0.0, 2.0, 1.25, 1.0);
+        case.weigh_recovery(at(3), (0.0, 2.0), 1.25, 1.0);
         case.live(at(3), 15 * time::MINUTE);
         case.live(at(17), 15 * time::MINUTE);
         assert_eq!(case.incident.state, State::Recovering, "14 minutes are not 15");

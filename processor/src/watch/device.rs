@@ -344,6 +344,38 @@ mod tests {
         assert_eq!((touched.devices, touched.users), (4, 2));
     }
 
+    /// A phone has fourteen poor calls in as many minutes, each where a twentieth was expected. Of thirteen each says (ln 25 − 24 · 0.05) / 1.5 = 1.35,
+    /// less ln 3 for what was tried, and 0.9 for the records before each (M + 1): 17.3. As much on seven quiet days asks for 17.3 − 0.37 + 4.4 = 21.3 instead of 14, with
+    /// 4.4 = ln(1 / (10 · 1440 e^−14)).
+    #[test]
+    fn what_devices_do_on_quiet_days_is_asked_of_them_on_any() {
+        let text = |text: &str| Text::new(text).expect("a text");
+        let start = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
+        let bad = |devices: &mut Devices, day: i64| {
+            let counts = Counts {
+                n: [1, 0, 0],
+                k: [1, 0, 0],
+                ..Counts::default()
+            };
+            for minute in 0..14 {
+                let window = Window::of_end(start.plus(day * time::DAY + minute * time::MINUTE));
+                devices.add(&text("mac-1"), &reported(0, window, &counts, None));
+            }
+            let noticed = devices.alarms(14.0).len();
+            devices.expire(start.plus((day + 1) * time::DAY));
+            noticed
+        };
+        let mut devices = Devices::default();
+        assert_eq!(bad(&mut devices, 0), 1);
+        for day in 1..8 {
+            bad(&mut devices, day);
+            devices.night(true, 10, 14.0);
+        }
+        let beyond = devices.calibrated(14.0).raised_most;
+        assert!((beyond - 7.3).abs() < 0.1, "{beyond}");
+        assert_eq!(bad(&mut devices, 8), 0);
+    }
+
     /// Ten windows with one poor call each, then good ones: both are told apart by minute, and all of it is counted.
     #[test]
     fn a_device_is_judged_by_what_was_reported_of_it_this_minute() {

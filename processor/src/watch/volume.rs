@@ -525,6 +525,36 @@ mod tests {
         assert_eq!(noticed, Some(72));
     }
 
+    /// Two hours of 20 events a minute, in three minutes of which only so many come. When was it noticed?
+    fn stumbles(volume: &mut Volume, left: i64) -> Option<i32> {
+        let mut noticed = None;
+        for minute in 0..120 {
+            volume.add(&site(1), 40);
+            volume.add(&site(2), if (60..63).contains(&minute) { left } else { 20 });
+            if !volume.minute(14.0).is_empty() {
+                noticed.get_or_insert(minute - 60);
+            }
+        }
+        noticed
+    }
+
+    /// Three of 20 say 0.95 · 20 − 3 · 3 = 10 nats, and 0.6 gathers in each of three minutes: 11.8. Seven quiet days of that ask for 11.8 − 0.37 +
+    /// ln(1 / (2 · 1440 e^−14)) = 17.5 instead of 14. Two of 20 say 13 + 2.6 = 15.6, none 19 + 4.
+    #[test]
+    fn a_site_that_stumbles_on_quiet_days_must_be_more_silent_than_that() {
+        let mut volume = Volume::default();
+        assert_eq!(stumbles(&mut volume.clone(), 2), Some(2), "nothing is known of it yet");
+        for _ in 0..7 {
+            assert_eq!(stumbles(&mut volume, 3), None);
+            volume.night(true, 14.0);
+        }
+        let calibrated = volume.calibrated(14.0);
+        assert_eq!((calibrated.quiet_days, calibrated.raised), (7, 1));
+        assert!((calibrated.raised_most - 3.5).abs() < 0.4, "{calibrated:?}");
+        assert_eq!(stumbles(&mut volume.clone(), 2), None);
+        assert_eq!(stumbles(&mut volume, 0), Some(2));
+    }
+
     #[test]
     fn when_nothing_comes_at_all_no_cell_is_blamed() {
         let mut volume = Volume::default();

@@ -146,7 +146,7 @@ impl Tenant {
             fresh_e += baseline.expected(&hour, *leaf, counts.n[channel]);
         }
         let dispersion = baseline.dispersion(&case.conditions, fresh_e);
-        case.weigh_recovery(fresh_k, fresh_e, config.indifference, dispersion);
+        case.weigh_recovery(now, (fresh_k, fresh_e), config.indifference, dispersion);
         if case.is_at_work() && inside.2 > 0.0 {
             case.does(inside.0, inside.1, inside.2);
         }
@@ -252,7 +252,7 @@ impl Tenant {
         if case.is_at_work() {
             case.does(n, k, e);
         }
-        case.weigh_recovery(fresh_k, fresh_e, config.indifference, device::DISPERSION);
+        case.weigh_recovery(now, (fresh_k, fresh_e), config.indifference, device::DISPERSION);
         case.sums = (n, k, e);
         let counts = device.counts_since(onset);
         let minutes = real(now.since(case.incident.onset.from) / time::MINUTE).max(1.0);
