@@ -118,8 +118,10 @@ impl Baseline {
                 factors.resize(values, 1.0);
             }
             for _ in 0..SWEEPS {
+                // The product of a row's factors follows each dimension's step; anew with each sweep, so that no error gathers.
+                let mut products: Vec<f64> = rows.iter().map(|(codes, ..)| model.factor(codes)).collect();
                 for d in 0..D {
-                    sweep(model, &rows, d, PRIOR * dispersion.max(1.0));
+                    sweep(model, &rows, &mut products, d, PRIOR * dispersion.max(1.0));
                 }
             }
         }
@@ -160,26 +162,39 @@ impl Baseline {
 
 impl Model {
     fn rate(&self, codes: &Codes) -> f64 {
-        let factor: f64 = codes
+        self.of(self.factor(codes))
+    }
+
+    /// The product of the factors of all its values.
+    fn factor(&self, codes: &Codes) -> f64 {
+        codes
             .iter()
             .zip(&self.factors)
             .map(|(code, factors)| factors.get(*code as usize).copied().unwrap_or(1.0))
-            .product();
+            .product()
+    }
+
+    /// The rate of a product of factors.
+    const fn of(&self, factor: f64) -> f64 {
         (self.rate * factor).clamp(FLOOR, 0.9)
     }
 }
 
-/// One dimension's factors, given all the others.
-fn sweep(model: &mut Model, rows: &[(&Codes, f64, f64)], d: usize, prior: f64) {
+/// One dimension's factors, given all the others. `products` are those of each row's factors.
+fn sweep(model: &mut Model, rows: &[(&Codes, f64, f64)], products: &mut [f64], d: usize, prior: f64) {
     let values = model.factors[d].len();
     let (mut seen, mut expected) = (vec![0.0; values], vec![0.0; values]);
-    for (codes, n, k) in rows {
+    for ((codes, n, k), product) in rows.iter().zip(&*products) {
         let value = codes[d] as usize;
         seen[value] += k;
-        expected[value] += n * model.rate(codes) / model.factors[d][value];
+        expected[value] += n * model.of(*product) / model.factors[d][value];
     }
-    for value in 0..values {
-        model.factors[d][value] = (seen[value] + prior) / (expected[value] + prior);
+    let fitted = |(seen, expected): (f64, f64)| (seen + prior) / (expected + prior);
+    let fitted: Vec<f64> = seen.into_iter().zip(expected).map(fitted).collect();
+    let before = std::mem::replace(&mut model.factors[d], fitted);
+    for ((codes, ..), product) in rows.iter().zip(products) {
+        let value = codes[d] as usize;
+        *product *= model.factors[d][value] / before[value];
     }
 }
 

@@ -259,9 +259,7 @@ impl Case {
             }
             Some(sent) if sent.escalated != self.incident.escalated => AlertReason::Escalated,
             Some(sent) if told(sent) != told(&self.incident) => AlertReason::Updated,
-            Some(sent) if now.since(sent.updated) >= 10 * time::MINUTE && self.is_open() => {
-                AlertReason::Updated
-            }
+            Some(sent) if now.since(sent.updated) >= 10 * time::MINUTE && self.is_open() => AlertReason::Updated,
             Some(_) => return None,
         };
         self.incident.revision = self.sent.as_ref().map_or(0, |sent| sent.revision + 1);

@@ -43,6 +43,9 @@ const MOST: f64 = 0.5;
 /// Everything must say so many nats more than any one scope, over the dispersion: that no dimension tells is the odder story.
 const OUTSIDE_MARGIN: f64 = 3.0;
 
+/// So often the window of evidence follows the onset of the first cause.
+const ROUNDS: usize = 3;
+
 /// Minutes that everything's evidence is that of, at most.
 const LATELY: f64 = 120.0;
 
@@ -213,16 +216,20 @@ impl Evidence<'_> {
         Some(began(&windows, &found))
     }
 
-    /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause once.
+    /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause until that stays, `ROUNDS` times at most:
+    /// where several things are broken the alarm's own scope may seem to have begun long before any of them.
     pub fn locate(&self, alarm: &[Condition], settings: &Settings<'_>) -> Vec<Located> {
         let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
         let mut since = noticed.best;
         let mut found = self.causes_since(since, settings);
-        let first = found.causes.first();
-        let again = first.and_then(|first| self.onset(&first.best.conditions));
-        if let Some(again) = again.filter(|again| again.best != noticed.best) {
+        for _ in 0..ROUNDS {
+            let first = found.causes.first();
+            let again = first.and_then(|first| self.onset(&first.best.conditions));
+            let Some(again) = again.filter(|again| again.best != since) else {
+                break;
+            };
             since = again.best;
             found = self.causes_since(since, settings);
         }

@@ -470,14 +470,15 @@ impl Tenant {
 
     /// The share that some leaves have of their sites' calls.
     pub(super) fn shares_of(&self, is_one: impl Fn(u32, &Codes) -> bool) -> BTreeMap<u32, f64> {
-        let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+        let mut sums = vec![(0.0, 0.0); self.dictionary.values(Dimension::Site.index()) as usize];
         for (leaf, codes) in (0..).zip(self.dictionary.leaves()) {
             let weight = self.baseline.weight(leaf);
-            let sum = sums.entry(codes[Dimension::Site.index()]).or_default();
-            sum.0 += if is_one(leaf, codes) { weight } else { 0.0 };
-            sum.1 += weight;
+            if let Some(sum) = sums.get_mut(codes[Dimension::Site.index()] as usize) {
+                sum.0 += if is_one(leaf, codes) { weight } else { 0.0 };
+                sum.1 += weight;
+            }
         }
-        let has_some = sums.into_iter().filter(|(_, (own, _))| *own > 0.0);
+        let has_some = (0..).zip(sums).filter(|(_, (own, _))| *own > 0.0);
         has_some.map(|(site, (own, all))| (site, own / all)).collect()
     }
 
