@@ -27,8 +27,8 @@ pub fn run(args: &cli::Simulate) -> Result<()> {
         out.display()
     ));
     say::line(format!(
-        "replay them: dialtone replay --events {0}/events.ndjson --changes {0}/changes.ndjson --complaints \
-         {0}/complaints.ndjson --sites {0}/sites.csv --owners {0}/owners.toml",
+        "replay them: dialtone replay --config {0}/calendars.toml --events {0}/events.ndjson --changes {0}/changes.ndjson \
+         --complaints {0}/complaints.ndjson --sites {0}/sites.csv --owners {0}/owners.toml",
         out.display()
     ));
     Ok(())

@@ -189,7 +189,7 @@ impl<'a> Drawing<'a> {
     fn end(&mut self, caller: usize) -> End {
         let who = &self.world.population.callers[caller];
         let site = &self.world.estate.sites[who.site];
-        let desk = who.desk(self.start, site.place.utc_minutes);
+        let desk = who.desk(self.start, &self.world.zones[who.site]);
         let mut leaf = desk.leaf.clone();
         for fault in self.world.faults.iter().chain(&self.world.rollouts) {
             if let Some(firmware) = fault.rolled_out(&leaf, who.rollout_rank, self.start) {

@@ -6,8 +6,8 @@ pub(crate) struct Place {
     pub(crate) site: &'static str,
     pub(crate) country: &'static str,
     pub(crate) region: usize,
-    /// Minutes east of UTC, without summer time.
-    pub(crate) utc_minutes: i64,
+    /// Whose time its clocks show: a name of the IANA database.
+    pub(crate) zone: &'static str,
     /// Share of the users, relative to the other places.
     pub(crate) weight: f64,
     pub(crate) buildings: u8,
@@ -28,18 +28,18 @@ const AMER: [&str; 2] = ["amer", "emea-west"];
 
 #[rustfmt::skip]
 pub(crate) const PLACES: [Place; 12] = [
-    Place { site: "berlin",    country: "DE", region: 0, utc_minutes: 60,   weight: 16.0, buildings: 3, isps: ["norlink", "glasnet"],       relays: EMEA, carriers: ["telnova", "brightline"] },
-    Place { site: "london",    country: "GB", region: 0, utc_minutes: 0,    weight: 12.0, buildings: 2, isps: ["crown-fibre", "altair"],    relays: WEST, carriers: ["brightline", "telnova"] },
-    Place { site: "chicago",   country: "US", region: 2, utc_minutes: -360, weight: 9.0,  buildings: 2, isps: ["prairie-net", "longhaul"],  relays: AMER, carriers: ["atlantic-voice", "brightline"] },
-    Place { site: "bangalore", country: "IN", region: 1, utc_minutes: 330,  weight: 10.0, buildings: 2, isps: ["deccan-tel", "monsoon"],    relays: APAC, carriers: ["pacific-voice", "brightline"] },
-    Place { site: "paris",     country: "FR", region: 0, utc_minutes: 60,   weight: 11.0, buildings: 2, isps: ["sequana", "altair"],        relays: WEST, carriers: ["telnova", "brightline"] },
-    Place { site: "munich",    country: "DE", region: 0, utc_minutes: 60,   weight: 9.0,  buildings: 2, isps: ["norlink", "altair"],        relays: EMEA, carriers: ["telnova", "brightline"] },
-    Place { site: "warsaw",    country: "PL", region: 0, utc_minutes: 60,   weight: 8.0,  buildings: 2, isps: ["vistula-net", "norlink"],   relays: EMEA, carriers: ["telnova", "brightline"] },
-    Place { site: "madrid",    country: "ES", region: 0, utc_minutes: 60,   weight: 7.0,  buildings: 1, isps: ["iberlan", "altair"],        relays: WEST, carriers: ["telnova", "atlantic-voice"] },
-    Place { site: "singapore", country: "SG", region: 1, utc_minutes: 480,  weight: 6.0,  buildings: 1, isps: ["straits-one", "monsoon"],   relays: APAC, carriers: ["pacific-voice", "atlantic-voice"] },
-    Place { site: "austin",    country: "US", region: 2, utc_minutes: -360, weight: 6.0,  buildings: 1, isps: ["longhaul", "prairie-net"],  relays: AMER, carriers: ["atlantic-voice", "pacific-voice"] },
-    Place { site: "hamburg",   country: "DE", region: 0, utc_minutes: 60,   weight: 5.0,  buildings: 1, isps: ["glasnet", "norlink"],       relays: EMEA, carriers: ["telnova", "brightline"] },
-    Place { site: "dublin",    country: "IE", region: 0, utc_minutes: 0,    weight: 5.0,  buildings: 1, isps: ["crown-fibre", "emerald"],   relays: WEST, carriers: ["brightline", "atlantic-voice"] },
+    Place { site: "berlin",    country: "DE", region: 0, zone: "Europe/Berlin",  weight: 16.0, buildings: 3, isps: ["norlink", "glasnet"],       relays: EMEA, carriers: ["telnova", "brightline"] },
+    Place { site: "london",    country: "GB", region: 0, zone: "Europe/London",  weight: 12.0, buildings: 2, isps: ["crown-fibre", "altair"],    relays: WEST, carriers: ["brightline", "telnova"] },
+    Place { site: "chicago",   country: "US", region: 2, zone: "America/Chicago",weight: 9.0,  buildings: 2, isps: ["prairie-net", "longhaul"],  relays: AMER, carriers: ["atlantic-voice", "brightline"] },
+    Place { site: "bangalore", country: "IN", region: 1, zone: "Asia/Kolkata",   weight: 10.0, buildings: 2, isps: ["deccan-tel", "monsoon"],    relays: APAC, carriers: ["pacific-voice", "brightline"] },
+    Place { site: "paris",     country: "FR", region: 0, zone: "Europe/Paris",   weight: 11.0, buildings: 2, isps: ["sequana", "altair"],        relays: WEST, carriers: ["telnova", "brightline"] },
+    Place { site: "munich",    country: "DE", region: 0, zone: "Europe/Berlin",  weight: 9.0,  buildings: 2, isps: ["norlink", "altair"],        relays: EMEA, carriers: ["telnova", "brightline"] },
+    Place { site: "warsaw",    country: "PL", region: 0, zone: "Europe/Warsaw",  weight: 8.0,  buildings: 2, isps: ["vistula-net", "norlink"],   relays: EMEA, carriers: ["telnova", "brightline"] },
+    Place { site: "madrid",    country: "ES", region: 0, zone: "Europe/Madrid",  weight: 7.0,  buildings: 1, isps: ["iberlan", "altair"],        relays: WEST, carriers: ["telnova", "atlantic-voice"] },
+    Place { site: "singapore", country: "SG", region: 1, zone: "Asia/Singapore", weight: 6.0,  buildings: 1, isps: ["straits-one", "monsoon"],   relays: APAC, carriers: ["pacific-voice", "atlantic-voice"] },
+    Place { site: "austin",    country: "US", region: 2, zone: "America/Chicago",weight: 6.0,  buildings: 1, isps: ["longhaul", "prairie-net"],  relays: AMER, carriers: ["atlantic-voice", "pacific-voice"] },
+    Place { site: "hamburg",   country: "DE", region: 0, zone: "Europe/Berlin",  weight: 5.0,  buildings: 1, isps: ["glasnet", "norlink"],       relays: EMEA, carriers: ["telnova", "brightline"] },
+    Place { site: "dublin",    country: "IE", region: 0, zone: "Europe/Dublin",  weight: 5.0,  buildings: 1, isps: ["crown-fibre", "emerald"],   relays: WEST, carriers: ["brightline", "atlantic-voice"] },
 ];
 
 /// Home lines of each region.

@@ -76,11 +76,9 @@ pub(crate) fn background(world: &World) -> Vec<Complaint> {
     while day < end {
         for _ in 0..dice.poisson(per_day) {
             let caller = &world.population.callers[dice.below(world.population.callers.len())];
-            let utc_minutes = world.estate.sites[caller.site].place.utc_minutes;
-            let at = day
-                .plus(dice.between(8 * 3600, 18 * 3600) * time::SECOND)
-                .plus(-utc_minutes * time::MINUTE);
-            let leaf = caller.desk(at, utc_minutes).leaf.clone();
+            let zone = &world.zones[caller.site];
+            let at = zone.instant(day.plus(dice.between(8 * 3600, 18 * 3600) * time::SECOND));
+            let leaf = caller.desk(at, zone).leaf.clone();
             let number = dice.bits();
             let says = [!dice.chance(rules.without_site), false];
             complaints.push(Complaint {

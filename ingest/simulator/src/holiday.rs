@@ -1,5 +1,9 @@
 //! Public holidays of a fixed date, by country. Those that move with Easter or the moon are left out.
 
+use std::ops::RangeInclusive;
+
+use dialtone_schemas::{EventTime, time};
+
 /// Month and day of the holidays of a country.
 type Holidays = (&'static str, &'static [(i32, i32)]);
 
@@ -24,6 +28,14 @@ pub(crate) fn is_holiday(country: &str, day: i32) -> bool {
         .any(|(of, dates)| *of == country && dates.contains(&date))
 }
 
+/// The public holidays of a country among these days, counted from 1970-01-01: each as a date like `2026-12-25`.
+pub(crate) fn dates(country: &str, days: RangeInclusive<i32>) -> Vec<String> {
+    let midnight = |day: i32| EventTime::from_micros(i64::from(day) * time::DAY).to_string();
+    days.filter(|day| is_holiday(country, *day))
+        .map(|day| midnight(day).chars().take_while(|c| *c != 'T').collect())
+        .collect()
+}
+
 /// Of a day counted from 1970-01-01, in the Gregorian calendar; the year begins in March, so that a leap day is its last.
 fn month_and_day(day: i32) -> (i32, i32) {
     const FOUR_CENTURIES: i32 = 146_097;
@@ -37,8 +49,6 @@ fn month_and_day(day: i32) -> (i32, i32) {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::EventTime;
-
     use super::*;
 
     fn day(date: &str) -> i32 {
@@ -63,5 +73,12 @@ mod tests {
     fn a_holiday_is_one_in_its_country_only() {
         assert!(is_holiday("IE", day("2026-03-17")) && !is_holiday("GB", day("2026-03-17")));
         assert!(is_holiday("US", day("2026-07-04")) && is_holiday("FR", day("2026-07-14")));
+    }
+
+    #[test]
+    fn the_holidays_of_some_days_are_those_on_or_between_the_first_and_the_last() {
+        let from = |first, last| dates("FR", day(first)..=day(last));
+        assert_eq!(from("2026-05-01", "2026-05-08"), ["2026-05-01", "2026-05-08"]);
+        assert!(from("2026-05-02", "2026-05-07").is_empty());
     }
 }

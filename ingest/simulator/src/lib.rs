@@ -5,6 +5,7 @@
 //! access lines and paths with their noise and faults (`path`, `noise`, `fault`), and queues what the ends report of it
 //! (`report`), so far as it gets out (`reporting`), and what the users say (`complaint`) until it is due.
 
+mod calendar;
 mod call;
 mod catalogue;
 mod change;
@@ -34,6 +35,7 @@ mod truth;
 mod work;
 mod world;
 mod write;
+mod zone;
 
 pub use drawn::Drawn;
 pub use fault::FaultKind;

@@ -2,7 +2,7 @@
 
 use dialtone_schemas::{EventTime, time};
 
-use crate::{catalogue::Place, holiday::is_holiday, scenario::Enterprise};
+use crate::{catalogue::Place, holiday::is_holiday, scenario::Enterprise, zone::Zone};
 
 /// Calls in each local hour of a weekday, relative to the busiest. Two humps, a lunch, a quiet night with a few calls.
 const HOURS: [f64; 24] = [
@@ -13,9 +13,9 @@ const HOURS: [f64; 24] = [
 /// The hour in which all hands meet, in UTC: afternoon in Europe, morning in America, evening in India.
 const ALL_HANDS: i64 = 14;
 
-/// Load of a place at an instant, relative to the busiest hour of a weekday.
-pub(crate) fn intensity(at: EventTime, place: &Place, rules: &Enterprise) -> f64 {
-    let local = at.plus(place.utc_minutes * time::MINUTE);
+/// Load of a place in that zone at an instant, relative to the busiest hour of a weekday.
+pub(crate) fn intensity(at: EventTime, place: &Place, zone: &Zone, rules: &Enterprise) -> f64 {
+    let local = zone.shown(at);
     let weekday = of_weekday(local);
     let is_free = day_of_week(local) >= 5 || (rules.holidays && is_holiday(place.country, local.day()));
     let load = if is_free { weekday * rules.weekend } else { weekday };
@@ -53,7 +53,8 @@ mod tests {
     /// The load at `berlin` (0), `london` (1) or `chicago` (2).
     fn load(place: usize, text: &str) -> f64 {
         let at = EventTime::parse(text).expect("an instant");
-        intensity(at, &PLACES[place], &Enterprise::default())
+        let zone = Zone::new(PLACES[place].zone, at, at);
+        intensity(at, &PLACES[place], &zone, &Enterprise::default())
     }
 
     fn are_equal(a: f64, b: f64) -> bool {
@@ -67,6 +68,20 @@ mod tests {
             "half past ten in Berlin"
         );
         assert!(load(2, "2026-03-02T09:30:00Z") < 0.02, "half past three in Chicago");
+    }
+
+    /// By UTC: America's clocks change on 8 March 2026, Europe's on 29 March.
+    #[test]
+    fn in_summer_people_call_an_hour_earlier() {
+        let tuesdays = |place, winter: &str, summer: &str| are_equal(load(place, winter), load(place, summer));
+        assert!(
+            tuesdays(0, "2026-03-24T09:30:00Z", "2026-03-31T08:30:00Z"),
+            "half past ten in Berlin"
+        );
+        assert!(
+            tuesdays(2, "2026-03-03T16:30:00Z", "2026-03-10T15:30:00Z"),
+            "half past ten in Chicago"
+        );
     }
 
     #[test]

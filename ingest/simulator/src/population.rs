@@ -1,6 +1,6 @@
 //! The people and rooms that call: where they sit, what they call with, when they are at home.
 
-use dialtone_schemas::{EventTime, Leaf, Text, time};
+use dialtone_schemas::{EventTime, Leaf, Text};
 
 use crate::{
     catalogue::{CLIENTS, HEADSETS, HOME_ISPS, Hardware, LAPTOPS, PHONES, POLICIES, ROOM_CLIENT, ROOMS},
@@ -9,6 +9,7 @@ use crate::{
     noise::Whose,
     random::{Dice, Stream, name},
     scenario::Enterprise,
+    zone::Zone,
 };
 
 /// What somebody calls with.
@@ -48,9 +49,9 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Where the caller sits at that time.
-    pub(crate) fn desk(&self, at: EventTime, utc_minutes: i64) -> &Desk {
-        let weekday = day_of_week(at.plus(utc_minutes * time::MINUTE));
+    /// Where the caller sits at that time, by the clocks of the site.
+    pub(crate) fn desk(&self, at: EventTime, zone: &Zone) -> &Desk {
+        let weekday = day_of_week(zone.shown(at));
         let is_home_day = self.home_days >> weekday & 1 == 1;
         match (&self.home, &self.moved) {
             (Some(home), _) if is_home_day => home,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dialtone_schemas::{Change, Complaint, Event, EventTime, Text, time};
 
 use crate::{
+    calendar,
     call::{Call, Outcome, calls_of_minute},
     change, complaint,
     complaint::{Grievance, Patience},
@@ -126,6 +127,11 @@ impl Simulation {
     /// The teams with what they own.
     pub fn owners_toml(&self) -> String {
         owner::owners_toml(&self.world.estate)
+    }
+
+    /// The clocks and the holidays of the sites, as tables of a configuration.
+    pub fn calendars_toml(&self) -> String {
+        calendar::calendars_toml(&self.world)
     }
 
     /// The first instant.

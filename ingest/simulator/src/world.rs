@@ -12,6 +12,7 @@ use crate::{
     noise::{Draws, Extent},
     population::Population,
     scenario::Scenario,
+    zone::Zone,
 };
 
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct World {
     pub(crate) scenario: Scenario,
     pub(crate) seed: u64,
     pub(crate) estate: Estate,
+    /// The zone of each site.
+    pub(crate) zones: Vec<Zone>,
     pub(crate) population: Population,
     pub(crate) office_move: Option<OfficeMove>,
     pub(crate) noise: Draws,
@@ -46,11 +49,15 @@ impl World {
             headsets: HEADSETS.len(),
             clients: CLIENTS.len(),
         };
+        let sites = estate.sites.iter();
+        let zones = sites.map(|site| Zone::new(site.place.zone, extent.start, extent.end));
+        let zones = zones.collect();
         let noise = Draws::new(&scenario.noise, seed, extent);
         Self {
             scenario: scenario.clone(),
             seed,
             estate,
+            zones,
             population,
             office_move,
             noise,
@@ -63,6 +70,7 @@ impl World {
 
     /// The load of a site at that time, relative to its busiest hour.
     pub(crate) fn intensity(&self, site: usize, at: EventTime) -> f64 {
-        load::intensity(at, &self.estate.sites[site].place, &self.scenario.enterprise)
+        let place = &self.estate.sites[site].place;
+        load::intensity(at, place, &self.zones[site], &self.scenario.enterprise)
     }
 }

@@ -24,6 +24,8 @@ pub struct RunFiles {
     pub sites: PathBuf,
     /// `owners.toml`
     pub owners: PathBuf,
+    /// `calendars.toml`
+    pub calendars: PathBuf,
     /// `truth.json`
     pub truth: PathBuf,
     /// Lines of events, changes and complaints.
@@ -54,6 +56,7 @@ pub fn write_run(scenario: &Scenario, seed: u64, dir: &Path) -> io::Result<RunFi
     Ok(RunFiles {
         sites: text("sites.csv", &simulation.sites_csv())?,
         owners: text("owners.toml", &simulation.owners_toml())?,
+        calendars: text("calendars.toml", &simulation.calendars_toml())?,
         truth: text(
             "truth.json",
             &(serde_json::to_string_pretty(simulation.truth())? + "\n"),

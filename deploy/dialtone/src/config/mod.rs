@@ -1,5 +1,6 @@
 //! The configuration: one TOML file over the documented defaults, every problem reported at once with its place.
 
+mod calendars;
 mod load;
 mod owners;
 mod problem;
@@ -15,6 +16,7 @@ use dialtone_schemas::Span;
 use dialtone_wire::KafkaConfig;
 use serde::{Deserialize, Serialize};
 
+pub use calendars::calendars;
 pub use load::load;
 pub use owners::{owners, read_owners};
 pub use problem::{Problem, Problems};

@@ -12,7 +12,10 @@ use dialtone_ingest::config::{SipConfig, TokenConfig};
 use dialtone_schemas::{Incident, Span, Text, time};
 use dialtone_simulator::Simulation;
 
-use crate::{config::Config, replay::write_incidents};
+use crate::{
+    config::{Config, calendars},
+    replay::write_incidents,
+};
 
 /// What marks a folder as that of a run.
 const MARK: &str = "truth.json";
@@ -76,7 +79,7 @@ impl Folder {
         self.token.clone()
     }
 
-    /// Sites, owners, truth and token; and the configuration that points at them.
+    /// Sites, owners, truth and token; and the configuration that points at them, with the sites' zones and holidays.
     pub fn write(&self, simulation: &Simulation, scenario: &str, mut config: Config) -> Result<Config> {
         let write = |name: &str, text: &str| -> Result<PathBuf> {
             let path = self.path.join(name);
@@ -85,6 +88,10 @@ impl Folder {
         };
         config.ingest.sites = Some(write("sites.csv", &simulation.sites_csv())?);
         config.processor.owners = write("owners.toml", &simulation.owners_toml())?;
+        if config.processor.watch.calendars.is_empty() {
+            let told = calendars(&simulation.calendars_toml()).context("the simulated calendars")?;
+            config.processor.watch.calendars = told;
+        }
         write("scenario.toml", scenario)?;
         write(
             MARK,

@@ -40,14 +40,16 @@ const LIVE: i64 = 25 * time::HOUR;
 const CHANGES: i64 = 5 * time::DAY;
 /// How many calls a scope has is counted so long before the onset.
 const USUAL: i64 = time::HOUR;
-/// How reports come into a run. Another word where that changes: what was kept before is not taken for it.
-const WAY_IN: &str = "doors";
+/// What a run holds and how its reports came into it. Another word where that changes: what was kept before is not taken
+/// for it.
+const LAYOUT: &str = "doors calendars";
 
 /// One simulated run, summarised: what watch will read, and what a judge must know.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Simulated {
     pub(super) truth: Truth,
     pub(super) owners_toml: String,
+    pub(super) calendars_toml: String,
     /// Days before the first record of the logs.
     pub(super) past: Vec<Day>,
     pub(super) logs: Vec<Heard>,
@@ -116,6 +118,7 @@ impl Simulated {
         Ok(Self {
             truth,
             owners_toml: simulation.owners_toml(),
+            calendars_toml: simulation.calendars_toml(),
             past: past.days()?,
             logs: logs.take(),
             counts: logs.counts(),
@@ -140,7 +143,7 @@ impl Simulated {
     /// as it is written, a seed, this version and these settings of the stages before watch.
     pub fn kept(folder: &Path, config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {
         let of = format!(
-            "{} {WAY_IN} {seed} {scenario:?} {:?} {} {:?}",
+            "{} {LAYOUT} {seed} {scenario:?} {:?} {} {:?}",
             env!("CARGO_PKG_VERSION"),
             config.processor.summarise,
             config.kafka.partitions,

@@ -46,6 +46,7 @@ fn the_same_seed_writes_the_same_bytes_and_another_seed_others() {
             files.complaints,
             files.sites,
             files.owners,
+            files.calendars,
             files.truth,
         ];
         paths.map(|path| std::fs::read(path).expect("a file"))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::audit::Places;
-use dialtone_schemas::{Event, Leaf, ReportKind, Text, time};
+use dialtone_schemas::{Event, EventTime, Leaf, ReportKind, Text, time};
 use dialtone_simulator::{Scenario, Simulation};
 
 /// A small enterprise whose reports all arrive, from that instant for so long.
@@ -129,4 +129,29 @@ fn a_holiday_is_quiet_in_its_country() {
     };
     let (holiday, workday) = (calls_of_berlin(true), calls_of_berlin(false));
     assert!(workday > 80.0 && holiday < 0.25 * workday, "{holiday} {workday}");
+}
+
+/// Saint Patrick's Day is a Tuesday in 2026, and the Sunday on which Europe's clocks change is 29 March.
+#[test]
+fn the_scenarios_of_days_that_differ_have_them_in_their_judged_part_and_a_fault_on_the_next_day() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/holidays");
+    let days = [("saint_patricks_day", "2026-03-17"), ("summer_time", "2026-03-29")];
+    for (name, day) in days {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).expect("a file");
+        let scenario = Scenario::from_toml(&text).expect("a scenario");
+        let simulation = Simulation::new(&scenario, 1);
+        simulation.check().expect("a fault that somebody feels");
+        let noon = EventTime::parse(&format!("{day}T12:00:00Z")).expect("noon");
+        assert_eq!(scenario.name.as_str(), name);
+        assert!(scenario.judged_from() < noon, "{name}");
+        let onsets: Vec<i32> = simulation
+            .truth()
+            .causes
+            .iter()
+            .map(|cause| cause.onset.day())
+            .collect();
+        assert_eq!(onsets, [noon.day() + 1], "{name}");
+        let holidays = "sites = [\"dublin\"]\nzone = \"Europe/Dublin\"\nholidays = [\"2026-03-17\"]\n";
+        assert!(simulation.calendars_toml().contains(holidays), "{name}");
+    }
 }
