@@ -8,7 +8,7 @@ use crate::{EventTime, Scope, Text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Evidence gathers; nobody is called.
+    /// Evidence gathers, or a warning was given; nobody is called. Should it open, it keeps its id.
     Watch,
     /// The evidence passed the threshold of the false-alarm budget.
     Open,
@@ -211,7 +211,7 @@ pub struct Rival {
 /// One cause, as seen now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// From tenant, first scope and onset; it stays.
+    /// From tenant, first scope and onset, or the hour in which it was watched first; it stays.
     pub id: Text,
     /// Whose.
     pub tenant: Text,
@@ -353,6 +353,9 @@ pub struct Incident {
     /// People who were poor inside it since the onset, as far as their devices are followed: no fewer. They are counted, not named.
     #[serde(default)]
     pub users: Option<i64>,
+    /// Since when it was in state `watch` before it opened, because evidence gathered or it was warned of.
+    #[serde(default)]
+    pub watched: Option<EventTime>,
 }
 
 impl Incident {
@@ -417,6 +420,7 @@ impl Incident {
             peak_at: None,
             peak_poor_minutes: None,
             users: None,
+            watched: None,
         }
     }
 

@@ -220,6 +220,7 @@ fn fourth_incident() -> Incident {
 fn latest_incident() -> Incident {
     Incident {
         users: Some(22),
+        watched: Some(incident().updated),
         ..fifth_incident()
     }
 }
@@ -309,7 +310,7 @@ fn what_version_4_wrote_is_still_read() {
 #[test]
 fn what_version_5_wrote_is_still_read() {
     let read = read_of(5, &fifth_incident());
-    assert_eq!((read.devices.is_some(), read.users), (true, None));
+    assert_eq!((read.devices.is_some(), read.users, read.watched), (true, None, None));
 }
 
 /// The incident that a version wrote, by itself and in an alert.

@@ -87,7 +87,7 @@ impl Watching {
         Ok(())
     }
 
-    /// The last revision of every incident, by (opened, id). What was only warned of has never opened: see the alerts.
+    /// The last revision of every incident, by (opened, id). What was only watched has never opened: see the alerts.
     pub fn incidents(&self) -> Vec<Incident> {
         let opened = self.incidents.values().filter(|incident| incident.opened.is_some());
         let mut incidents: Vec<Incident> = opened.cloned().collect();

@@ -262,7 +262,9 @@ impl Case {
             Some(sent) if now.since(sent.updated) >= 10 * time::MINUTE && self.is_open() => AlertReason::Updated,
             Some(_) => return None,
         };
-        self.incident.revision = self.sent.as_ref().map_or(0, |sent| sent.revision + 1);
+        // One that was watched before it opened goes on from there.
+        let first = self.incident.revision;
+        self.incident.revision = self.sent.as_ref().map_or(first, |sent| sent.revision + 1);
         self.incident.updated = now;
         self.sent = Some(self.incident.clone());
         Some(reason)
@@ -306,7 +308,8 @@ pub fn severity(basis: Basis, at_risk: f64, poor: f64, excess_a_minute: f64) -> 
 }
 
 /// The id of an incident: from tenant, first scope, basis and the hour of its onset (S-2); `clash` tells apart those that
-/// have all of these in common, because the first one has followed its evidence to another scope.
+/// have all of these in common, because the first one has followed its evidence to another scope. What is watched first has its id
+/// from the hour in which that began, counts clashes from the other end, and keeps it when it opens.
 pub fn id_of(
     tenant: &Text,
     scope: &dialtone_schemas::Scope,
@@ -449,6 +452,19 @@ mod tests {
         case.reopen();
         assert_eq!(case.revision(at(60)), Some(AlertReason::Opened));
         assert_eq!((case.incident.closed, case.incident.revision), (None, 3));
+    }
+
+    /// Three revisions were told of while it was watched.
+    #[test]
+    fn what_was_watched_before_it_opens_goes_on_with_its_revisions() {
+        let mut case = case();
+        case.incident.revision = 3;
+        let start = case.incident.updated;
+        assert_eq!(case.revision(start), Some(AlertReason::Opened));
+        assert_eq!(case.incident.revision, 3);
+        case.incident.acknowledged = Some(start);
+        assert_eq!(case.revision(start.plus(time::MINUTE)), Some(AlertReason::Updated));
+        assert_eq!(case.incident.revision, 4);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) fn say(known: &Known, args: &ListIncidents, now: EventTime) -> Result
     Ok(())
 }
 
-/// Those asked for, the worst first: open before closed, then by severity, then by what they have cost.
+/// Those asked for, the worst first: open before watched before closed, then by severity, then by what they have cost.
 fn chosen<'a>(all: impl Iterator<Item = &'a Incident>, args: &ListIncidents) -> Vec<&'a Incident> {
     let is_meant = |incident: &&Incident| {
         let by_state = match args.state {
@@ -42,10 +42,14 @@ fn chosen<'a>(all: impl Iterator<Item = &'a Incident>, args: &ListIncidents) -> 
         by_state && args.owner.as_ref().is_none_or(|owner| *owner == incident.owner)
     };
     let mut chosen: Vec<&Incident> = all.filter(is_meant).collect();
-    let is_over = |incident: &Incident| incident.state == State::Closed;
+    let place = |incident: &Incident| match incident.state {
+        State::Open | State::Localised | State::Recovering => 0,
+        State::Watch => 1,
+        State::Closed => 2,
+    };
     chosen.sort_by(|a, b| {
         let by_cost = || b.excess_poor_minutes.total_cmp(&a.excess_poor_minutes);
-        (is_over(a).cmp(&is_over(b)))
+        (place(a).cmp(&place(b)))
             .then_with(|| b.severity.cmp(&a.severity))
             .then_with(by_cost)
             .then_with(|| a.id.cmp(&b.id))
@@ -170,10 +174,14 @@ pub(super) mod tests {
             with("i-2", Severity::Major, 10.0, State::Localised),
             with("i-3", Severity::Major, 20.0, State::Recovering),
             with("i-4", Severity::Critical, 99.0, State::Closed),
+            with("i-5", Severity::Minor, 99.0, State::Watch),
         ];
-        assert_eq!(ids(&chosen(all.iter(), &args())), ["i-3", "i-2", "i-1"]);
+        assert_eq!(ids(&chosen(all.iter(), &args())), ["i-3", "i-2", "i-1", "i-5"]);
         let everything = ListIncidents { all: true, ..args() };
-        assert_eq!(ids(&chosen(all.iter(), &everything)), ["i-3", "i-2", "i-1", "i-4"]);
+        assert_eq!(
+            ids(&chosen(all.iter(), &everything)),
+            ["i-3", "i-2", "i-1", "i-5", "i-4"]
+        );
         let closed = ListIncidents {
             state: Some(State::Closed),
             ..args()

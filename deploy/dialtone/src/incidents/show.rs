@@ -68,6 +68,8 @@ fn owner(incident: &Incident) -> Vec<String> {
 fn times(incident: &Incident) -> String {
     let mut text = format!("{} to {}", incident.onset.from, incident.onset.to);
     for (what, at) in [
+        ("watched", incident.watched),
+        ("warned of", incident.warned),
         ("opened", incident.opened),
         ("named", incident.localised),
         ("closed", incident.closed),

@@ -105,13 +105,13 @@ pub(super) fn done(incident: &Incident, control: &Control) -> String {
         (ControlKind::Accept, ..) => format!("{named}: what it shows is the new normal"),
         _ => format!("{named} is acknowledged"),
     };
-    let closed = if incident.state == State::Closed {
-        "; it is closed, and is revised only while watch remembers it"
-    } else {
-        ""
+    let but = match incident.state {
+        State::Closed => "; it is closed, and is revised only while watch remembers it",
+        State::Watch => "; it has not opened, and watch hears nothing of it before",
+        _ => "",
     };
     format!(
-        "{told}: {} is in the log, and shows on the incident a minute or two later{closed}",
+        "{told}: {} is in the log, and shows on the incident a minute or two later{but}",
         control.control_id
     )
 }

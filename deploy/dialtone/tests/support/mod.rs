@@ -334,7 +334,7 @@ commit = "2s"
             .collect()
     }
 
-    /// Those of them that have opened: a replay does not tell of what was only warned of.
+    /// Those of them that have opened: a replay does not tell of what was only watched.
     pub async fn opened(&self) -> Vec<String> {
         let is_opened = |line: &String| !line.contains("\"opened\":null");
         self.incidents().await.into_iter().filter(is_opened).collect()

@@ -42,6 +42,8 @@ pub(super) const SAME_DRIFT: u16 = 2 * BLOCK_MINUTES;
 pub(super) const WITHIN: f64 = 1.282;
 /// A cell with this part of the evidence that would be noticed teaches nothing of the drift.
 pub(super) const SUSPECT: f64 = 3.0;
+/// A cell that lacks no more than this is near: a hundredth of the evidence that would be noticed, ln 100.
+pub(super) const NEAR: f64 = 4.605_17;
 /// Most cells of two conditions; beyond, new ones are not watched. Those of one condition are, as many as there are values.
 const MAX_PAIRS: usize = 400_000;
 /// Blocks without a call after which a cell is forgotten: two weeks.
@@ -56,6 +58,15 @@ pub struct Alarm {
     pub log_m: f64,
     /// The cell.
     pub key: CellKey,
+}
+
+/// What a minute shows, strongest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The cells over their thresholds.
+    pub noticed: Vec<Alarm>,
+    /// Those, and the cells with a hundredth of that evidence or more.
+    pub near: Vec<Alarm>,
 }
 
 /// The detectors of one channel.
@@ -127,32 +138,40 @@ impl Detector {
 
     /// Ends the minute: judges every cell that saw calls. Returns the cells over `threshold`, strongest first.
     pub fn minute(&mut self, indifference: f64, threshold: f64) -> Vec<Alarm> {
-        self.minutes(1, indifference, threshold)
+        self.minutes(1, indifference, threshold).noticed
     }
 
-    /// Ends some minutes that were added as one.
-    pub fn minutes(&mut self, minutes: u16, indifference: f64, threshold: f64) -> Vec<Alarm> {
-        let mut alarms = Vec::new();
+    /// Ends some minutes that were added as one: the cells over `threshold`, and those that are near it.
+    pub fn minutes(&mut self, minutes: u16, indifference: f64, threshold: f64) -> Found {
+        let mut found = Found::default();
         let fine = self.drift.fine();
         for key in std::mem::take(&mut self.touched) {
             let Some(cell) = self.cells.get_mut(&key) else { continue };
             cell.judge(self.drift.of_cuboid(key.cuboid(), fine), fine, indifference);
             let log_m = cell.log_mixture();
-            if log_m >= threshold && log_m >= self.calibration.threshold(&key.cuboid(), threshold) {
-                alarms.push(Alarm {
+            if log_m < threshold - NEAR {
+                continue;
+            }
+            let missing = self.calibration.threshold(&key.cuboid(), threshold) - log_m;
+            if missing <= NEAR {
+                found.near.push(Alarm {
                     conditions: key.conditions(),
                     log_m,
                     key,
                 });
             }
+            if missing <= 0.0 {
+                found.noticed.extend(found.near.last().cloned());
+            }
         }
-        alarms.sort_by(strongest);
+        found.noticed.sort_by(strongest);
+        found.near.sort_by(strongest);
         self.minutes += minutes;
         if self.minutes >= BLOCK_MINUTES {
             self.minutes = 0;
             self.block(indifference, threshold);
         }
-        alarms
+        found
     }
 
     /// Pairs of dimensions of which one follows from the other are not watched: the one alone is.

@@ -215,7 +215,7 @@ impl Tenant {
     }
 
     /// The channel that shows it most.
-    fn metric(&self, channel: usize, n: f64, kinds: [f64; 4]) -> Text {
+    pub(super) fn metric(&self, channel: usize, n: f64, kinds: [f64; 4]) -> Text {
         let name = if WATCHED[channel] == Channel::Quality {
             let evidence = |kind: usize| {
                 let expected = (n * self.baseline.kind_rate(kind)).max(0.1);
@@ -291,7 +291,7 @@ impl Held {
 }
 
 /// How many times the expected it is, with a 95 % interval on the log scale; half a call-end keeps that finite.
-fn says_effect(incident: &mut Incident, (_, k, e): (f64, f64, f64), dispersion: f64) {
+pub(super) fn says_effect(incident: &mut Incident, (_, k, e): (f64, f64, f64), dispersion: f64) {
     let effect = k / e.max(0.1);
     let wide = (TWO_SIDED * (dispersion / (k + 0.5)).sqrt()).exp();
     incident.effect = round(effect, 100.0);

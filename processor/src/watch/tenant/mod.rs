@@ -1,4 +1,4 @@
-//! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, tell.
+//! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, warn, watch, tell.
 
 mod blame;
 mod complaints;
@@ -19,6 +19,7 @@ mod tests;
 mod told;
 mod verdicts;
 mod warn;
+mod watched;
 
 pub use explain::Explained;
 pub use silent::Outside;
@@ -37,7 +38,7 @@ use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
     budget::Budgets,
-    detect::{Alarm, CellKey, Detector},
+    detect::{Alarm, CellKey, Detector, Found},
     device::{Devices, Reported},
     dictionary::Dictionary,
     evidence::{Bins, Counts, Ring},
@@ -141,6 +142,8 @@ pub struct Tenant {
     /// What would have been warned of at the last look, had it been so at the one before.
     sure: Vec<Vec<Condition>>,
     warned: Warnings,
+    /// What is told of before an incident opens, or was of late.
+    watched: Vec<watched::Watched>,
 }
 
 /// What a minute has to say.
@@ -193,6 +196,7 @@ impl Tenant {
             warnings: Vec::new(),
             sure: Vec::new(),
             warned: Warnings::default(),
+            watched: Vec::new(),
         }
     }
 
@@ -350,10 +354,10 @@ impl Tenant {
         }
     }
 
-    /// The last revision of an incident, or of a warning, that was sent.
+    /// The last revision of an incident, or of what is watched, that was sent.
     pub fn sent(&self, id: &Text) -> Option<&Incident> {
         let of_case = self.cases.iter().find(|case| case.incident.id == *id);
-        of_case.map_or_else(|| self.sent_warning(id), |case| case.sent.as_ref())
+        of_case.map_or_else(|| self.sent_watched(id), |case| case.sent.as_ref())
     }
 
     fn evidence(&self, channel: usize, least: f64) -> Evidence<'_> {
@@ -389,7 +393,9 @@ impl Tenant {
         self.seasons.advance(now, &self.clocks);
         self.heard = self.heard.saturating_add(u32::from(!self.fresh.is_empty()));
         let warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
-        let alarms = self.compare(now, 1, warm, config);
+        let mut found = self.compare(now, 1, warm, config);
+        let near = found.each_mut().map(|of_channel| std::mem::take(&mut of_channel.near));
+        let alarms = found.map(|of_channel| of_channel.noticed);
         let levels = self.compare_levels(warm, config);
         let silences = self.listen(warm, config);
         if warm {
@@ -410,6 +416,7 @@ impl Tenant {
             self.calibrate(now, was_quiet, config);
         }
         let mut alerts = if warm { self.warn(now, config) } else { Vec::new() };
+        alerts.extend(self.keep_watch(now, &near, config));
         self.remember_warnings();
         alerts.extend(self.tell(now, config));
         let verdicts = if warm {
@@ -442,14 +449,14 @@ impl Tenant {
         (cells * 1440.0 / (spends.share() * config.false_alarms_per_day).max(1e-6)).ln()
     }
 
-    /// Feeds the detectors with the leaves of the last minutes; alarms by channel.
-    fn compare(&mut self, now: EventTime, minutes: u16, warm: bool, config: &WatchConfig) -> [Vec<Alarm>; 3] {
+    /// Feeds the detectors with the leaves of the last minutes; what they show by channel.
+    fn compare(&mut self, now: EventTime, minutes: u16, warm: bool, config: &WatchConfig) -> [Found; 3] {
         if !self.baseline.is_fitted() {
             return Default::default();
         }
         let threshold = self.noticed_from(config);
-        let mut alarms: [Vec<Alarm>; 3] = Default::default();
-        for (channel, alarms) in alarms.iter_mut().enumerate() {
+        let mut found: [Found; 3] = Default::default();
+        for (channel, found) in found.iter_mut().enumerate() {
             let taken = self.far_ends(channel);
             let evidence = self.evidence(channel, config.indifference);
             let hour = evidence.hour(Window::of_end(now));
@@ -466,12 +473,12 @@ impl Tenant {
             for (leaf, k, e) in rows {
                 detector.add(self.dictionary.codes(leaf), k, e);
             }
-            let found = detector.minutes(minutes, config.indifference, threshold);
+            let of_channel = detector.minutes(minutes, config.indifference, threshold);
             if warm {
-                *alarms = found;
+                *found = of_channel;
             }
         }
-        alarms
+        found
     }
 
     /// Feeds the level detectors with the minute's leaves, but for those in open incidents; of all metrics the strongest alarm.

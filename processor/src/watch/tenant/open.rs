@@ -151,6 +151,7 @@ impl Tenant {
         let scope = self.dictionary.scope(&conditions);
         let mut incident = self.incident(now, scope, (Basis::Rate(channel), None), found.onset, config);
         self.describe(&mut incident, &found);
+        self.take_over(&mut incident, &conditions);
         let mut case = Case::new(incident, Basis::Rate(channel), conditions);
         case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
         case.grows = found.onset.grows;

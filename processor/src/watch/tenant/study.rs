@@ -117,7 +117,8 @@ impl Tenant {
     fn set_apart(&mut self, start: EventTime, desk: &mut Desk, config: &WatchConfig) {
         let now = start.plus(STEP);
         let is_warm = self.began.is_some() && self.warming_up_until(now, config).is_none();
-        let alarms = self.compare(now, STEP_MINUTES, is_warm, config);
+        let found = self.compare(now, STEP_MINUTES, is_warm, config);
+        let alarms = found.map(|of_channel| of_channel.noticed);
         let noticed = self.noticed_from(config);
         for (detector, alarms) in self.detectors.iter_mut().zip(&alarms) {
             if !alarms.is_empty() {

@@ -30,7 +30,7 @@ fn change(rest: serde_json::Value) -> Change {
     serde_json::from_value(change).expect("a change")
 }
 
-/// The first incident that opened; warnings do not.
+/// The first incident that opened; what is only watched or warned of does not.
 fn first_opened(told: &super::Told) -> Option<&dialtone_schemas::Incident> {
     let incidents = told.alerts.iter().map(|alert| &alert.incident);
     incidents.into_iter().find(|incident| incident.opened.is_some())
@@ -245,15 +245,93 @@ fn what_climbs_is_warned_of_before_it_is_told_and_calls_nobody() {
         two(share.min(0.12), 0.02)
     };
     let told = drive.until(day(1, 11), climbing);
-    let warning = &told.alerts.first().expect("a warning");
+    let mut alerts = told.alerts.iter();
+    let warning = alerts.find(|alert| alert.incident.crosses_by.is_some());
+    let warning = warning.expect("a warning");
     assert_eq!((warning.incident.state, warning.page), (State::Watch, false));
     assert_eq!(warning.incident.opened, None);
     let by = warning.incident.crosses_by.expect("a time");
     assert!(by > warning.at && by <= warning.at.plus(time::HOUR), "{by}");
     let incident = first_opened(&told).expect("told of in the end");
     assert_eq!((&incident.scope, incident.warned), (&site("berlin"), Some(warning.at)));
+    assert_eq!(incident.id, warning.incident.id, "what was warned of is what opened");
     let warnings = drive.tenant.warnings();
     assert_eq!((warnings.given, warnings.came_true), (1, 1), "{}", warning.title);
+}
+
+/// The jitter of all call-ends is as always, whatever becomes of the poor ones: so nothing is warned of.
+fn with_levels_as_always() -> Drive {
+    let mut drive = Drive::new();
+    let usual = vec![(4, 30), (5, 15), (6, 9), (7, 4), (8, 2)];
+    let sites = ["berlin", "lyon"].map(|site| (text(site), usual.clone()));
+    drive.jitter = sites.into_iter().collect();
+    drive
+}
+
+/// Three times as poor from Tuesday nine o'clock on: the evidence that would be noticed is there within the hour, and a hundredth of it some
+/// minutes before.
+#[test]
+fn where_evidence_gathers_is_watched_before_it_opens_and_is_one_incident_from_then_on() {
+    let mut drive = with_levels_as_always();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    let told = drive.until(day(1, 10), |_| two(0.06, 0.02));
+    let opened = first_opened(&told).expect("told of");
+    let of_it: Vec<_> = told
+        .alerts
+        .iter()
+        .filter(|alert| alert.incident.id == opened.id)
+        .collect();
+    let first = of_it.first().expect("watched");
+    assert_eq!(
+        (first.incident.state, first.reason),
+        (State::Watch, AlertReason::Updated)
+    );
+    assert_eq!((&first.incident.scope, first.incident.opened), (&site("berlin"), None));
+    assert!(
+        first.incident.effect > 1.0 && !first.incident.evidence.is_empty(),
+        "{first:?}"
+    );
+    assert!(opened.opened > Some(first.at), "{}", first.title);
+    assert_eq!((opened.watched, &opened.scope), (Some(first.at), &site("berlin")));
+    let revisions: Vec<i64> = of_it.iter().map(|alert| alert.incident.revision).collect();
+    assert_eq!(
+        revisions,
+        (0..).take(revisions.len()).collect::<Vec<i64>>(),
+        "none twice"
+    );
+    let called = told.alerts.iter().find(|alert| alert.page).expect("somebody is called");
+    assert_eq!((Some(called.at), &called.incident.id), (opened.opened, &opened.id));
+    assert!(drive.tenant.sent(&opened.id).is_some_and(|sent| sent.opened.is_some()));
+}
+
+/// Three times as poor until it is watched, and then as always.
+#[test]
+fn what_falls_back_is_let_go_has_never_opened_and_called_nobody() {
+    let mut drive = with_levels_as_always();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    let mut told = drive.minute(&two(0.06, 0.02));
+    while told.alerts.is_empty() && drive.now() < day(1, 11) {
+        told = drive.minute(&two(0.06, 0.02));
+    }
+    let watched = told.alerts.first().expect("watched").incident.clone();
+    assert_eq!((watched.state, watched.opened), (State::Watch, None));
+    let told = drive.until(day(1, 12), |_| two(0.02, 0.02));
+    assert!(told.alerts.iter().all(|alert| !alert.page), "{:?}", told.alerts);
+    assert!(first_opened(&told).is_none(), "{:?}", first_opened(&told));
+    let last = told.alerts.last().expect("let go");
+    assert_eq!((&last.incident.id, last.reason), (&watched.id, AlertReason::Resolved));
+    assert_eq!(
+        (last.incident.state, last.incident.closed),
+        (State::Closed, Some(last.at))
+    );
+    let sent = drive.tenant.sent(&watched.id);
+    assert_eq!(
+        sent.map(|sent| sent.revision),
+        Some(last.incident.revision),
+        "it is remembered"
+    );
+    drive.until(day(1, 16), |_| two(0.02, 0.02));
+    assert!(drive.tenant.sent(&watched.id).is_none(), "and forgotten in time");
 }
 
 /// Berlin's lines are three times as bad from Tuesday nine until then; the jitter of its call-ends is told as well, or not.

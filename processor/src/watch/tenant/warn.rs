@@ -4,18 +4,16 @@
 use std::collections::BTreeMap;
 
 use dialtone_explain::Condition;
-use dialtone_schemas::{Alert, EventTime, Incident, State, Text, Window, alert::AlertReason, incident::Onset, time};
+use dialtone_schemas::{Alert, EventTime, Window, time};
 use serde::{Deserialize, Serialize};
 
-use super::{Tenant, live::round, told::alert_id};
+use super::{Tenant, watched::Forecast};
 use crate::{
     config::WatchConfig,
     watch::{
         baseline::real,
-        book::{Basis, id_of},
         dictionary::covers,
         locate::attributes_of,
-        owner::{layer_of, owner_of},
         trend::{Known, STEP, Seen, Trend},
     },
 };
@@ -27,7 +25,7 @@ const MEMORY: i64 = 2 * time::HOUR;
 /// Steps of an hour.
 const AN_HOUR: usize = 12;
 /// A warning is about the hour to come ...
-const AHEAD: i64 = time::HOUR;
+pub(super) const AHEAD: i64 = time::HOUR;
 /// ... and comes true so often: ...
 const SURE: f64 = 0.8;
 /// ... it is given from this probability on, at two looks in a row, since what is looked at was chosen because it climbs; from more where
@@ -43,15 +41,14 @@ const CLOSE: f64 = 6.0;
 const MOST: usize = 5;
 /// The line is the share of call minutes that may be poor; of a scope that uses more than that anyway, double its usual rate.
 const DOUBLE: f64 = 2.0;
-/// A scope that shares so much of its calls with one that was warned of is the same.
-const SAME: f64 = 0.5;
+/// A scope that shares so much of its calls with one that was warned of, or is watched, is the same.
+pub(super) const SAME: f64 = 0.5;
 /// After a warning nothing is said of the same for so long.
 const REST: i64 = 3 * time::HOUR;
 
-/// One warning, until it is known whether it came true.
+/// One warning, until it is known whether it came true. What is told of it is what is told of a scope that is watched.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Warning {
-    incident: Incident,
     conditions: Vec<Condition>,
     at: EventTime,
     /// The rate that it said would be crossed.
@@ -84,18 +81,13 @@ impl Tenant {
         self.warned
     }
 
-    /// The last revision of a warning that was sent.
-    pub(super) fn sent_warning(&self, id: &Text) -> Option<&Incident> {
-        let warnings = self.warnings.iter().map(|warning| &warning.incident);
-        warnings.into_iter().find(|incident| incident.id == *id)
-    }
-
     /// Looks where rates are going. What is told of it calls nobody.
     pub(super) fn warn(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
         if now.floor(EVERY) != now {
             return Vec::new();
         }
-        let mut told = self.come_out(now, config);
+        let mut told = Vec::new();
+        self.come_out(now, config);
         self.warnings.retain(|warning| now.since(warning.at) < REST);
         let needed = self.warned.needed();
         let before = std::mem::take(&mut self.sure);
@@ -203,26 +195,12 @@ impl Tenant {
     }
 
     fn warn_of(&mut self, conditions: Vec<Condition>, course: &Course, now: EventTime, config: &WatchConfig) -> Alert {
-        let scope = self.dictionary.scope(&conditions);
-        let layer = layer_of(&scope, false);
-        let owner = owner_of(&config.owners, layer, &scope);
-        let onset = Onset {
-            from: now.plus(-EVERY),
-            to: now,
+        let forecast = Forecast {
+            effect: course.trend.rate() / course.usual.max(1e-9),
+            crosses_by: course.crosses_by(now),
         };
-        let is_free = |id: &Text| self.warnings.iter().all(|warning| warning.incident.id != *id);
-        // Of the same scope, basis and hour an incident may be: warnings count from the other end.
-        let id = |clash: u32| id_of(&self.name, &scope, None, Basis::Rate(0), now, u32::MAX - 1 - clash);
-        let id = (0..).map(id).find(is_free).unwrap_or_else(|| id(0));
-        let mut incident = Incident::opened(id, self.name.clone(), scope, owner.team, onset, now);
-        (incident.state, incident.opened, incident.localised) = (State::Watch, None, None);
-        (incident.layer, incident.contact, incident.runbook) = (layer, owner.contact, owner.runbook);
-        incident.effect = round(course.trend.rate() / course.usual.max(1e-9), 100.0);
-        incident.warned = Some(now);
-        incident.crosses_by = Some(course.crosses_by(now));
-        let told = told(&incident, AlertReason::Updated, now);
+        let told = self.watch_warned(&conditions, &forecast, now, config);
         self.warnings.push(Warning {
-            incident,
             conditions,
             at: now,
             line: course.line,
@@ -245,10 +223,9 @@ impl Tenant {
         }
     }
 
-    /// Warnings that came true or whose hour is over.
-    fn come_out(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+    /// Warnings that came true or whose hour is over, whatever has become of what was told of them.
+    fn come_out(&mut self, now: EventTime, config: &WatchConfig) {
         let mut warnings = std::mem::take(&mut self.warnings);
-        let mut out = Vec::new();
         for warning in warnings.iter_mut().filter(|warning| warning.came_true.is_none()) {
             let is_there = self
                 .course(&warning.conditions, now, config)
@@ -258,14 +235,9 @@ impl Tenant {
                 warning.came_true = Some(is_there);
                 self.warned.given += 1;
                 self.warned.came_true += u64::from(is_there);
-                let incident = &mut warning.incident;
-                (incident.state, incident.closed) = (State::Closed, Some(now));
-                (incident.revision, incident.updated) = (incident.revision + 1, now);
-                out.push(told(incident, AlertReason::Resolved, now));
             }
         }
         self.warnings = warnings;
-        out
     }
 }
 
@@ -295,24 +267,6 @@ impl Course {
         #[allow(clippy::cast_possible_truncation, reason = "at most an hour")]
         let ahead = |steps: f64| ((steps * real(STEP)) as i64).min(AHEAD);
         now.plus(self.trend.steps_to(self.line).map_or(AHEAD, ahead))
-    }
-}
-
-fn told(incident: &Incident, reason: AlertReason, now: EventTime) -> Alert {
-    let what = match (reason, incident.crosses_by) {
-        (AlertReason::Updated, Some(by)) => {
-            format!("is expected to cross its line within the hour (80 %), as it climbs by {by}")
-        }
-        _ => "is watched no longer".to_owned(),
-    };
-    Alert {
-        alert_id: alert_id(incident),
-        // Opened is said of incidents; a warning is an update of what is watched.
-        reason,
-        page: false,
-        at: now,
-        title: format!("early warning: {} {what}", incident.scope),
-        incident: incident.clone(),
     }
 }
 

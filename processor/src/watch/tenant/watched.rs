@@ -1,0 +1,356 @@
+//! What is watched before an incident opens: scopes where evidence gathers, and those that were warned of. Nobody is called for one. An
+//! incident that opens on the same calls goes on under its id; else it is let go without a word to anybody but who looks.
+
+use dialtone_explain::Condition;
+use dialtone_schemas::{
+    Alert, EventTime, Incident, Scope, State, Text, Window, alert::AlertReason, incident::Onset, time,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Tenant,
+    live::{line, round, says_effect},
+    told::alert_id,
+    warn::{AHEAD, SAME},
+};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        baseline::real,
+        book::{Basis, id_of},
+        detect::{Alarm, NEAR},
+        dictionary::covers,
+        owner::{layer_of, owner_of},
+    },
+};
+
+/// A scope is watched when its cell is near to being noticed, and no longer when so many nats more are missing ...
+const APART: f64 = 4.0;
+/// ... at so many looks in a row ...
+const LOOKS: u8 = 3;
+/// ... that far apart, ...
+const EVERY: i64 = 5 * time::MINUTE;
+/// ... or after so long, whatever it shows: where nobody calls, evidence stands.
+const LONGEST: i64 = 4 * time::HOUR;
+/// At most so many are watched at once, the strongest first.
+const MOST: usize = 8;
+/// Of the cells that are near in a minute, so many are looked at, the strongest.
+const LOOKED_AT: usize = 10;
+/// What is told of one is what its calls have shown for so long.
+const LATELY: i64 = time::HOUR;
+/// What is over is remembered for so long: watched again, it is watched since the first time, under the same id, which nothing else is given.
+const MEMORY: i64 = 3 * time::HOUR;
+
+/// A scope that is watched, or was of late.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Watched {
+    /// As it was told last.
+    incident: Incident,
+    conditions: Vec<Condition>,
+    /// Where its evidence gathers.
+    channel: usize,
+    /// It is not let go before then: the hour of a warning.
+    until: EventTime,
+    /// Looks in a row at which its evidence was gone.
+    gone: u8,
+    /// It was let go though its evidence stood: it is not watched again before it is forgotten.
+    is_worn_out: bool,
+    /// An incident goes on under its id.
+    is_taken: bool,
+}
+
+impl Watched {
+    fn is_live(&self) -> bool {
+        !self.is_taken && self.incident.state == State::Watch
+    }
+
+    /// The message that it is watched no longer.
+    fn close(&mut self, now: EventTime) -> Alert {
+        let incident = &mut self.incident;
+        (incident.state, incident.closed) = (State::Closed, Some(now));
+        (incident.revision, incident.updated) = (incident.revision + 1, now);
+        let title = format!("{} is watched no longer", incident.scope);
+        told(&self.incident, AlertReason::Resolved, title)
+    }
+}
+
+/// What a warning says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Forecast {
+    /// The rate as a multiple of the usual one.
+    pub(super) effect: f64,
+    /// By then it will have crossed its line.
+    pub(super) crosses_by: EventTime,
+}
+
+/// A cell that is near to being noticed.
+#[derive(Clone, Debug)]
+struct Near {
+    channel: usize,
+    conditions: Vec<Condition>,
+    /// Nats that it lacks.
+    missing: f64,
+}
+
+impl Tenant {
+    /// The last revision that was sent of what is, or was, watched; what an incident has taken over is that incident's.
+    pub(super) fn sent_watched(&self, id: &Text) -> Option<&Incident> {
+        let own = self.watched.iter().filter(|watched| !watched.is_taken);
+        let mut own = own.map(|watched| &watched.incident);
+        own.find(|incident| incident.id == *id)
+    }
+
+    /// Begins to watch scopes whose evidence gathers, and lets go of those where it is gone. `near` are the cells of a minute that are near
+    /// to being noticed, by channel.
+    pub(super) fn keep_watch(&mut self, now: EventTime, near: &[Vec<Alarm>; 3], config: &WatchConfig) -> Vec<Alert> {
+        let mut told = Vec::new();
+        if now.floor(EVERY) == now {
+            told = self.let_go(now, config);
+        }
+        for near in self.nearest(near, config) {
+            let live = self.watched.iter().filter(|watched| watched.is_live());
+            if live.count() >= MOST {
+                break;
+            }
+            told.extend(self.watch_gathering(near, now, config));
+        }
+        told
+    }
+
+    /// The scopes that lack least, with poor call-ends enough for somebody to mind. When an incident opens, most of its neighbours lose their
+    /// evidence to it: they are no longer near.
+    fn nearest(&self, near: &[Vec<Alarm>; 3], config: &WatchConfig) -> Vec<Near> {
+        let threshold = self.noticed_from(config);
+        let mut nearest = Vec::new();
+        for (channel, alarms) in near.iter().enumerate() {
+            let scopes = alarms.iter().filter(|alarm| !alarm.conditions.is_empty());
+            nearest.extend(scopes.take(LOOKED_AT).filter_map(|alarm| {
+                let look = self.detectors[channel].look(&alarm.conditions, config.indifference, threshold)?;
+                let missing = look.threshold - look.evidence;
+                let is_near = missing <= NEAR && look.poor - look.expected >= config.min_excess;
+                is_near.then(|| Near {
+                    channel,
+                    conditions: alarm.conditions.clone(),
+                    missing: missing.max(0.0),
+                })
+            }));
+        }
+        nearest.sort_by(|a, b| a.missing.total_cmp(&b.missing));
+        nearest.truncate(LOOKED_AT);
+        nearest
+    }
+
+    /// Begins to watch a scope whose evidence gathers, unless it is watched already or an incident's.
+    fn watch_gathering(&mut self, near: Near, now: EventTime, config: &WatchConfig) -> Option<Alert> {
+        if self.is_held(&near.conditions) || self.is_watched(&near.conditions) {
+            return None;
+        }
+        let incident = self.to_be_watched(&near.conditions, near.channel, now, config);
+        let title = format!(
+            "watched: {}: evidence gathers, {:.1} nats are missing",
+            incident.scope, near.missing
+        );
+        let told = told(&incident, AlertReason::Updated, title);
+        self.keep(Watched {
+            incident,
+            conditions: near.conditions,
+            channel: near.channel,
+            until: now,
+            gone: 0,
+            is_worn_out: false,
+            is_taken: false,
+        });
+        Some(told)
+    }
+
+    /// Watches a scope that is warned of; where half of its calls are watched already, that is about this scope now, and keeps its id.
+    pub(super) fn watch_warned(
+        &mut self,
+        conditions: &[Condition],
+        forecast: &Forecast,
+        now: EventTime,
+        config: &WatchConfig,
+    ) -> Alert {
+        let mut incident = self.to_be_watched(conditions, 0, now, config);
+        if let Some(i) = self.most_alike(conditions) {
+            let known = &self.watched[i].incident;
+            (incident.id, incident.revision) = (known.id.clone(), known.revision + 1);
+            (incident.watched, incident.warned, incident.onset) = (known.watched, known.warned, known.onset);
+        }
+        incident.effect = round(forecast.effect, 100.0);
+        (incident.effect_low, incident.effect_high) = (None, None);
+        incident.warned = incident.warned.or(Some(now));
+        incident.crosses_by = Some(forecast.crosses_by);
+        let title = format!(
+            "early warning: {} is expected to cross its line within the hour (80 %), as it climbs by {}",
+            incident.scope, forecast.crosses_by
+        );
+        let told = told(&incident, AlertReason::Updated, title);
+        self.keep(Watched {
+            incident,
+            conditions: conditions.to_vec(),
+            channel: 0,
+            until: now.plus(AHEAD),
+            gone: 0,
+            is_worn_out: false,
+            is_taken: false,
+        });
+        told
+    }
+
+    /// An incident that opens on half of the calls of what is watched, or the other way round, goes on under that one's id. What lies in no
+    /// dimension has all calls, and is another trouble.
+    pub(super) fn take_over(&mut self, incident: &mut Incident, conditions: &[Condition]) {
+        if conditions.is_empty() {
+            return;
+        }
+        let Some(i) = self.most_alike(conditions) else {
+            return;
+        };
+        let watched = &mut self.watched[i];
+        incident.id.clone_from(&watched.incident.id);
+        incident.revision = watched.incident.revision + 1;
+        incident.watched = watched.incident.watched;
+        (watched.is_taken, watched.incident.updated) = (true, incident.updated);
+    }
+
+    /// Of what is watched with half of the smaller one's calls, that with most of them.
+    fn most_alike(&self, conditions: &[Condition]) -> Option<usize> {
+        let live = self.watched.iter().enumerate().filter(|(_, watched)| watched.is_live());
+        let shared = live.map(|(i, watched)| (i, self.overlap(&watched.conditions, conditions)));
+        let alike = shared.filter(|(_, shared)| shared.of_smaller >= SAME);
+        let most = alike.max_by(|(i, a), (j, b)| a.jaccard.total_cmp(&b.jaccard).then(j.cmp(i)));
+        most.map(|(i, _)| i)
+    }
+
+    /// Has an open incident half of its calls? One outside the dimensions has all of them, and hides none.
+    fn is_held(&self, conditions: &[Condition]) -> bool {
+        let mut open = self.cases.iter().filter(|case| case.is_open() && !case.is_outside());
+        open.any(|case| self.overlap(conditions, &case.conditions).of_first >= SAME)
+    }
+
+    /// Is it watched already, or has it been for too long?
+    fn is_watched(&self, conditions: &[Condition]) -> bool {
+        let known = |watched: &&Watched| watched.is_live() || watched.is_worn_out;
+        let mut known = self.watched.iter().filter(known);
+        known.any(|watched| self.overlap(conditions, &watched.conditions).of_smaller >= SAME)
+    }
+
+    /// Lets go of what has fallen back, of what an incident has, and of what has been watched for long enough.
+    fn let_go(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
+        self.watched
+            .retain(|watched| watched.is_live() || now.since(watched.incident.updated) < MEMORY);
+        let mut told = Vec::new();
+        for i in 0..self.watched.len() {
+            if !self.watched[i].is_live() {
+                continue;
+            }
+            let is_gone = self.is_gone(&self.watched[i], config);
+            let is_held = self.is_held(&self.watched[i].conditions);
+            let watched = &mut self.watched[i];
+            watched.gone = if is_gone { watched.gone.saturating_add(1) } else { 0 };
+            let may_go = now >= watched.until;
+            let has_fallen_back = may_go && watched.gone >= LOOKS;
+            let since = watched.incident.watched.unwrap_or(now);
+            let is_worn_out = may_go && now.since(since) >= LONGEST;
+            if is_held || has_fallen_back || is_worn_out {
+                watched.is_worn_out = !is_held && !has_fallen_back;
+                told.push(watched.close(now));
+            }
+        }
+        told
+    }
+
+    /// Is so much missing that it would not be watched for its evidence?
+    fn is_gone(&self, watched: &Watched, config: &WatchConfig) -> bool {
+        let threshold = self.noticed_from(config);
+        let look = self.detectors[watched.channel].look(&watched.conditions, config.indifference, threshold);
+        look.is_none_or(|look| look.evidence < look.threshold - NEAR - APART)
+    }
+
+    /// Keeps what was told last under an id.
+    fn keep(&mut self, watched: Watched) {
+        let is_known = |known: &Watched| known.incident.id == watched.incident.id;
+        match self.watched.iter().position(is_known) {
+            Some(i) => self.watched[i] = watched,
+            None => self.watched.push(watched),
+        }
+    }
+
+    /// What is told of a scope that is watched from now on, or again.
+    fn to_be_watched(
+        &self,
+        conditions: &[Condition],
+        channel: usize,
+        now: EventTime,
+        config: &WatchConfig,
+    ) -> Incident {
+        let scope = self.dictionary.scope(conditions);
+        let layer = layer_of(&scope, false);
+        let owner = owner_of(&config.owners, layer, &scope);
+        let is_again = |watched: &&Watched| !watched.is_taken && watched.conditions == conditions;
+        let before = self.watched.iter().find(is_again).map(|watched| &watched.incident);
+        let id = before.map_or_else(|| self.free_id(&scope, channel, now), |before| before.id.clone());
+        let onset = Onset {
+            from: now.plus(-LATELY),
+            to: now,
+        };
+        let mut incident = Incident {
+            revision: before.map_or(0, |before| before.revision + 1),
+            state: State::Watch,
+            opened: None,
+            localised: None,
+            layer,
+            contact: owner.contact,
+            runbook: owner.runbook,
+            watched: before.and_then(|before| before.watched).or(Some(now)),
+            ..Incident::opened(id, self.name.clone(), scope, owner.team, onset, now)
+        };
+        self.say_what_shows(&mut incident, conditions, channel, now);
+        incident
+    }
+
+    /// An id that nothing had of late: of the same scope, channel and hour an incident may be, so these count from the other end.
+    fn free_id(&self, scope: &Scope, channel: usize, now: EventTime) -> Text {
+        let is_free = |id: &Text| self.watched.iter().all(|watched| watched.incident.id != *id);
+        let id = |clash: u32| id_of(&self.name, scope, None, Basis::Rate(channel), now, u32::MAX - 1 - clash);
+        (0..).map(id).find(is_free).unwrap_or_else(|| id(0))
+    }
+
+    /// Its effect, evidence and metric, as of late.
+    fn say_what_shows(&self, incident: &mut Incident, conditions: &[Condition], channel: usize, now: EventTime) {
+        let evidence = self.evidence(channel, 1.0);
+        let leaves = self.dictionary.leaves();
+        let is_inside: Vec<bool> = leaves.iter().map(|codes| covers(conditions, codes)).collect();
+        let (mut n, mut k, mut expected, mut kinds) = (0.0, 0.0, 0.0, [0.0; 4]);
+        for (window, slice) in self.ring.since(Window::of_end(now.plus(1 - LATELY))) {
+            let hour = evidence.hour(*window);
+            let inside = slice
+                .leaves
+                .iter()
+                .filter(|(leaf, _)| is_inside.get(**leaf as usize) == Some(&true));
+            for (leaf, counts) in inside {
+                n += real(counts.n[channel]);
+                k += real(counts.k[channel]);
+                expected += evidence.expected(&hour, *leaf, counts.n[channel]);
+                (0..4).for_each(|kind| kinds[kind] += real(counts.kinds[kind]));
+            }
+        }
+        let a_minute = expected / real(LATELY / time::MINUTE);
+        says_effect(incident, (n, k, expected), evidence.dispersion(conditions, a_minute));
+        incident.evidence = vec![line("inside", (n, k, expected))];
+        incident.metric = self.metric(channel, n, kinds);
+    }
+}
+
+/// The message about one that is watched. Opened is said of incidents: this is an update, and calls nobody.
+fn told(incident: &Incident, reason: AlertReason, title: String) -> Alert {
+    Alert {
+        alert_id: alert_id(incident),
+        reason,
+        page: false,
+        at: incident.updated,
+        title,
+        incident: incident.clone(),
+    }
+}
