@@ -23,8 +23,10 @@ pub struct Fate {
     pub seed: u64,
     /// Of each planted cause, in their order.
     pub causes: Vec<CauseFate>,
-    /// Incidents that reached OPEN and name no planted cause at its onset.
+    /// Incidents that reached OPEN in the judged part and name no planted cause at its onset.
     pub false_incidents: usize,
+    /// Those that did so in the history before it, as far as that is watched and nothing is broken there: they are false in null days.
+    pub false_in_history: usize,
     /// Of those, incidents that name a cause which another incident names already.
     pub duplicates: usize,
     /// What they say.
@@ -47,6 +49,8 @@ pub struct Fate {
     pub innocent_changes: Rulings,
     /// Days that were judged.
     pub days: f64,
+    /// Days of the history before them in which incidents could open, and nothing was broken.
+    pub history_days: f64,
     /// Days of the whole run: warnings are given in its history too.
     pub days_in_all: f64,
     /// Cells watched at the end: a scope is one on each of its channels, and they are summed. Not to be multiplied by the channels.
@@ -192,6 +196,9 @@ impl Fate {
                 .into_iter()
                 .any(|named| has_scope_of(incident, named.cause, &run.calls))
         };
+        let others = &judgement.others;
+        let is_in_history = |incident: &&&Incident| incident.opened < Some(run.truth.warm_up_until);
+        let false_in_history = others.iter().filter(is_in_history).count();
         let wrongly = (0..).zip(&judgement.causes).map(|(i, named)| {
             let found = named.incident;
             found.is_some_and(|incident| abstains_wrongly(run, i, named.cause, incident))
@@ -207,9 +214,10 @@ impl Fate {
                 .zip(found)
                 .map(|(i, (cause, found))| of_cause(run, i, cause, found, &incidents))
                 .collect(),
-            false_incidents: judgement.others.len(),
-            raised: judgement.others.iter().map(|incident| raised(incident)).collect(),
-            duplicates: judgement.others.iter().filter(is_duplicate).count(),
+            false_incidents: others.len() - false_in_history,
+            false_in_history,
+            raised: others.iter().map(|incident| raised(incident)).collect(),
+            duplicates: others.iter().filter(is_duplicate).count(),
             incidents: incidents.len(),
             innocent_blamed: incidents.iter().filter(blames_an_innocent).count(),
             abstained: incidents.iter().filter(|i| i.not_separable().is_some()).count(),
@@ -218,6 +226,7 @@ impl Fate {
             guilty_changes: ruled(true),
             innocent_changes: ruled(false),
             days: minutes(run.truth.end, run.truth.warm_up_until) / 1440.0,
+            history_days: minutes(run.truth.warm_up_until, run.warm_from).max(0.0) / 1440.0,
             days_in_all: minutes(run.truth.end, run.began) / 1440.0,
             cells: run.cells,
             scopes: run.scopes,

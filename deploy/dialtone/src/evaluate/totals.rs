@@ -86,7 +86,7 @@ pub struct Totals {
     pub duplicates_per_incident: f64,
     /// Incidents a day where nothing is broken.
     pub false_per_null_day: Option<f64>,
-    /// Such days.
+    /// Such days: of runs without a cause, and of the history before any run's judged part.
     pub null_days: f64,
     /// Most cells watched in a run: a scope is one on each of its channels, and they are summed. Not to be multiplied by the channels; the
     /// scopes are fewer.
@@ -254,10 +254,12 @@ impl Totals {
             duplicates(&all),
             interval::jackknife(runs, duplicates),
         );
-        let quiet: Vec<&Fate> = runs.iter().filter(|run| run.causes.is_empty()).collect();
-        self.null_days = quiet.iter().fold(0.0, |days, run| days + run.days);
+        let quiet = || runs.iter().filter(|run| run.causes.is_empty());
+        let history = runs.iter().map(|run| run.history_days);
+        self.null_days = quiet().map(|run| run.days).chain(history).sum();
         if self.null_days > 0.0 {
-            let raised = quiet.iter().map(|run| run.false_incidents).sum();
+            let in_history = runs.iter().map(|run| run.false_in_history);
+            let raised = quiet().map(|run| run.false_incidents).chain(in_history).sum();
             let rate = real(raised) / self.null_days;
             self.false_per_null_day =
                 Some(self.put("false_per_null_day", rate, interval::rate(raised, self.null_days)));
@@ -462,6 +464,7 @@ mod tests {
             incidents: causes.iter().filter(|cause| cause.named).count() + false_incidents,
             causes,
             false_incidents,
+            false_in_history: 1,
             raised: Vec::new(),
             duplicates: 0,
             innocent_blamed: 0,
@@ -472,6 +475,7 @@ mod tests {
             guilty_changes: Rulings::default(),
             innocent_changes: Rulings::default(),
             days: 2.0,
+            history_days: 1.0,
             days_in_all: 2.0,
             cells: 7,
             scopes: 3,
@@ -523,7 +527,8 @@ mod tests {
             (1.0 / 3.0, Some(-5.0))
         );
         assert_eq!(totals.leads["up_to_1"].before_first_share, 0.5, "without the large one");
-        assert_eq!((totals.null_days, totals.false_per_null_day), (2.0, Some(0.5)));
+        // Two days of the quiet run with one, and a day with one before each of the three.
+        assert_eq!((totals.null_days, totals.false_per_null_day), (5.0, Some(0.8)));
         assert_eq!(totals.f1_by_causes["1"], 1.0);
         assert_eq!((totals.exact, totals.owner_right_share), (1.0 / 3.0, Some(1.0)));
         // Three runs of two days with four warnings each, of which three came true; four incidents, three abstained.

@@ -25,6 +25,8 @@ pub struct Watched {
     pub seed: u64,
     /// First instant of what was watched minute by minute.
     pub began: EventTime,
+    /// When incidents could open: enough was known of what is normal.
+    pub warm_from: EventTime,
     /// What was planted.
     pub truth: Truth,
     /// What was found.
@@ -60,10 +62,12 @@ impl Watched {
         let mut watching = Watching::new(told, config.kafka.partitions);
         watching.study(&Text::new(TENANT)?, run.past);
         run.logs.into_iter().try_for_each(|heard| watching.hear(heard))?;
+        let began = live_from(scenario);
         Ok(Self {
             scenario: name.to_owned(),
             seed,
-            began: live_from(scenario),
+            began,
+            warm_from: began.max(scenario.start.plus(config.processor.watch.warm_up.micros())),
             truth: run.truth,
             incidents: watching.incidents(),
             verdicts: watching.verdicts(),
