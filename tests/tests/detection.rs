@@ -56,12 +56,25 @@ fn the_demos_two_causes_are_named_on_twelve_seeds_and_hardly_anything_else() {
     let fates: Vec<Fate> = watched.iter().map(Fate::of).collect();
     let totals = Totals::of(&fates);
     assert!(totals.f1 >= F1_OF_TWO, "F1 {}: {:?}", totals.f1, unclean(&watched));
+    let before: usize = fates.iter().map(|fate| fate.false_in_history).sum();
+    assert!(before <= 2, "of twelve days before: {:?}", unclean(&watched));
 }
 
 #[test]
 fn every_other_scenario_has_its_causes_named_and_nothing_else() {
     let watched = watch(&FAULTS.map(|name| (name, 101)));
     assert_eq!(unclean(&watched), Vec::<String>::new());
+}
+
+#[test]
+fn announced_work_is_named_and_calls_somebody_only_where_it_goes_on() {
+    let watched = watch(&[("announced_work", 101)]);
+    assert_eq!(unclean(&watched), Vec::<String>::new());
+    let fates: Vec<Fate> = watched.iter().map(Fate::of).collect();
+    let works = Totals::of(&fates).works.expect("two works");
+    assert_eq!((works.announced, works.noticed), (2, 2), "{works:?}");
+    assert_eq!((works.paged_during, works.in_time_paged), (0, 0), "{works:?}");
+    assert_eq!((works.overran, works.overruns_paged), (1, 1), "{works:?}");
 }
 
 #[test]

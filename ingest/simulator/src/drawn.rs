@@ -133,7 +133,8 @@ pub(crate) fn old(world: &World) -> Vec<Fault> {
         let is = draw(world, OLD + i, onset);
         let lasts = Span(whole(minutes * 60.0) * time::SECOND);
         let is_mended = is.kind != FaultKind::FirmwareRollout && is.scope != nowhere();
-        (is_mended && day_of_week(onset) < 5).then(|| Fault::lasting(lasts, onset, is))
+        let is_over = onset.plus(lasts.0) <= scenario.judged_from().plus(-QUIET_DAYS * time::DAY);
+        (is_mended && is_over && day_of_week(onset) < 5).then(|| Fault::lasting(lasts, onset, is))
     });
     broken.collect()
 }

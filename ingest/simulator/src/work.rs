@@ -84,9 +84,9 @@ const fn summary(kind: FaultKind) -> &'static str {
 /// What makes no sense in what a scenario says of work.
 pub(crate) fn problems(spec: &FaultSpec, evaluate: Span) -> Vec<&'static str> {
     let is_work = spec.work.is_some();
-    let is_told_in_time = spec.planned.is_none_or(|planned| {
+    let is_over_in_time = spec.planned.is_none_or(|planned| {
         let told = spec.at.0.saturating_add(planned.0).saturating_add(AFTERWARDS);
-        spec.work != Some(Notice::Unannounced) || told < evaluate.0
+        told < evaluate.0
     });
     let demands = [
         (
@@ -107,8 +107,8 @@ pub(crate) fn problems(spec: &FaultSpec, evaluate: Span) -> Vec<&'static str> {
             "work: neither what the seed draws nor a firmware_rollout is work",
         ),
         (
-            is_told_in_time,
-            "planned: unannounced work is told of half an hour after it should be over, outside the judged part",
+            is_over_in_time,
+            "planned: half an hour after it should be over it is told of, or known to overrun: outside the judged part",
         ),
     ];
     let unmet = demands.into_iter().filter(|(holds, _)| !holds);

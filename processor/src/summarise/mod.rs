@@ -37,6 +37,8 @@ const END_MEMORY: i64 = 30 * time::MINUTE;
 const SUSPECT_MEMORY: i64 = 6 * time::HOUR;
 /// Devices followed in this way.
 const MAX_SUSPECTS: usize = 500;
+/// What a snapshot begins with: its fields have no names, so another version's would be read as something else.
+const LAYOUT: [u8; 2] = *b"s\x02";
 
 /// What has become of the records read (F-1): `received = closed + held + rejected + late + duplicate`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -533,11 +535,28 @@ impl Fold for Summarise {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, FoldError> {
-        Ok(postcard::to_stdvec(self)?)
+        Ok(postcard::to_extend(self, LAYOUT.to_vec())?)
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), FoldError> {
-        *self = postcard::from_bytes(snapshot)?;
+        let state = snapshot.strip_prefix(&LAYOUT).ok_or(FoldError::Layout)?;
+        *self = postcard::from_bytes(state)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_of_another_version_is_refused_by_that_name() {
+        let new = || Summarise::new(SummariseConfig::default(), 0, 3);
+        let snapshot = new().snapshot().expect("a snapshot");
+        let mut restored = Summarise::new(SummariseConfig::default(), 0, 7);
+        restored.restore(&snapshot).expect("of this version");
+        assert_eq!(restored, new());
+        let of_another = new().restore(&snapshot[LAYOUT.len()..]);
+        assert!(matches!(of_another, Err(FoldError::Layout)), "{of_another:?}");
     }
 }

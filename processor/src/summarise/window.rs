@@ -213,9 +213,12 @@ impl WindowTable {
         }
         let device = self.devices.entry(key.clone()).or_insert_with(|| DeviceRow {
             near: contribution.near.clone(),
-            user: contribution.user.clone(),
+            user: None,
             row: Row::default(),
         });
+        if sign > 0 && device.user.is_none() {
+            device.user.clone_from(&contribution.user);
+        }
         device.row.add(contribution, sign);
         if device.row.sums.is_zero() {
             self.devices.remove(&key);

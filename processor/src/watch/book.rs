@@ -60,7 +60,7 @@ pub struct Case {
     pub answered: Option<Text>,
     /// Nobody is called before then: it began during announced work that should be over by then.
     pub withheld: Option<EventTime>,
-    /// What its calls have said since then for its going on.
+    /// What the calls since then say for its going on.
     overrun: f64,
     /// Since when its scope has been silent, and what was usual before of the calls of those outside.
     pub silent: Option<(EventTime, Option<Outside>)>,
@@ -111,22 +111,30 @@ impl Case {
 
     /// It began during announced work, and nobody is called before that should be over.
     pub fn withhold(&mut self, change: Text, until: EventTime) {
-        if self.withheld != Some(until) {
-            self.overrun = 0.0;
-        }
         (self.incident.maintenance, self.withheld) = (Some(change), Some(until));
+    }
+
+    /// From when on its calls tell whether announced work overruns: some minutes after it should be over.
+    pub fn tells_overrun_from(&self) -> Option<Window> {
+        self.withheld.map(|until| Window::of_end(until.plus(SETTLED + 1)))
+    }
+
+    /// So many poor of so many expected since then.
+    pub fn weigh_overrun(&mut self, k: f64, e: f64, indifference: f64, dispersion: f64) {
+        self.overrun = self.goes_on(k, e, indifference, dispersion);
     }
 
     /// It is not the announced work's after all: as if that should have been over for long.
     pub fn withhold_no_longer(&mut self, now: EventTime) {
-        (self.incident.maintenance, self.withheld) = (None, Some(now.plus(-PATIENCE)));
+        (self.incident.maintenance, self.withheld, self.overrun) = (None, Some(now.plus(-PATIENCE)), 0.0);
     }
 
-    /// Does it go on when the announced work it began in should be over, by the calls since then, or without a sign of quality being back for
-    /// long enough? Said once.
+    /// Does it go on when the announced work it began in should be over, by the calls since then, or for long enough without their saying that
+    /// quality is back? Said once.
     pub fn overruns(&mut self, now: EventTime) -> bool {
         let is_silenced = self.incident.silenced_until.is_some_and(|until| until > now);
-        let goes_on = |until: EventTime| self.overrun >= GOES_ON || now.since(until) >= PATIENCE;
+        let is_unsure = self.overrun > -GOES_ON;
+        let goes_on = |until: EventTime| self.overrun >= GOES_ON || (is_unsure && now.since(until) >= PATIENCE);
         let is_over = self.withheld.is_some_and(goes_on) && !is_silenced;
         let overruns = is_over && self.is_at_work();
         if overruns || !self.is_open() {
@@ -176,12 +184,9 @@ impl Case {
     }
 
     /// A minute of evidence: `k` poor of `e` expected by the baseline, over the dispersion. Is quality back?
-    pub fn weigh_recovery(&mut self, now: EventTime, (k, e): (f64, f64), indifference: f64, dispersion: f64) {
+    pub fn weigh_recovery(&mut self, k: f64, e: f64, indifference: f64, dispersion: f64) {
         let goes_on = self.goes_on(k, e, indifference, dispersion);
         self.back = (self.back - goes_on).clamp(0.0, 2.0 * BACK);
-        if self.withheld.is_some_and(|until| now.since(until) > SETTLED) {
-            self.overrun += goes_on;
-        }
     }
 
     /// What `k` poor of `e` expected say for its own rate against the indifferent one, in nats.
@@ -218,7 +223,7 @@ impl Case {
         self.incident.state = self.at_work();
         self.incident.closed = None;
         (self.incident.escalated, self.incident.escalated_to) = (None, None);
-        (self.called, self.answered, self.withheld, self.overrun) = (None, None, None, 0.0);
+        (self.called, self.answered, self.withheld) = (None, None, None);
         self.incident.maintenance = None;
         (self.back, self.recovering_since) = (0.0, None);
     }
@@ -399,31 +404,29 @@ mod tests {
         assert_eq!((case.incident.state, case.incident.localised), (State::Open, None));
     }
 
-    /// A fivefold rate against 1.25 of indifference: five poor of one expected are 5 ln 4 − 3.75 = 3.2 nats for its going on. Until five minutes
-    /// after the end come the reports of before; then the first minute says it, or after a quarter of an hour the clock.
+    /// A fivefold rate against 1.25 of indifference: five poor of one expected are 5 ln 4 − 3.75 = 3.2 nats for its going on. From five minutes
+    /// after the end on the calls count; the first minute of them says it, or after a quarter of an hour the clock, unless they say otherwise.
     #[test]
     fn work_overruns_when_the_calls_after_its_end_say_so_or_nothing_says_otherwise() {
         let (start, end) = (case().incident.updated, 20);
         let at = |minute: i64| start.plus(minute * time::MINUTE);
-        let called = |until_back: i64, poor: f64| {
+        let called = |poor: f64, expected: f64| {
             let mut case = case();
             case.factor = 5.0;
             case.withhold(case.incident.id.clone(), at(end));
+            assert_eq!(case.tells_overrun_from().map(Window::start), Some(at(end + 5)));
             (0..60).find(|minute| {
-                let of_minute = if *minute < until_back { (5.0, 1.0) } else { (poor, 1.0) };
-                case.weigh_recovery(at(*minute), of_minute, 1.25, 1.0);
-                case.live(at(*minute), 15 * time::MINUTE);
+                // The window that ends with this minute is the last one.
+                let minutes = f64::from(i32::try_from((minute - end - 5).max(0)).expect("few"));
+                case.weigh_overrun(poor * minutes, expected * minutes, 1.25, 1.0);
                 case.overruns(at(*minute))
             })
         };
-        assert_eq!(called(60, 5.0), Some(26));
-        assert_eq!(
-            called(24, 0.0),
-            None,
-            "the last calls of the work are poor, those after it are not"
-        );
+        assert_eq!(called(5.0, 1.0), Some(26));
+        // Nothing poor where a tenth was expected: 0.375 nats a minute against it, 3.75 after ten.
+        assert_eq!(called(0.0, 0.1), None, "though nothing proves yet that quality is back");
         // 2.7 of one expected are 2.7 ln 4 − 3.75 = 0: neither one nor the other.
-        assert_eq!(called(20, 2.705), Some(35));
+        assert_eq!(called(2.705, 1.0), Some(35));
     }
 
     /// A fivefold rate against 1.25 of indifference: a ratio of 4, so a minute with 2 expected and none poor speaks
@@ -434,15 +437,15 @@ mod tests {
         let start = case.incident.updated;
         let at = |minute: i64| start.plus(minute * time::MINUTE);
         assert_eq!(case.revision(at(0)), Some(AlertReason::Opened));
-        case.weigh_recovery(at(1), (0.0, 2.0), 1.25, 1.0);
+        case.weigh_recovery(0.0, 2.0, 1.25, 1.0);
         case.live(at(1), 15 * time::MINUTE);
         assert_eq!(case.incident.state, State::Recovering);
         assert_eq!(case.revision(at(1)), Some(AlertReason::Updated));
         // 11 poor of 2 expected: 11 · ln 4 − 7.5 = 7.7 nats against it.
-        case.weigh_recovery(at(2), (11.0, 2.0), 1.25, 1.0);
+        case.weigh_recovery(11.0, 2.0, 1.25, 1.0);
         case.live(at(2), 15 * time::MINUTE);
         assert_eq!(case.incident.state, State::Localised, "bad again before it was over");
-        case.weigh_recovery(at(3), (0.0, 2.0), 1.25, 1.0);
+        case.weigh_recovery(0.0, 2.0, 1.25, 1.0);
         case.live(at(3), 15 * time::MINUTE);
         case.live(at(17), 15 * time::MINUTE);
         assert_eq!(case.incident.state, State::Recovering, "14 minutes are not 15");

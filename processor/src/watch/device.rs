@@ -35,9 +35,12 @@ pub struct Device {
     log_m: [f64; ALTERNATIVES.len()],
     windows: VecDeque<Row>,
     exemplars: Vec<Text>,
-    /// Who used it last.
-    user: Option<Text>,
+    /// Who used it: as many as rows may point to.
+    users: Vec<Text>,
 }
+
+/// Users of one device that are told apart.
+const MOST_USERS: usize = 16;
 
 /// What was reported of a device for one window.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,9 +53,24 @@ struct Row {
     is_first: bool,
     /// Poor call-ends by the rate of its leaf.
     expected: f64,
+    /// Which of its users it was, if that is known.
+    user: Option<u8>,
 }
 
 impl Device {
+    /// Which of its users somebody is; one more than are told apart is nobody.
+    fn user(&mut self, user: Option<&Text>) -> Option<u8> {
+        let user = user?;
+        let at = self.users.iter().position(|known| known == user).or_else(|| {
+            let has_room = self.users.len() < MOST_USERS;
+            has_room.then(|| {
+                self.users.push(user.clone());
+                self.users.len() - 1
+            })
+        })?;
+        u8::try_from(at).ok()
+    }
+
     /// At risk, poor and expected since a window.
     pub fn since(&self, window: Window) -> (f64, f64, f64) {
         let sums = self.windows.iter().filter(|row| row.window >= window);
@@ -185,33 +203,32 @@ impl Devices {
             exemplars,
             user,
         } = *of;
+        let fresh = self.fresh.entry(id.clone()).or_default();
+        *fresh = (fresh.0 + real(counts.k[0]), fresh.1 + expected);
+        let is_first = !self.known.contains_key(id);
+        let device = self.known.entry(id.clone()).or_insert_with(|| Device {
+            leaf,
+            log_m: [0.0; 3],
+            windows: VecDeque::new(),
+            exemplars: Vec::new(),
+            users: Vec::new(),
+        });
         let row = Row {
             window,
             leaf,
             counts: *counts,
-            is_first: !self.known.contains_key(id),
+            is_first,
             expected,
-        };
-        let fresh = self.fresh.entry(id.clone()).or_default();
-        *fresh = (fresh.0 + real(counts.k[0]), fresh.1 + expected);
-        let Some(device) = self.known.get_mut(id) else {
-            let windows = VecDeque::from([row]);
-            let device = Device {
-                leaf,
-                log_m: [0.0; 3],
-                windows,
-                exemplars: exemplars.to_vec(),
-                user: user.cloned(),
-            };
-            self.known.insert(id.clone(), device);
-            return;
+            user: device.user(user),
         };
         device.leaf = leaf;
-        device.user = user.or(device.user.as_ref()).cloned();
         device.windows.push_back(row);
         device.exemplars.extend(exemplars.iter().cloned());
         let surplus = device.exemplars.len().saturating_sub(5);
         device.exemplars.drain(..surplus);
+        if is_first {
+            return;
+        }
         for (log_m, ratio) in device.log_m.iter_mut().zip(ALTERNATIVES) {
             *log_m = step(
                 *log_m,
@@ -251,15 +268,18 @@ impl Devices {
         self.known.iter().filter(move |(_, device)| covers(device.leaf))
     }
 
-    /// How many devices had a poor call-end since a window, at leaves that count; and how many people, where a device whose user is not
-    /// known is none.
+    /// How many devices had a poor call-end since a window, at leaves that count; and how many people, where one whose name is not known is
+    /// none.
     pub fn poor(&self, since: Window, is_inside: impl Fn(u32) -> bool) -> Touched {
         let is_poor = |row: &Row| row.window >= since && row.counts.k[0] > 0 && is_inside(row.leaf);
-        let was_poor = |device: &&Device| device.windows.iter().any(is_poor);
-        let poor = || self.known.values().filter(was_poor);
-        let users: BTreeSet<&Text> = poor().filter_map(|device| device.user.as_ref()).collect();
+        let (mut devices, mut users) = (0, BTreeSet::new());
+        for device in self.known.values() {
+            let mut poor = device.windows.iter().filter(|row| is_poor(row)).peekable();
+            devices += usize::from(poor.peek().is_some());
+            users.extend(poor.filter_map(|row| device.users.get(usize::from(row.user?))));
+        }
         Touched {
-            devices: poor().count(),
+            devices,
             users: users.len(),
         }
     }
@@ -317,8 +337,8 @@ mod tests {
         }
     }
 
-    /// Ann is poor on her laptop and on her phone, Bob on his laptop, and a room's phone belongs to nobody; Eve's laptop is good, and one at
-    /// another leaf is poor: four devices, two people.
+    /// Ann is poor on her laptop and on a shared phone, which is good in Eve's hands, Bob on his laptop, and a room's phone belongs to nobody; Eve's
+    /// laptop is good, and one at another leaf is poor: four devices, two people.
     #[test]
     fn people_with_two_devices_are_one_and_a_room_is_none() {
         let text = |text: &str| Text::new(text).expect("a text");
@@ -326,7 +346,8 @@ mod tests {
         let mut devices = Devices::default();
         let all = [
             ("a-laptop", Some("ann"), 0, 1),
-            ("a-phone", Some("ann"), 0, 1),
+            ("phone", Some("ann"), 0, 1),
+            ("phone", Some("eve"), 0, 0),
             ("b-laptop", Some("bob"), 0, 1),
             ("room", None, 0, 1),
             ("e-laptop", Some("eve"), 0, 0),

@@ -1,10 +1,20 @@
 //! `[[processor.watch.calendar]]` of a text that holds nothing else: what the simulator writes down of its sites.
 
+use anyhow::Context;
 use dialtone_processor::config::Calendar;
 use toml::Table;
 
+/// A configuration's own calendars, or where it has none those that the simulator has written down.
+pub fn or_simulated(own: Vec<Calendar>, text: &str) -> anyhow::Result<Vec<Calendar>> {
+    if own.is_empty() {
+        calendars(text).context("the simulated calendars")
+    } else {
+        Ok(own)
+    }
+}
+
 /// The calendars of a text, as a configuration has them.
-pub fn calendars(text: &str) -> anyhow::Result<Vec<Calendar>> {
+fn calendars(text: &str) -> anyhow::Result<Vec<Calendar>> {
     let table: Table = toml::from_str(text)?;
     let watch = table.get("processor").and_then(|processor| processor.get("watch"));
     match watch.and_then(|watch| watch.get("calendar")) {

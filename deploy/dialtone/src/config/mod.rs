@@ -16,7 +16,7 @@ use dialtone_schemas::Span;
 use dialtone_wire::KafkaConfig;
 use serde::{Deserialize, Serialize};
 
-pub use calendars::calendars;
+pub use calendars::or_simulated;
 pub use load::load;
 pub use owners::{owners, read_owners};
 pub use problem::{Problem, Problems};

@@ -13,7 +13,7 @@ use dialtone_schemas::{Incident, Span, Text, time};
 use dialtone_simulator::Simulation;
 
 use crate::{
-    config::{Config, calendars},
+    config::{Config, or_simulated},
     replay::write_incidents,
 };
 
@@ -88,10 +88,8 @@ impl Folder {
         };
         config.ingest.sites = Some(write("sites.csv", &simulation.sites_csv())?);
         config.processor.owners = write("owners.toml", &simulation.owners_toml())?;
-        if config.processor.watch.calendars.is_empty() {
-            let told = calendars(&simulation.calendars_toml()).context("the simulated calendars")?;
-            config.processor.watch.calendars = told;
-        }
+        let own = std::mem::take(&mut config.processor.watch.calendars);
+        config.processor.watch.calendars = or_simulated(own, &simulation.calendars_toml())?;
         write("scenario.toml", scenario)?;
         write(
             MARK,

@@ -25,13 +25,13 @@ pub struct Fate {
     pub causes: Vec<CauseFate>,
     /// Incidents that reached OPEN in the judged part and name no planted cause at its onset.
     pub false_incidents: usize,
-    /// Those that did so in the history before it, as far as that is watched and nothing is broken there: they are false in null days.
-    pub false_in_history: usize,
     /// Of those, incidents that name a cause which another incident names already.
     pub duplicates: usize,
-    /// What they say.
+    /// Incidents that reached OPEN in the history before the judged part, as far as that is watched: nothing is broken there.
+    pub false_in_history: usize,
+    /// What the false ones of both say.
     pub raised: Vec<String>,
-    /// Incidents that reached OPEN, without those that say of a collector gap what it is.
+    /// Incidents that reached OPEN in the whole run, without those that say of a collector gap what it is.
     pub incidents: usize,
     /// Of those, with a change blamed that caused nothing of it.
     pub innocent_blamed: usize,
@@ -215,9 +215,12 @@ impl Fate {
                 .map(|(i, (cause, found))| of_cause(run, i, cause, found, &incidents))
                 .collect(),
             false_incidents: others.len() - false_in_history,
+            duplicates: others
+                .iter()
+                .filter(|incident| !is_in_history(incident) && is_duplicate(incident))
+                .count(),
             false_in_history,
             raised: others.iter().map(|incident| raised(incident)).collect(),
-            duplicates: others.iter().filter(is_duplicate).count(),
             incidents: incidents.len(),
             innocent_blamed: incidents.iter().filter(blames_an_innocent).count(),
             abstained: incidents.iter().filter(|i| i.not_separable().is_some()).count(),

@@ -151,11 +151,15 @@ fn row(fate: &Fate) -> String {
         .filter_map(|cause| Some(format!("{:.0}", cause.delay_min?)))
         .collect();
     format!(
-        "{:18} {:5}  {named}/{} named  {} false  after {} min  {}",
+        "{:18} {:5}  {named}/{} named  {} false{}  after {} min  {}",
         fate.scenario,
         fate.seed,
         fate.causes.len(),
         fate.false_incidents,
+        match fate.false_in_history {
+            0 => String::new(),
+            before => format!(", {before} in its history"),
+        },
         if delays.is_empty() {
             "-".to_owned()
         } else {

@@ -86,8 +86,13 @@ pub struct Totals {
     pub duplicates_per_incident: f64,
     /// Incidents a day where nothing is broken.
     pub false_per_null_day: Option<f64>,
-    /// Such days: of runs without a cause, and of the history before any run's judged part.
+    /// Such days.
     pub null_days: f64,
+    /// Incidents a day in the watched history before the judged parts, where nothing is broken either, and in runs with a day of history hardly
+    /// more is known than that day.
+    pub false_per_history_day: Option<f64>,
+    /// Such days.
+    pub history_days: f64,
     /// Most cells watched in a run: a scope is one on each of its channels, and they are summed. Not to be multiplied by the channels; the
     /// scopes are fewer.
     pub cells: usize,
@@ -255,15 +260,17 @@ impl Totals {
             interval::jackknife(runs, duplicates),
         );
         let quiet = || runs.iter().filter(|run| run.causes.is_empty());
-        let history = runs.iter().map(|run| run.history_days);
-        self.null_days = quiet().map(|run| run.days).chain(history).sum();
-        if self.null_days > 0.0 {
-            let in_history = runs.iter().map(|run| run.false_in_history);
-            let raised = quiet().map(|run| run.false_incidents).chain(in_history).sum();
-            let rate = real(raised) / self.null_days;
-            self.false_per_null_day =
-                Some(self.put("false_per_null_day", rate, interval::rate(raised, self.null_days)));
-        }
+        let raised = quiet().map(|run| run.false_incidents).sum();
+        self.null_days = quiet().map(|run| run.days).sum();
+        self.false_per_null_day = self.a_day("false_per_null_day", raised, self.null_days);
+        let raised = runs.iter().map(|run| run.false_in_history).sum();
+        self.history_days = runs.iter().map(|run| run.history_days).sum();
+        self.false_per_history_day = self.a_day("false_per_history_day", raised, self.history_days);
+    }
+
+    /// So many in so many days, if there were any days.
+    fn a_day(&mut self, name: &str, raised: usize, days: f64) -> Option<f64> {
+        (days > 0.0).then(|| self.put(name, real(raised) / days, interval::rate(raised, days)))
     }
 
     /// Changes and owners.
@@ -527,8 +534,8 @@ mod tests {
             (1.0 / 3.0, Some(-5.0))
         );
         assert_eq!(totals.leads["up_to_1"].before_first_share, 0.5, "without the large one");
-        // Two days of the quiet run with one, and a day with one before each of the three.
-        assert_eq!((totals.null_days, totals.false_per_null_day), (5.0, Some(0.8)));
+        assert_eq!((totals.null_days, totals.false_per_null_day), (2.0, Some(0.5)));
+        assert_eq!((totals.history_days, totals.false_per_history_day), (3.0, Some(1.0)));
         assert_eq!(totals.f1_by_causes["1"], 1.0);
         assert_eq!((totals.exact, totals.owner_right_share), (1.0 / 3.0, Some(1.0)));
         // Three runs of two days with four warnings each, of which three came true; four incidents, three abstained.

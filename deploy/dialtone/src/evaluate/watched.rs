@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use dialtone_processor::{WatchConfig, offline::Watching, summarise::Counts, watch::Warnings};
 use dialtone_schemas::{ChangeVerdict, EventTime, Incident, Text};
 use dialtone_simulator::{Scenario, Truth};
@@ -12,7 +12,7 @@ use super::{
     work::{self, Page},
 };
 use crate::{
-    config::{Config, calendars, owners},
+    config::{Config, or_simulated, owners},
     judge::{Calls, Judgement},
 };
 
@@ -113,9 +113,7 @@ impl Watched {
 /// clocks show and which days are holidays, unless the configuration has calendars of its own.
 fn told(config: &Config, owners_toml: &str, calendars_toml: &str) -> Result<WatchConfig> {
     let mut watch = config.watch(owners("the simulated owners", owners_toml)?);
-    if watch.calendars.is_empty() {
-        watch.calendars = calendars(calendars_toml).context("the simulated calendars")?;
-    }
+    watch.calendars = or_simulated(watch.calendars, calendars_toml)?;
     Ok(watch)
 }
 

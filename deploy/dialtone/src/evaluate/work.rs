@@ -9,6 +9,8 @@ use crate::judge::{Calls, has_scope_of};
 
 /// Work overruns that goes on so long after it should be over: of what ends sooner nobody need be called.
 const OVERRUN: i64 = 10 * time::MINUTE;
+/// An incident whose scope shares so much of a work's calls is about that work, however it names it.
+const MOST: f64 = 0.5;
 
 /// Somebody was called about an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,12 +75,15 @@ fn over(cause: &Cause, end: EventTime) -> EventTime {
     cause.until.unwrap_or(end).min(end)
 }
 
-/// Is an incident of a work's time about it: of its scope, or said to have begun in it? Its onset need not be exact.
+/// Is an incident of a work's time about it: said to have begun in it, of its scope, or of one that has most of the same calls? Its onset need
+/// not be exact.
 fn is_about(incident: &Incident, cause: &Cause, end: EventTime, calls: &Calls) -> bool {
     let of_its_time = incident.opened.is_some_and(|opened| opened >= cause.onset);
     of_its_time
         && incident.onset.from < over(cause, end)
-        && (is_said_of(incident, cause) || has_scope_of(incident, cause, calls))
+        && (is_said_of(incident, cause)
+            || has_scope_of(incident, cause, calls)
+            || calls.jaccard(&incident.scope, &cause.scope) >= MOST)
 }
 
 /// Does the incident say that it began in this work?

@@ -169,9 +169,10 @@ pub(super) fn changed(changed: &Changed) -> String {
     )
 }
 
-/// Is new against old worse beyond doubt, and no less beyond doubt not as much worse by the totals of the same places?
+/// Is new against old worse beyond doubt, and is it no less beyond doubt not the version's doing by the totals of the same places: less than half way
+/// there, as it is denied?
 fn is_of_the_people(verdict: &ChangeVerdict) -> bool {
-    let is_less = |high: f64| high < verdict.effect;
+    let is_less = |high: f64| high < verdict.effect.sqrt();
     verdict.effect_low > 1.0 && verdict.dose_effect_high.is_some_and(is_less)
 }
 

@@ -20,8 +20,8 @@ use crate::{
     },
 };
 
-/// Strata that a rollout keeps apart; what is beyond is one.
-const MOST: usize = 64;
+/// Strata that a rollout is judged by, those seen first; what is beyond says nothing of it.
+const MOST: usize = 128;
 
 /// Of which calls sums are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,8 +30,6 @@ enum Group {
     Outside,
     /// Those that agree in these values.
     Stratum(Codes),
-    /// All strata beyond [`MOST`].
-    Rest,
 }
 
 /// The calls of a rollout by stratum and watched channel.
@@ -55,11 +53,10 @@ impl Strata {
     /// The sums of a group. A group is made by what was before; what first calls afterwards has nothing to be compared
     /// with.
     fn of(&mut self, group: Group, when: When) -> Option<&mut [Stratum; 3]> {
-        let has_room = self.0.len() < MOST || group == Group::Outside || self.0.contains_key(&group);
-        let group = if has_room { group } else { Group::Rest };
+        let has_room = self.0.len() < MOST || group == Group::Outside;
         match when {
-            When::Before => Some(self.0.entry(group).or_default()),
-            When::Stage(_) => self.0.get_mut(&group),
+            When::Before if has_room => Some(self.0.entry(group).or_default()),
+            When::Before | When::Stage(_) => self.0.get_mut(&group),
         }
     }
 
@@ -227,21 +224,17 @@ mod tests {
         assert_eq!(first_of(1, at(0)).start(), at(60));
     }
 
-    /// A site more than are kept apart is one with all others beyond; who calls for the first time afterwards is
-    /// nowhere.
+    /// A site more than are kept says nothing, nor does one where somebody calls for the first time afterwards.
     #[test]
     fn strata_are_bounded_and_those_without_a_past_are_left_out() {
         let mut strata = Strata::default();
         let site = |code: u32| Group::Stratum(only(&[0], &[code; D]));
         assert!(strata.of(site(0), When::Stage(0)).is_none());
-        for code in (0..).take(MOST + 10) {
-            assert!(strata.of(site(code), When::Before).is_some());
-        }
+        let kept = (0..200).filter(|code| strata.of(site(*code), When::Before).is_some());
+        assert_eq!(kept.count(), MOST);
         assert!(strata.of(Group::Outside, When::Before).is_some());
-        assert_eq!(strata.0.len(), MOST + 2);
-        let late = strata.of(site(9000), When::Stage(0)).expect("the rest");
-        late[0].stages[0].k = 7.0;
-        let of_rest = strata.0.get(&Group::Rest).map(|rest| rest[0].stages[0].k);
-        assert!(of_rest.is_some_and(|k| (k - 7.0).abs() < 1e-9));
+        assert_eq!(strata.0.len(), MOST + 1);
+        let mut is_there = |code| strata.of(site(code), When::Stage(0)).is_some();
+        assert!(is_there(7) && !is_there(150) && !is_there(9000));
     }
 }

@@ -115,15 +115,23 @@ impl Tenant {
         let mut exemplars: Vec<Text> = Vec::new();
         let (mut minutes, mut burn) = (0.0, (0.0, 0.0));
         let lately = last_hour(case.incident.onset.from, now);
+        let (overrun_from, mut overrun) = (case.tells_overrun_from(), (0.0, 0.0));
         for (window, slice) in self.ring.since(onset) {
             minutes += 1.0;
             let hour = baseline.hour(*window);
             for (leaf, counts) in &slice.leaves {
                 let is_inside = held.leave(case, channel, self.dictionary.codes(*leaf));
                 let sum = if is_inside { &mut inside } else { &mut outside };
+                let (poor, expected) = (
+                    real(counts.k[channel]),
+                    baseline.expected(&hour, *leaf, counts.n[channel]),
+                );
                 sum.0 += real(counts.n[channel]);
-                sum.1 += real(counts.k[channel]);
-                sum.2 += baseline.expected(&hour, *leaf, counts.n[channel]);
+                sum.1 += poor;
+                sum.2 += expected;
+                if is_inside && overrun_from.is_some_and(|from| *window >= from) {
+                    overrun = (overrun.0 + poor, overrun.1 + expected);
+                }
                 if is_inside && *window >= lately {
                     let (poor, may) = self.burns(channel, *leaf, counts, config);
                     burn = (burn.0 + poor, burn.1 + may);
@@ -146,7 +154,8 @@ impl Tenant {
             fresh_e += baseline.expected(&hour, *leaf, counts.n[channel]);
         }
         let dispersion = baseline.dispersion(&case.conditions, fresh_e);
-        case.weigh_recovery(now, (fresh_k, fresh_e), config.indifference, dispersion);
+        case.weigh_overrun(overrun.0, overrun.1, config.indifference, dispersion);
+        case.weigh_recovery(fresh_k, fresh_e, config.indifference, dispersion);
         if case.is_at_work() && inside.2 > 0.0 {
             case.does(inside.0, inside.1, inside.2);
         }
@@ -252,7 +261,11 @@ impl Tenant {
         if case.is_at_work() {
             case.does(n, k, e);
         }
-        case.weigh_recovery(now, (fresh_k, fresh_e), config.indifference, device::DISPERSION);
+        case.weigh_recovery(fresh_k, fresh_e, config.indifference, device::DISPERSION);
+        if let Some(from) = case.tells_overrun_from() {
+            let (_, k, e) = device.since(from);
+            case.weigh_overrun(k, e, config.indifference, device::DISPERSION);
+        }
         case.sums = (n, k, e);
         let counts = device.counts_since(onset);
         let minutes = real(now.since(case.incident.onset.from) / time::MINUTE).max(1.0);

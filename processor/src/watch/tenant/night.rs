@@ -20,10 +20,8 @@ use crate::{
 pub(super) struct WasQuiet {
     /// By channel, of cells; one device's trouble is none of theirs.
     pub(super) rates: [bool; 3],
-    /// Of silences.
-    pub(super) volume: bool,
-    /// Of single devices.
-    pub(super) devices: bool,
+    /// Of anything at all: what another incident holds shows in silences and in single devices as well.
+    pub(super) others: bool,
 }
 
 impl Tenant {
@@ -34,8 +32,7 @@ impl Tenant {
         let of_cells = |basis: Basis| !open().any(|case| case.basis == basis && case.incident.device_id.is_none());
         WasQuiet {
             rates: [0, 1, 2].map(|channel| of_cells(Basis::Rate(channel))),
-            volume: of_cells(Basis::Volume),
-            devices: open().all(|case| case.incident.device_id.is_none()),
+            others: open().next().is_none(),
         }
     }
 
@@ -70,8 +67,8 @@ impl Tenant {
             // Of what has no cells yet nothing was seen.
             detector.night(was_quiet.rates[channel] && detector.cells() > 0, rates);
         }
-        self.volume.night(was_quiet.volume && self.volume.cells() > 0, silence);
-        self.devices.night(was_quiet.devices, MANY_DEVICES, devices);
+        self.volume.night(was_quiet.others && self.volume.cells() > 0, silence);
+        self.devices.night(was_quiet.others, MANY_DEVICES, devices);
     }
 
     /// What quiet days have taught of the thresholds, by channel, of silences and of devices.

@@ -22,8 +22,6 @@ use crate::{
 const EVERY: i64 = STEP;
 /// The trend is that of so long.
 const MEMORY: i64 = 2 * time::HOUR;
-/// Steps of an hour.
-const AN_HOUR: usize = 12;
 /// A warning is about the hour to come ...
 pub(super) const AHEAD: i64 = time::HOUR;
 /// ... and comes true so often: ...
@@ -177,8 +175,9 @@ impl Tenant {
             dispersion: evidence.drift.fine(),
             wander: OF_A_MOMENT * evidence.drift.of(&attributes_of(conditions)),
         };
+        let an_hour_ago = now.plus(-time::HOUR).micros().div_euclid(EVERY);
+        let lately = steps.range(an_hour_ago..).map(|(_, seen)| seen.n).sum();
         let steps: Vec<Seen> = steps.into_values().collect();
-        let lately = steps.iter().rev().take(AN_HOUR).map(|seen| seen.n).sum();
         Some(Course {
             trend: Trend::of(&steps, known),
             usual,

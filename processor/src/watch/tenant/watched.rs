@@ -49,6 +49,8 @@ pub(super) struct Watched {
     conditions: Vec<Condition>,
     /// Where its evidence gathers.
     channel: usize,
+    /// Since when, this time.
+    since: EventTime,
     /// It is not let go before then: the hour of a warning.
     until: EventTime,
     /// Looks in a row at which its evidence was gone.
@@ -155,6 +157,7 @@ impl Tenant {
             incident,
             conditions: near.conditions,
             channel: near.channel,
+            since: now,
             until: now,
             gone: 0,
             is_worn_out: false,
@@ -172,7 +175,9 @@ impl Tenant {
         config: &WatchConfig,
     ) -> Alert {
         let mut incident = self.to_be_watched(conditions, 0, now, config);
+        let (mut channel, mut since) = (0, now);
         if let Some(i) = self.most_alike(conditions) {
+            (channel, since) = (self.watched[i].channel, self.watched[i].since);
             let known = &self.watched[i].incident;
             (incident.id, incident.revision) = (known.id.clone(), known.revision + 1);
             (incident.watched, incident.warned, incident.onset) = (known.watched, known.warned, known.onset);
@@ -189,7 +194,8 @@ impl Tenant {
         self.keep(Watched {
             incident,
             conditions: conditions.to_vec(),
-            channel: 0,
+            channel,
+            since,
             until: now.plus(AHEAD),
             gone: 0,
             is_worn_out: false,
@@ -223,9 +229,9 @@ impl Tenant {
         most.map(|(i, _)| i)
     }
 
-    /// Has an open incident half of its calls? One outside the dimensions has all of them, and hides none.
+    /// Has an open incident half of its calls? One outside the dimensions has all of them, and hides none; nor does a single device.
     fn is_held(&self, conditions: &[Condition]) -> bool {
-        let mut open = self.cases.iter().filter(|case| case.is_open() && !case.is_outside());
+        let mut open = self.cases.iter().filter(|case| case.is_open() && case.has_scope());
         open.any(|case| self.overlap(conditions, &case.conditions).of_first >= SAME)
     }
 
@@ -251,8 +257,7 @@ impl Tenant {
             watched.gone = if is_gone { watched.gone.saturating_add(1) } else { 0 };
             let may_go = now >= watched.until;
             let has_fallen_back = may_go && watched.gone >= LOOKS;
-            let since = watched.incident.watched.unwrap_or(now);
-            let is_worn_out = may_go && now.since(since) >= LONGEST;
+            let is_worn_out = may_go && now.since(watched.since) >= LONGEST;
             if is_held || has_fallen_back || is_worn_out {
                 watched.is_worn_out = !is_held && !has_fallen_back;
                 told.push(watched.close(now));
