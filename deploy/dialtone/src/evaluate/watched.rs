@@ -182,7 +182,10 @@ mod tests {
     #[test]
     fn calendars_of_ones_own_go_before_the_simulated_ones() {
         let mut config = load(None, std::iter::empty()).expect("defaults");
-        let own = calendars("[[processor.watch.calendar]]\nsites = [\"berlin\"]\nzone = \"Europe/Paris\"\n");
+        let own = or_simulated(
+            Vec::new(),
+            "[[processor.watch.calendar]]\nsites = [\"berlin\"]\nzone = \"Europe/Paris\"\n",
+        );
         config.processor.watch.calendars = own.expect("a calendar");
         assert_eq!(told_of(&config).calendars, config.processor.watch.calendars);
     }
