@@ -157,7 +157,11 @@ fn what_is_said_of_work_must_make_sense() {
         ),
         (
             format!("{site}{unannounced}{}", planned("80m")),
-            "fault 1: planned: unannounced work is told of",
+            "fault 1: planned: half an hour after it should be over",
+        ),
+        (
+            format!("{site}{announced}{}", planned("3h")),
+            "fault 1: planned: half an hour after it should be over",
         ),
         (
             format!("{site}work = \"soon\"\n{}", planned("1h")),
@@ -168,7 +172,7 @@ fn what_is_said_of_work_must_make_sense() {
         assert!(said.contains(problem), "{fault}: {said}");
     }
     for fault in [
-        format!("{site}{announced}{}", planned("3h")),
+        format!("{site}{announced}{}", planned("79m")),
         format!("{site}{unannounced}{}", planned("79m")),
     ] {
         assert_eq!(problems(&fault), None, "{fault}");
