@@ -222,7 +222,7 @@ pub enum Kind {
 /// `dialtone incidents`
 #[derive(Debug, Subcommand)]
 pub enum IncidentsAction {
-    /// One line for each open incident, the worst first.
+    /// One line for each open incident, the worst first, then for what is watched.
     List(ListIncidents),
     /// Everything known of one incident.
     Show {

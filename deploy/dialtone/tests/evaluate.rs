@@ -49,11 +49,13 @@ fn a_scenario_of_ones_own_counts_like_a_built_in_one() {
         (Some(1.0), Some(1.0)),
         "{totals}"
     );
-    let null_hours = 24.0 * totals["null_days"].as_f64().unwrap();
+    let hours = ["null_days", "history_days"].map(|days| 24.0 * totals[days].as_f64().unwrap());
+    let is_right = hours.iter().zip([3.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-9);
     assert!(
-        (null_hours - (2.0 * 1.5 + 4.0)).abs() < 1e-9,
-        "twice ninety minutes, and an hour before each of four: {null_hours}"
+        is_right,
+        "twice ninety minutes, and an hour before each of four: {hours:?}"
     );
+    assert_eq!(totals["false_per_history_day"].as_f64(), Some(0.0));
     let delay = totals["delay_median_min"].as_f64().unwrap();
     assert!((0.0..70.0).contains(&delay), "{totals}");
     let [low, high] = ["recall", "f1"].map(|name| totals["intervals"][name][0].as_f64().unwrap());

@@ -48,7 +48,7 @@ pub struct Calibration<K> {
 pub struct Calibrated {
     /// Quiet days it rests on, at most 28.
     pub quiet_days: usize,
-    /// Kinds of cells, as sets of attributes, whose threshold is higher than the guarantee asks for.
+    /// Kinds (sets of attributes, dimensions that fall silent, devices) whose threshold is higher than the guarantee asks for.
     pub raised: usize,
     /// ... the most, in nats.
     pub raised_most: f64,

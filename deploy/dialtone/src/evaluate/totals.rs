@@ -84,7 +84,7 @@ pub struct Totals {
     pub leads: BTreeMap<&'static str, Leads>,
     /// Further incidents of a cause that is named, for each that is.
     pub duplicates_per_incident: f64,
-    /// Incidents a day where nothing is broken.
+    /// Incidents a day in the judged parts of runs in which nothing is broken.
     pub false_per_null_day: Option<f64>,
     /// Such days.
     pub null_days: f64,
@@ -127,7 +127,7 @@ pub struct Totals {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub works: Option<Works>,
     /// 95 % intervals of the figures above, by name; one within another by both (`leads.half_rate.first_median_min`); of
-    /// `false_per_null_day` one-sided bounds.
+    /// `false_per_null_day` and `false_per_history_day` one-sided bounds.
     pub intervals: BTreeMap<String, (Option<f64>, Option<f64>)>,
 }
 

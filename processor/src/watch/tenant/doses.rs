@@ -53,7 +53,8 @@ impl Strata {
     /// The sums of a group. A group is made by what was before; what first calls afterwards has nothing to be compared
     /// with.
     fn of(&mut self, group: Group, when: When) -> Option<&mut [Stratum; 3]> {
-        let has_room = self.0.len() < MOST || group == Group::Outside;
+        let strata = self.0.keys().filter(|known| **known != Group::Outside);
+        let has_room = group == Group::Outside || strata.count() < MOST;
         match when {
             When::Before if has_room => Some(self.0.entry(group).or_default()),
             When::Before | When::Stage(_) => self.0.get_mut(&group),
