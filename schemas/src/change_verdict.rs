@@ -35,7 +35,7 @@ pub enum Repair {
     Confirmed,
     /// Calls are as poor as before it.
     NoEffect,
-    /// Quality came back there, and another scope that it touches turned bad.
+    /// Quality came back there, and another scope turned bad.
     Moved,
 }
 

@@ -307,7 +307,8 @@ pub struct Report {
     /// The day, such as 2026-03-02.
     #[arg(long, value_name = "DAY", value_parser = instant)]
     pub day: EventTime,
-    /// As of this instant; six in the morning, UTC, without it.
+    /// As of this instant; without it seven in the morning by the clocks of the easternmost zone of the calendars (processor.watch.calendar),
+    /// or six, UTC, where none has a zone.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub at: Option<EventTime>,
     /// The lake's folder; sink.lake_dir without it.

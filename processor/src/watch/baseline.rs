@@ -85,6 +85,11 @@ impl Baseline {
         self.weights.get(&leaf).copied().unwrap_or(0.0)
     }
 
+    /// Call-ends at risk on a watched channel that were learnt of a leaf, as they are remembered.
+    pub fn at_risk(&self, channel: usize, leaf: u32) -> f64 {
+        self.sums.get(&leaf).map_or(0.0, |sums| sums[channel].0)
+    }
+
     /// Forgets by this factor, for instance ½ after a half-life.
     pub fn decay(&mut self, factor: f64) {
         for sums in self.sums.values_mut() {

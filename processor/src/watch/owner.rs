@@ -6,6 +6,10 @@ use crate::config::{OwnerRule, Owners};
 
 /// Doubts that are told at once where people look for something else; `dialtone validate` tells all.
 const TOLD: usize = 20;
+/// Values without an owner that are named.
+const NAMED: usize = 5;
+/// A value of which no more call-ends than this are remembered is gone.
+const GONE: f64 = 0.5;
 
 /// Which dimension of a scope decides its layer: of several the one named first here. A fault of an ISP at one site is the
 /// ISP's; one of a headset at one site is the headset's; one of a policy at one site is the policy's.
@@ -53,6 +57,11 @@ pub struct Owner {
 /// The owner of a cause: that of the rule with the most conditions among those that fit (a layer is one), then the first; the
 /// default where none fits.
 pub fn owner_of(owners: &Owners, layer: Layer, scope: &Scope) -> Owner {
+    owner_by(owners, rule_of(owners, layer, scope))
+}
+
+/// The rule that names the owner of a cause; none where none fits.
+fn rule_of<'a>(owners: &'a Owners, layer: Layer, scope: &Scope) -> Option<&'a OwnerRule> {
     let fits = |rule: &&OwnerRule| rule.layer.is_none_or(|of| of == layer) && scope.implies(&rule.scope);
     let mut best: Option<&OwnerRule> = None;
     for rule in owners.rules.iter().filter(fits) {
@@ -60,7 +69,7 @@ pub fn owner_of(owners: &Owners, layer: Layer, scope: &Scope) -> Owner {
             best = Some(rule);
         }
     }
-    owner_by(owners, best)
+    best
 }
 
 /// A team that people named: as its first rule describes it. It is the owner even if no rule knows it, or if it is dissolved.
@@ -156,11 +165,8 @@ pub fn doubts(owners: &Owners) -> Vec<String> {
             owners.default
         ));
     }
-    let is_gap = |layer: &&Layer| {
-        let claims = |rule: &OwnerRule| rule.layer == Some(**layer) || conditions(rule) == 0;
-        **layer != Layer::Unknown && !owners.rules.iter().any(claims)
-    };
-    let gaps: Vec<&str> = Layer::ALL.iter().filter(is_gap).map(|layer| layer.name()).collect();
+    let gaps = Layer::ALL.iter().filter(|layer| is_gap(owners, **layer));
+    let gaps: Vec<&str> = gaps.map(|layer| layer.name()).collect();
     if !gaps.is_empty() {
         doubts.push(format!(
             "no rule names the layers {}: the default, {}, has them",
@@ -169,6 +175,52 @@ pub fn doubts(owners: &Owners) -> Vec<String> {
         ));
     }
     doubts
+}
+
+/// Does no rule name this layer, and none whatever it is?
+fn is_gap(owners: &Owners, layer: Layer) -> bool {
+    let claims = |rule: &OwnerRule| rule.layer == Some(layer) || conditions(rule) == 0;
+    layer != Layer::Unknown && !owners.rules.iter().any(claims)
+}
+
+/// Of what is observed, with its call-ends: what would fall to the default because no rule fits, though some rule names its layer. In
+/// words, what has the most call-ends first. Layers that no rule names are in doubt as a whole.
+pub fn unowned(owners: &Owners, observed: impl Iterator<Item = (Scope, f64)>) -> Vec<String> {
+    if *owners == Owners::default() {
+        return Vec::new();
+    }
+    let is_unowned = |(scope, calls): &(Scope, f64)| {
+        let layer = layer_of(scope, false);
+        *calls > GONE && !is_gap(owners, layer) && rule_of(owners, layer, scope).is_none()
+    };
+    let mut found: Vec<(Scope, f64)> = observed.filter(is_unowned).collect();
+    found.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let said = |(scope, calls): &(Scope, f64)| {
+        format!(
+            "no rule owns {scope} ({} call-ends), it would fall to the default, {}",
+            thousands(*calls),
+            owners.default
+        )
+    };
+    let mut told: Vec<String> = found.iter().take(NAMED).map(said).collect();
+    let more = found.len() - told.len();
+    if more > 0 {
+        told.push(format!("and {more} more that no rule owns"));
+    }
+    told
+}
+
+/// A count as people write it: 1,240.
+fn thousands(count: f64) -> String {
+    let digits = format!("{count:.0}");
+    let mut written = String::new();
+    for (digit, left) in digits.chars().zip((1..=digits.len()).rev()) {
+        written.push(digit);
+        if left > 1 && left % 3 == 1 {
+            written.push(',');
+        }
+    }
+    written
 }
 
 /// The first of many doubts, and how many more there are.
@@ -329,6 +381,42 @@ mod tests {
         let all = doubts(&owners(vec![rule("everything", None, Scope::default())]));
         assert_eq!(all, [""; 0], "a rule without conditions leaves no gap");
         assert_eq!(doubts(&Owners::default()), [""; 0], "nobody has written any");
+    }
+
+    /// Carriers have owners, but for the new ones. That the relay has none is said of all relays; `a` has gone.
+    #[test]
+    fn what_is_observed_and_no_rule_owns_is_told_by_its_calls() {
+        let carrier = |name: &str| Scope::new([(Dimension::Carrier, text(name))]);
+        let owners = owners(vec![rule("voice", Some(Layer::Carrier), carrier("oldtel"))]);
+        let relay = Scope::new([(Dimension::Relay, text("eu-1"))]);
+        let observed = [
+            (carrier("oldtel"), 9000.0),
+            (relay, 5000.0),
+            (carrier("newtel"), 1240.2),
+            (carrier("megatel"), 1_234_567.0),
+            (carrier("a"), 0.2),
+        ];
+        let told = |few: &[(Scope, f64)]| unowned(&owners, few.iter().cloned());
+        assert_eq!(
+            told(&observed),
+            [
+                "no rule owns carrier=megatel (1,234,567 call-ends), it would fall to the default, desk",
+                "no rule owns carrier=newtel (1,240 call-ends), it would fall to the default, desk",
+            ]
+        );
+        let seven = ["b", "c", "d", "e", "f", "g", "h"].map(|name| (carrier(name), 100.0));
+        let said = told(&seven);
+        assert_eq!(said.len(), 6);
+        assert!(
+            said[0].starts_with("no rule owns carrier=b (100 call-ends)"),
+            "{said:?}"
+        );
+        assert_eq!(said[5], "and 2 more that no rule owns");
+        assert_eq!(
+            unowned(&Owners::default(), seven.into_iter()),
+            [""; 0],
+            "nobody has written any"
+        );
     }
 
     /// Seven teams claim the same layer: 7 · 6 / 2 = 21 overlaps, and the layers that nobody claims are one doubt more.

@@ -30,11 +30,11 @@ const MOST: usize = 5;
 /// A scope that has this share of its excess in one that is named already is the same.
 const SAME: f64 = 0.5;
 
-/// The rates of one day.
+/// The rates of one day, by watched channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Frozen {
     at: EventTime,
-    rates: Rates,
+    rates: [Rates; 3],
     shifts: Shifts,
 }
 
@@ -53,7 +53,7 @@ impl References {
         }
         self.0.push_back(Frozen {
             at: now,
-            rates: baseline.rates(0),
+            rates: [0, 1, 2].map(|channel| baseline.rates(channel)),
             shifts: shifts.clone(),
         });
     }
@@ -68,14 +68,14 @@ impl References {
         Some(self.0.front()?.at)
     }
 
-    /// The share of a leaf's call-ends that was poor then; none where one of its values did not exist.
-    pub fn rate(&self, codes: &Codes) -> Option<f64> {
+    /// The share of a leaf's call-ends that was poor on a watched channel then; none where one of its values did not exist.
+    pub fn rate(&self, channel: usize, codes: &Codes) -> Option<f64> {
         let frozen = self.0.front()?;
-        Some(frozen.rates.rate(codes)? * frozen.shifts.of(0, codes))
+        Some(frozen.rates[channel].rate(codes)? * frozen.shifts.of(channel, codes))
     }
 }
 
-/// A leaf: its calls as they are remembered, and the shares of them that were and are poor.
+/// A leaf on one channel: its call-ends at risk as they are remembered, and the shares of them that were and are poor.
 #[derive(Clone, Copy, Debug)]
 pub struct Leaf<'a> {
     /// Its values.

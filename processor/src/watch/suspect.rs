@@ -63,6 +63,12 @@ impl Priors {
         }
     }
 
+    /// Whether a change was to blame for an incident is not known after all.
+    pub fn withdraw(&mut self, incident: &Text, change: &Change) {
+        self.0
+            .retain(|((of, id), ..)| (of, id) != (incident, &change.change_id));
+    }
+
     /// How much more often than not changes of a kind were to blame.
     pub fn of(&self, kind: ChangeKind) -> f64 {
         let count = |is_to_blame: bool| {

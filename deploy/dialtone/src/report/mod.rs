@@ -4,13 +4,15 @@ mod page;
 pub(crate) mod words;
 
 use anyhow::{Result, bail};
-use dialtone_processor::watch::readiness::Readiness;
-use dialtone_schemas::{Text, time};
+use dialtone_processor::watch::{calendar::Calendar, readiness::Readiness, zone::Zone};
+use dialtone_schemas::{EventTime, Text, time};
 
 use crate::{cli, config::Config, refold::as_of, say};
 
-/// The hour of the day of which the report is, in UTC.
-const HOUR: i64 = 6;
+/// An hour before a working day begins, by the clocks of a site.
+const BEFORE_WORK: i64 = 7 * time::HOUR;
+/// The same where no zone is known, in UTC.
+const BEFORE_WORK_UTC: i64 = 6 * time::HOUR;
 
 /// Does what the command line says.
 pub async fn run(args: &cli::Report, config: &Config) -> Result<()> {
@@ -28,7 +30,9 @@ pub async fn run(args: &cli::Report, config: &Config) -> Result<()> {
 
 /// How the day will be, for each tenant wanted, as the fold knew it at that hour.
 pub async fn ready(args: &cli::Report, config: &Config) -> Result<Vec<Readiness>> {
-    let at = args.at.unwrap_or_else(|| args.day.plus(HOUR * time::HOUR));
+    let at = args
+        .at
+        .unwrap_or_else(|| before_work(args.day, &config.processor.watch.calendars));
     let watching = as_of(args.lake.as_ref(), at, args.history, config).await?;
     let mut ready = watching.watch().readiness();
     if let Some(named) = &args.tenant {
@@ -47,16 +51,30 @@ pub async fn ready(args: &cli::Report, config: &Config) -> Result<Vec<Readiness>
     Ok(ready)
 }
 
+/// An hour before anybody begins a day's work, by the easternmost zone of the calendars: far in the east that is the evening before in UTC.
+fn before_work(day: EventTime, calendars: &[Calendar]) -> EventTime {
+    let zones = calendars.iter().filter_map(|calendar| calendar.zone.as_ref());
+    let first = zones.map(|zone| when_clocks_show(zone, day.plus(BEFORE_WORK))).min();
+    first.unwrap_or_else(|| day.plus(BEFORE_WORK_UTC))
+}
+
+/// The instant at which the clocks of a zone show what UTC's show at `shown`; far enough from the nights when clocks are changed.
+fn when_clocks_show(zone: &Zone, shown: EventTime) -> EventTime {
+    let ahead = |at: EventTime| zone.shown(at).since(at);
+    let about = shown.plus(-ahead(shown));
+    shown.plus(-ahead(about))
+}
+
 #[cfg(test)]
 mod tests {
     use dialtone_processor::{
         WatchConfig,
         config::Owners,
-        watch::{readiness::Readiness, tenant::Tenant},
+        watch::{calendar::Calendar, readiness::Readiness, tenant::Tenant, zone::Zone},
     };
     use dialtone_schemas::{EventTime, Text};
 
-    use super::{page, words};
+    use super::{before_work, page, words};
     use crate::config::owners;
 
     fn ready(owners: Owners) -> Readiness {
@@ -66,6 +84,28 @@ mod tests {
         };
         let at = EventTime::parse("2026-03-02T06:00:00Z").expect("a time");
         Tenant::new(Text::new("acme").expect("a text")).readiness(at, &config)
+    }
+
+    /// Singapore is eight hours ahead, Berlin one, and two from the 29th of March on.
+    #[test]
+    fn the_report_is_of_seven_in_the_morning_where_the_day_begins_first() {
+        let at = |day: &str, zones: &[Option<&str>]| {
+            let calendar = |zone: &Option<&str>| Calendar {
+                country: None,
+                sites: Vec::new(),
+                zone: zone.and_then(Zone::named),
+                holidays: Vec::new(),
+            };
+            let calendars: Vec<Calendar> = zones.iter().map(calendar).collect();
+            let day = EventTime::parse(&format!("{day}T00:00:00Z")).expect("a day");
+            before_work(day, &calendars).to_string()
+        };
+        let (berlin, singapore) = (Some("Europe/Berlin"), Some("Asia/Singapore"));
+        assert_eq!(at("2026-03-03", &[berlin, singapore, None]), "2026-03-02T23:00:00Z");
+        assert_eq!(at("2026-03-28", &[berlin]), "2026-03-28T06:00:00Z");
+        assert_eq!(at("2026-03-29", &[berlin]), "2026-03-29T05:00:00Z");
+        assert_eq!(at("2026-03-03", &[Some("America/New_York")]), "2026-03-03T12:00:00Z");
+        assert_eq!(at("2026-03-03", &[None]), "2026-03-03T06:00:00Z");
     }
 
     /// One team has everything, and is dissolved. Where nobody has written rules, nobody is in doubt.

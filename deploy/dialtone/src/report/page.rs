@@ -1,9 +1,6 @@
 //! The report as a page of its own: no script, no link, nothing to load.
 
-use dialtone_processor::watch::{
-    owner::in_short,
-    readiness::{Line, Readiness, Standing},
-};
+use dialtone_processor::watch::readiness::{Line, Readiness, Standing};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::words;
@@ -39,8 +36,8 @@ pub(super) fn of(ready: &Readiness) -> String {
                 (section("What has got slowly worse (against four to five weeks ago)", ready.slowly_worse.iter().map(words::worse)))
                 (section("What is left of the error budgets (28 days)", words::budgets(ready).into_iter()))
                 (section("Who owes what", ready.owed.iter().map(words::owed)))
-                @if !ready.owners_in_doubt.is_empty() {
-                    (section("Owners in doubt", in_short(&ready.owners_in_doubt).into_iter()))
+                @if !ready.owners_in_doubt.is_empty() || !ready.unowned.is_empty() {
+                    (section("Owners in doubt", words::doubts(ready).into_iter()))
                 }
                 (section("Who found it first (7 days)", words::found_first(ready).into_iter()))
                 (section("How far the thresholds can be trusted", words::trust(ready).into_iter()))

@@ -32,7 +32,7 @@ pub(super) fn of(ready: &Readiness) -> Vec<String> {
         budgets(ready),
     );
     section(&mut lines, "Who owes what", ready.owed.iter().map(owed).collect());
-    let doubts = in_short(&ready.owners_in_doubt);
+    let doubts = doubts(ready);
     if !doubts.is_empty() {
         section(&mut lines, "Owners in doubt", doubts);
     }
@@ -237,16 +237,35 @@ pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
     said
 }
 
+/// What a bad call-end of a channel is.
+const fn ill(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Setup => "not set up",
+        Channel::Drop => "dropped",
+        _ => "poor",
+    }
+}
+
 /// A scope that no day was out of the ordinary for.
 pub(super) fn worse(of: &Worse) -> String {
     format!(
-        "{}: {:.2} % of its call-ends are to be expected poor, {:.2} % on {} ({:.1} times)",
+        "{}, {}: {:.2} % of its call-ends are to be expected {}, {:.2} % on {} ({:.1} times), {} owns it",
         of.scope,
+        of.channel.name(),
         100.0 * of.now,
+        ill(of.channel),
         100.0 * of.then,
         of.since,
-        of.now / of.then.max(1e-9)
+        of.now / of.then.max(1e-9),
+        of.owner
     )
+}
+
+/// What is doubtful about the owners: of the rules by themselves, and of what is observed.
+pub(super) fn doubts(ready: &Readiness) -> Vec<String> {
+    let mut doubts = in_short(&ready.owners_in_doubt);
+    doubts.extend(ready.unowned.iter().cloned());
+    doubts
 }
 
 /// How the budgets stand.
@@ -256,17 +275,13 @@ pub(super) fn budgets(ready: &Readiness) -> Vec<String> {
 }
 
 fn call_budget(budget: &CallBudget) -> String {
-    let what = if budget.channel == Channel::Setup {
-        "not set up"
-    } else {
-        "dropped"
-    };
     format!(
-        "{}: {:.0} % left ({:.2} % of {} call-ends were {what}, {:.1} % may be)",
+        "{}: {:.0} % left ({:.2} % of {} call-ends were {}, {:.1} % may be)",
         budget.channel.name(),
         100.0 * budget.left,
         100.0 * budget.poor_share,
         budget.call_ends,
+        ill(budget.channel),
         100.0 * budget.target
     )
 }
@@ -343,6 +358,8 @@ pub(super) fn owed((team, owed): (&Text, &Owed)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dialtone_schemas::{Dimension, Scope};
+
     use super::*;
 
     fn said(rest: serde_json::Value) -> String {
@@ -377,6 +394,24 @@ mod tests {
             ..setup
         };
         assert!(call_budget(&drop).ends_with("call-ends were dropped, 3.0 % may be)"));
+    }
+
+    #[test]
+    fn what_got_slowly_worse_is_told_with_its_channel_and_its_owner() {
+        let text = |text: &str| Text::new(text).expect("a text");
+        let dropping = Worse {
+            scope: Scope::new([(Dimension::Site, text("berlin"))]),
+            channel: Channel::Drop,
+            owner: text("network"),
+            then: 0.01,
+            now: 0.03,
+            since: EventTime::parse("2026-03-02T00:00:00Z").expect("a time"),
+        };
+        assert_eq!(
+            worse(&dropping),
+            "site=berlin, drop: 3.00 % of its call-ends are to be expected dropped, 1.00 % on 2026-03-02T00:00:00Z \
+             (3.0 times), network owns it"
+        );
     }
 
     #[test]

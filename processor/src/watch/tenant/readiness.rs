@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_schemas::{Change, ChangeVerdict, Dimension, EventTime, Ruling, Scope, Text, time};
+use dialtone_explain::Condition;
+use dialtone_schemas::{Change, ChangeVerdict, Channel, Dimension, EventTime, Ruling, Scope, Text, time};
 use serde::Serialize;
 
 use super::{Tenant, live::round, silent::is_telemetry};
 use crate::{
-    config::WatchConfig,
+    config::{Owners, WatchConfig},
     watch::{
         book::Case,
         budget::{Budget, CallBudget},
@@ -15,7 +16,7 @@ use crate::{
         detect::Look,
         dictionary::Codes,
         evidence::WATCHED,
-        owner::doubts,
+        owner::{doubts, layer_of, owner_of, unowned},
         ownership::Ownership,
         reference,
     },
@@ -98,6 +99,10 @@ pub struct Changed {
 pub struct Worse {
     /// The scope; the empty one is everything.
     pub scope: Scope,
+    /// On which channel: poor quality, calls that are not set up, or calls that drop.
+    pub channel: Channel,
+    /// Whose it is.
+    pub owner: Text,
     /// Of its call-ends, the share that was to be expected poor then ...
     pub then: f64,
     /// ... and is now.
@@ -159,6 +164,8 @@ pub struct Readiness {
     pub owed: BTreeMap<Text, Owed>,
     /// What is doubtful about the rules that say whose a cause is: gaps, overlaps, dissolved teams. They are obeyed all the same.
     pub owners_in_doubt: Vec<String>,
+    /// What is observed and would fall to the default team because no rule fits, in words: by its call-ends, five at most, and how many more.
+    pub unowned: Vec<String>,
     /// What the last quiet days have taught of the thresholds, by channel, of silences and of single devices.
     pub calibration: BTreeMap<&'static str, Calibrated>,
     /// Of the incidents of the last week, the share that is to be expected to be false; none where none opened.
@@ -194,7 +201,7 @@ impl Tenant {
             },
             lines,
             changes: self.changed(now),
-            slowly_worse: self.slowly_worse(),
+            slowly_worse: self.slowly_worse(&config.owners),
             coverage: self.seasons.coverage(),
             budgets: self.budgets.stand(&config.slo, |code| {
                 self.dictionary
@@ -204,29 +211,57 @@ impl Tenant {
             call_budgets: self.budgets.stand_of_calls(&config.slo),
             owed: self.owed(),
             owners_in_doubt: doubts(&config.owners),
+            unowned: self.unowned(&config.owners),
             false_share: self.false_share(now, &calibration),
             calibration,
             found_first: self.firsts.week(now),
         }
     }
 
-    fn slowly_worse(&self) -> Vec<Worse> {
+    /// Values that no rule owns, of all that are known of any dimension.
+    fn unowned(&self, owners: &Owners) -> Vec<String> {
+        let mut calls: BTreeMap<Condition, f64> = BTreeMap::new();
+        for (leaf, codes) in (0..).zip(self.dictionary.leaves()) {
+            let weight = self.baseline.weight(leaf);
+            for (attribute, code) in codes.iter().copied().enumerate().filter(|(_, code)| *code != 0) {
+                *calls.entry(Condition { attribute, code }).or_default() += weight;
+            }
+        }
+        let observed = calls.into_iter();
+        unowned(
+            owners,
+            observed.map(|(of, calls)| (self.dictionary.scope(&[of]), calls)),
+        )
+    }
+
+    /// What has got slowly worse, channel by channel.
+    fn slowly_worse(&self, owners: &Owners) -> Vec<Worse> {
         let Some(since) = self.references.since() else {
             return Vec::new();
         };
+        let on = |channel| self.slowly_worse_on(channel, since, owners);
+        (0..WATCHED.len()).flat_map(on).collect()
+    }
+
+    fn slowly_worse_on(&self, channel: usize, since: EventTime, owners: &Owners) -> Vec<Worse> {
         let leaves = (0..).zip(self.dictionary.leaves()).filter_map(|(leaf, codes)| {
             Some(reference::Leaf {
                 codes,
-                calls: self.baseline.weight(leaf),
-                then: self.references.rate(codes)?,
-                now: self.baseline.rate(0, codes) * self.shifts.of(0, codes),
+                calls: self.baseline.at_risk(channel, leaf),
+                then: self.references.rate(channel, codes)?,
+                now: self.baseline.rate(channel, codes) * self.shifts.of(channel, codes),
             })
         });
-        let told = |worse: reference::Worse| Worse {
-            scope: self.dictionary.scope(&worse.conditions),
-            then: round(worse.then, 10_000.0),
-            now: round(worse.now, 10_000.0),
-            since,
+        let told = |worse: reference::Worse| {
+            let scope = self.dictionary.scope(&worse.conditions);
+            Worse {
+                channel: WATCHED[channel],
+                owner: owner_of(owners, layer_of(&scope, false), &scope).team,
+                scope,
+                then: round(worse.then, 10_000.0),
+                now: round(worse.now, 10_000.0),
+                since,
+            }
         };
         let leaves: Vec<reference::Leaf<'_>> = leaves.collect();
         reference::worse(&leaves).into_iter().map(told).collect()
@@ -258,7 +293,7 @@ impl Tenant {
     /// A site as it is usually.
     fn site_line(&self, site: u32, now: EventTime, config: &WatchConfig) -> Line {
         let index = Dimension::Site.index();
-        let conditions = [dialtone_explain::Condition {
+        let conditions = [Condition {
             attribute: index,
             code: site,
         }];
@@ -394,5 +429,75 @@ impl Tenant {
             }
         }
         owed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::incident::Layer;
+
+    use super::*;
+    use crate::{
+        config::OwnerRule,
+        watch::{
+            evidence::Counts,
+            tenant::drive::{day, leaf, site, text},
+        },
+    };
+
+    /// Sites are the network's.
+    fn owners() -> Owners {
+        let network = OwnerRule {
+            team: text("network"),
+            layer: Some(Layer::Site),
+            scope: Scope::default(),
+            contact: None,
+            runbook: None,
+            escalate_after: None,
+            escalate_to: None,
+            successor: None,
+        };
+        Owners {
+            rules: vec![network],
+            ..Owners::default()
+        }
+    }
+
+    /// Half of what was known is forgotten, and 10,000 call-ends of Berlin and of Lyon are learnt: 2 % are poor, 1 % are not set up, 1 % of
+    /// Lyon's drop, and of Berlin's so many.
+    fn learn(tenant: &mut Tenant, dropped: i64) {
+        tenant.baseline.decay(0.5);
+        for (name, dropped) in [("berlin", dropped), ("lyon", 100)] {
+            let of = tenant.dictionary.leaf(&leaf(name, "Aural 20"));
+            let counts = Counts {
+                n: [10_000; 3],
+                k: [200, 100, dropped],
+                ..Counts::default()
+            };
+            tenant.baseline.learn(of, &counts);
+        }
+        tenant.baseline.fit(tenant.dictionary.leaves(), [1.0; 3]);
+    }
+
+    /// In four weeks Berlin's drops go from 100 to 500 in 10,000 call-ends: of 19,375 that are remembered 806 dropped, 4.1 % where it was 1 %.
+    #[test]
+    fn a_site_whose_calls_drop_ever_more_is_told_with_its_channel_and_its_owner() {
+        let mut tenant = Tenant::new(text("acme"));
+        for (week, dropped) in (0..).zip([100, 200, 300, 400, 500]) {
+            learn(&mut tenant, dropped);
+            tenant
+                .references
+                .freeze(day(7 * week, 0), &tenant.baseline, &tenant.shifts);
+        }
+        let found = tenant.slowly_worse(&owners());
+        let [worse] = found.as_slice() else {
+            panic!("one scope: {found:?}")
+        };
+        assert_eq!((&worse.scope, worse.channel), (&site("berlin"), Channel::Drop));
+        assert_eq!((&worse.owner, worse.since), (&text("network"), day(0, 0)));
+        assert!(
+            (0.009..0.011).contains(&worse.then) && (0.038..0.043).contains(&worse.now),
+            "{worse:?}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Stories of one tenant: what is normal, what is accepted, what is said of changes, how the day will be.
 
 use dialtone_schemas::{
-    Change, Control, Leaf, Repair, Ruling, Scope, State, Window, alert::AlertReason, control::ControlKind,
+    Change, ChangeKind, Control, Leaf, Repair, Ruling, Scope, State, Window, alert::AlertReason, control::ControlKind,
     incident::Layer, time,
 };
 
@@ -194,6 +194,45 @@ fn a_repair_is_confirmed_when_quality_is_back_and_has_no_effect_when_it_is_not()
     assert_eq!(verdict(&drive).repairs.as_ref(), Some(&incident.id));
     assert_eq!(verdict(&drive).repair, Some(Repair::Confirmed));
     assert_eq!(verdict(&repaired(0.08)).repair, Some(Repair::NoEffect));
+}
+
+/// Two sites call over two carriers. A route to the first is changed on Tuesday at nine, and it is broken from then on; at eleven that is
+/// taken back, and it is well again. So many minutes later the second has this share of poor call-ends.
+fn taken_back(later: i64, second: f64) -> Drive {
+    let sites = ["berlin", "lyon"];
+    let over = |carrier: &str, share: f64| {
+        let of_site = |site: &&str| Leaf {
+            carrier: Some(text(carrier)),
+            ..leaf(site, "Aural 20")
+        };
+        let calls = sites.iter().map(of_site).map(|leaf| (leaf, 60, share));
+        calls.collect::<Vec<Calls>>()
+    };
+    let both = |first: f64, second: f64| [over("first", first), over("second", second)].concat();
+    let scope = serde_json::json!({"carrier": ["first"]});
+    let route = |key: &str, started: dialtone_schemas::EventTime| {
+        change(serde_json::json!({"kind": "route", "scope": scope, "started_at": started, key: "CHG-0"}))
+    };
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| both(0.02, 0.02));
+    drive.tenant.change(route("change_id", day(1, 9)));
+    drive.until(day(1, 11), |_| both(0.08, 0.02));
+    drive.tenant.change(route("rollback_of", day(1, 11)));
+    drive.until(day(1, 11).plus(later * time::MINUTE), |_| both(0.02, 0.02));
+    drive.until(day(1, 13), |_| both(0.02, second));
+    drive
+}
+
+/// Confirmed once it is (4 + 1) / (4 + 0) that routes are to blame, and else 4 / 4.
+#[test]
+fn a_fault_that_turns_up_at_another_carrier_soon_after_the_repair_has_moved_and_confirms_nothing() {
+    let of = |drive: &Drive| {
+        let to_blame = drive.tenant.priors.of(ChangeKind::Route);
+        (verdict(drive).repair, (100.0 * to_blame).round())
+    };
+    assert_eq!(of(&taken_back(5, 0.08)), (Some(Repair::Moved), 100.0));
+    assert_eq!(of(&taken_back(5, 0.02)), (Some(Repair::Confirmed), 125.0));
+    assert_eq!(of(&taken_back(60, 0.08)), (Some(Repair::Confirmed), 125.0));
 }
 
 /// Berlin is as always, Ulm has a call in ten minutes, Lyon has said nothing since Tuesday midnight, Oslo is broken since Wednesday at

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dialtone_explain::Condition;
 use dialtone_schemas::{
     Change, ChangeKind, ChangeVerdict, Channel, Dimension, EventId, EventTime, Repair, Ruling, Text, Window,
     incident::Verdict, time,
@@ -44,6 +45,8 @@ const GUILTY: f64 = 0.5;
 const OF_CAUSE: f64 = 0.5;
 /// A repair that has done nothing for so long has had no effect, where there is still something wrong.
 const PATIENCE: i64 = 30 * time::MINUTE;
+/// What turns bad elsewhere so long after a repair is the fault that it moved.
+const ELSEWHERE: i64 = 30 * time::MINUTE;
 /// A call that fails does so at both of its ends.
 pub(super) const BOTH_ENDS: f64 = 2.0;
 /// Evidence that the incident goes on: ln 1000.
@@ -83,6 +86,11 @@ impl Trial {
     /// The last verdict that was sent, with the figures of the last look.
     pub(super) const fn last(&self) -> Option<&ChangeVerdict> {
         self.last.as_ref()
+    }
+
+    /// What was said last of what it did for the incident that it was to end.
+    fn repair(&self) -> Option<Repair> {
+        self.last.as_ref().and_then(|last| last.repair)
     }
 
     /// The change is not what it was taken for: what was seen of it says nothing any more, but revisions go on.
@@ -159,24 +167,28 @@ impl Tenant {
             let mut trial = self.trials.remove(&id).unwrap_or_default();
             // An incident may open after its repair.
             trial.repairs = trial.repairs.or_else(|| self.to_be_repaired(&change));
+            let said = trial.repair();
             told.extend(self.look_at(&change, &mut trial, now, config));
-            self.judge_taken_back(&change, &trial);
+            self.judge_taken_back(&change, &trial, said);
             self.trials.insert(id, trial);
         }
         told
     }
 
-    /// A change that was taken back was to blame if that is confirmed as the repair, and was not if it had no effect.
-    fn judge_taken_back(&mut self, change: &Change, trial: &Trial) {
+    /// A change that was taken back was to blame if that is confirmed as the repair, and was not if it had no effect. Where the fault has
+    /// only moved, neither is known, and what was `said` before counts no more.
+    fn judge_taken_back(&mut self, change: &Change, trial: &Trial, said: Option<Repair>) {
         let taken_back = change.rollback_of.as_ref().and_then(|id| self.changes.get(id));
-        let repair = trial.last.as_ref().and_then(|last| last.repair);
-        let is_to_blame = match repair {
-            Some(Repair::Confirmed) => true,
-            Some(Repair::NoEffect) => false,
-            Some(Repair::Moved) | None => return,
+        let (Some(taken_back), Some(incident)) = (taken_back, &trial.repairs) else {
+            return;
         };
-        if let (Some(taken_back), Some(incident)) = (taken_back, &trial.repairs) {
-            self.priors.judge(incident, taken_back, is_to_blame);
+        match trial.repair() {
+            Some(Repair::Confirmed) => self.priors.judge(incident, taken_back, true),
+            Some(Repair::NoEffect) => self.priors.judge(incident, taken_back, false),
+            Some(Repair::Moved) if said.is_some_and(|said| said != Repair::Moved) => {
+                self.priors.withdraw(incident, taken_back);
+            }
+            Some(Repair::Moved) | None => {}
         }
     }
 
@@ -484,7 +496,7 @@ impl Tenant {
 
     /// What the change did for the incident that it was to end.
     fn repaired(&self, change: &Change, trial: &Trial, ruling: Ruling, config: &WatchConfig) -> Option<Repair> {
-        let said = trial.last.as_ref().and_then(|last| last.repair);
+        let said = trial.repair();
         let since = begins(change);
         let Some(case) = trial
             .repairs
@@ -497,10 +509,36 @@ impl Tenant {
         match (back, said) {
             (Some(_), _) if ruling == Ruling::Harmful => Some(Repair::Moved),
             (Some(at), Some(Repair::NoEffect)) if at.since(since) > 2 * PATIENCE => Some(Repair::NoEffect),
+            (Some(_), _) if self.is_elsewhere(case, since, said) => Some(Repair::Moved),
             (Some(_), _) => Some(Repair::Confirmed),
             (None, None) if self.goes_on(case, since, config) => Some(Repair::NoEffect),
             (None, said) => said,
         }
+    }
+
+    /// Has the fault turned up elsewhere since the repair: is another incident on the same channel open that began soon after it, of calls of
+    /// the same sites that are led over something else? Once that is `said`, it need not be open any more.
+    fn is_elsewhere(&self, case: &Case, since: EventTime, said: Option<Repair>) -> bool {
+        let is_alike = |other: &Case| channel_of(case).is_some() && other.basis == case.basis && other.has_scope();
+        let is_told = |other: &Case| other.is_open() || said == Some(Repair::Moved);
+        let is_soon = |other: &Case| {
+            let onset = &other.incident.onset;
+            let began = onset.from.plus(onset.to.since(onset.from) / 2);
+            (since..=since.plus(ELSEWHERE)).contains(&began)
+        };
+        let of_then = |other: &&Case| is_alike(other) && is_told(other) && is_soon(other);
+        let leads = |other: &Case| leads_elsewhere(&case.conditions, &other.conditions);
+        let mut others = self.cases.iter().filter(of_then);
+        others.any(|other| leads(other) && self.share_sites(case, other))
+    }
+
+    /// Have two incidents calls of the same site?
+    fn share_sites(&self, one: &Case, other: &Case) -> bool {
+        let sites = |case: &Case| -> BTreeSet<u32> {
+            let inside = self.dictionary.leaves().iter().filter(|codes| case.covers(codes));
+            inside.map(|codes| codes[Dimension::Site.index()]).collect()
+        };
+        !sites(one).is_disjoint(&sites(other))
     }
 
     /// Is an incident's scope as poor after an instant, for long enough and beyond doubt?
@@ -570,6 +608,14 @@ fn is_guilty(case: &Case, change: &Text) -> bool {
     let first = case.incident.suspected_changes.first();
     let is_likely = first.is_some_and(|first| first.change_id == *change && first.score >= GUILTY);
     is_likely && case.incident.verdict != Some(Verdict::Wrong)
+}
+
+/// Does a scope name another carrier, relay, segment, provider or the like than one before? People stay where they are: no calls are led
+/// over another site or building.
+fn leads_elsewhere(before: &[Condition], after: &[Condition]) -> bool {
+    let places = [Dimension::Site.index(), Dimension::Building.index()];
+    let differs = |c: &Condition| after.iter().any(|o| o.attribute == c.attribute && o.code != c.code);
+    before.iter().any(|c| !places.contains(&c.attribute) && differs(c))
 }
 
 /// The channel whose rate shows an incident.
