@@ -9,7 +9,7 @@ use crate::{holiday, world::World};
 type Land = (&'static str, &'static str);
 
 /// Tables of a configuration of dialtone: each site in one of them, with its zone, and with the holidays of the run
-/// where these are kept.
+/// where these are kept. Those of the countries that watch knows by itself are turned off: who is simulated works on them.
 pub(crate) fn calendars_toml(world: &World) -> String {
     let mut lands: BTreeMap<Land, Vec<usize>> = BTreeMap::new();
     for (i, site) in world.estate.sites.iter().enumerate() {
@@ -31,7 +31,7 @@ fn entry(toml: &mut String, world: &World, (country, zone): Land, sites: &[usize
     if !holidays.is_empty() {
         writeln!(toml, "holidays = {holidays:?}")?;
     }
-    Ok(())
+    writeln!(toml, "public_holidays = false")
 }
 
 /// The days of the run on which a site hardly works: none where holidays are as any other day.
@@ -63,18 +63,20 @@ mod tests {
     fn each_country_has_a_calendar_with_its_sites_and_the_holidays_of_the_run() {
         let toml = calendars(true);
         assert_eq!(toml.matches("[[processor.watch.calendar]]\n").count(), 9);
-        assert_eq!(toml.matches("holidays").count(), 2, "in the comment and in Ireland");
+        assert_eq!(toml.matches("\nholidays = ").count(), 1, "in Ireland");
+        assert_eq!(toml.matches("\npublic_holidays = false\n").count(), 9);
         assert!(
             toml.contains(
                 "\n[[processor.watch.calendar]]\ncountry = \"DE\"\n\
-                 sites = [\"berlin\", \"munich\", \"hamburg\", \"berlin-2\"]\nzone = \"Europe/Berlin\"\n\n"
+                 sites = [\"berlin\", \"munich\", \"hamburg\", \"berlin-2\"]\nzone = \"Europe/Berlin\"\n\
+                 public_holidays = false\n\n"
             ),
             "{toml}"
         );
         assert!(
             toml.contains(
                 "\n[[processor.watch.calendar]]\ncountry = \"IE\"\nsites = [\"dublin\"]\nzone = \"Europe/Dublin\"\n\
-                 holidays = [\"2026-03-17\"]\n"
+                 holidays = [\"2026-03-17\"]\npublic_holidays = false\n"
             ),
             "{toml}"
         );
@@ -83,7 +85,7 @@ mod tests {
     #[test]
     fn where_no_holidays_are_kept_none_are_written_down() {
         let toml = calendars(false);
-        assert_eq!(toml.matches("holidays").count(), 1, "in the comment");
+        assert_eq!(toml.matches("\nholidays = ").count(), 0);
         assert_eq!(toml.matches("zone = ").count(), 9);
     }
 }

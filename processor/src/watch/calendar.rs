@@ -3,7 +3,7 @@
 use dialtone_schemas::{EventTime, Text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::zone::Zone;
+use super::{holiday, zone::Zone};
 
 /// A day of a site's own calendar, written `2026-12-25`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ impl Serialize for Day {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calendar {
-    /// Whose calendar it is, for people: reports name no country.
+    /// Whose calendar it is: reports name no country. The code of a country whose holidays are known brings them; any other name is for people.
     #[serde(default)]
     pub country: Option<Text>,
     /// The sites, as they are named in reports.
@@ -48,6 +48,14 @@ pub struct Calendar {
     /// Days on which they work as little as on a Sunday.
     #[serde(default)]
     pub holidays: Vec<Day>,
+    /// Are the public holidays of the country such days, too, where they are known?
+    #[serde(default = "are_kept")]
+    pub public_holidays: bool,
+}
+
+/// Public holidays are, unless a calendar says otherwise.
+const fn are_kept() -> bool {
+    true
 }
 
 impl Calendar {
@@ -56,12 +64,18 @@ impl Calendar {
         self.sites.contains(site)
     }
 
+    /// The country whose public holidays its sites have: none where these are not known or not wanted.
+    pub fn public(&self) -> Option<&Text> {
+        let country = self.country.as_ref().filter(|_| self.public_holidays);
+        country.filter(|country| holiday::is_known(country.as_str()))
+    }
+
     /// What is wrong with this calendar alone, with its key.
     fn says_nothing(&self) -> Option<(&'static str, String)> {
         if self.sites.is_empty() {
             return Some((".sites", "names no site".to_owned()));
         }
-        let is_empty = self.zone.is_none() && self.holidays.is_empty();
+        let is_empty = self.zone.is_none() && self.holidays.is_empty() && self.public().is_none();
         is_empty.then(|| ("", "has neither a zone nor holidays".to_owned()))
     }
 }
@@ -101,7 +115,10 @@ mod tests {
 
     #[test]
     fn a_calendar_is_written_as_it_was_read() {
-        let text = r#"[{"country":"DE","sites":["berlin"],"zone":"Europe/Berlin","holidays":["2026-12-25"]}]"#;
+        let text = concat!(
+            r#"[{"country":"DE","sites":["berlin"],"zone":"Europe/Berlin","#,
+            r#""holidays":["2026-12-25"],"public_holidays":false}]"#
+        );
         let read = calendars(text).expect("a calendar");
         assert_eq!(serde_json::to_string(&read).expect("json"), text);
         let bytes = postcard::to_stdvec(&read).expect("bytes");
@@ -118,13 +135,19 @@ mod tests {
                 {"sites": ["berlin"], "zone": "Europe/Berlin"},
                 {"sites": ["lyon", "berlin"], "zone": "Europe/Paris"},
                 {"sites": ["lyon"]},
-                {"sites": [], "zone": "Europe/Paris"}]"#,
+                {"sites": [], "zone": "Europe/Paris"},
+                {"country": "FR", "sites": ["lyon"]},
+                {"country": "France", "sites": ["lyon"]},
+                {"country": "FR", "sites": ["lyon"], "public_holidays": false},
+                {"country": "France", "sites": ["lyon"], "holidays": ["2026-07-14"]}]"#,
         );
         let found = objections(&read.expect("calendars"));
         let expected = [
             ("calendar[3].zone", "site \"berlin\" has the zone Europe/Berlin already"),
             ("calendar[4]", "has neither a zone nor holidays"),
             ("calendar[5].sites", "names no site"),
+            ("calendar[7]", "has neither a zone nor holidays"),
+            ("calendar[8]", "has neither a zone nor holidays"),
         ];
         assert_eq!(found, expected.map(|(key, what)| (key.to_owned(), what.to_owned())));
     }

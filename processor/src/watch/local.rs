@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dialtone_schemas::{Dimension, EventTime, Text, time};
 use serde::{Deserialize, Serialize};
 
-use super::{calendar::Calendar, dictionary::Dictionary, zone::Zone};
+use super::{calendar::Calendar, dictionary::Dictionary, holiday, zone::Zone};
 
 /// Day 0, 1 January 1970, was a Thursday: so many days after a Monday.
 const FIRST: i32 = 3;
@@ -44,11 +44,12 @@ impl Local {
     }
 }
 
-/// The clock of one site, and its holidays as days since 1970.
+/// The clock of one site, its holidays as days since 1970, and the countries whose public holidays it has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Clock {
     zone: Option<Zone>,
     holidays: BTreeSet<i32>,
+    countries: BTreeSet<Text>,
 }
 
 impl Clock {
@@ -56,10 +57,18 @@ impl Clock {
     fn of(calendars: &[Calendar], site: &Text) -> Option<Self> {
         let of_site: Vec<&Calendar> = calendars.iter().filter(|calendar| calendar.has(site)).collect();
         let holidays = of_site.iter().flat_map(|calendar| &calendar.holidays);
+        let countries = of_site.iter().filter_map(|calendar| calendar.public());
         (!of_site.is_empty()).then(|| Self {
             zone: of_site.iter().find_map(|calendar| calendar.zone.clone()),
             holidays: holidays.map(|day| day.since_1970()).collect(),
+            countries: countries.cloned().collect(),
         })
+    }
+
+    /// Is this day, counted since 1970, one of its holidays?
+    fn is_holiday(&self, day: i32) -> bool {
+        let is_public = |country: &Text| holiday::is_public(country.as_str(), day);
+        self.holidays.contains(&day) || self.countries.iter().any(is_public)
     }
 }
 
@@ -105,7 +114,7 @@ impl Clocks {
             };
         };
         let shown = clock.zone.as_ref().map_or(at, |zone| zone.shown(at));
-        let is_holiday = clock.holidays.contains(&shown.day());
+        let is_holiday = clock.is_holiday(shown.day());
         Local { shown, is_holiday }
     }
 
@@ -115,6 +124,7 @@ impl Clocks {
         let clock = |zone: &str| Clock {
             zone: Some(Zone::named(zone).expect("a zone")),
             holidays: BTreeSet::new(),
+            countries: BTreeSet::new(),
         };
         Self {
             sites: zones.iter().map(|(site, zone)| (*site, clock(zone))).collect(),
@@ -172,6 +182,38 @@ mod tests {
         assert!(!is_free(boston, "2026-12-31T09:00:00Z"));
         assert_eq!(local(berlin, "2026-12-25T09:00:00Z").weekday(), None);
         assert_eq!(local(lyon, "2026-12-25T09:00:00Z").weekday(), Some(4));
+    }
+
+    /// Easter Monday of 2026 is 6 April, and Thanksgiving 26 November: nobody has typed them.
+    #[test]
+    fn the_public_holidays_of_a_country_are_free_beside_those_that_are_typed() {
+        let [berlin, boston, lyon] = [1, 2, 3];
+        let is_free = |site, at| local(site, at).is_free();
+        let (easter, thanksgiving) = ("2026-04-06T15:00:00Z", "2026-11-26T15:00:00Z");
+        assert!(is_free(berlin, easter) && !is_free(boston, easter) && !is_free(lyon, easter));
+        assert!(!is_free(berlin, thanksgiving) && is_free(boston, thanksgiving) && !is_free(lyon, thanksgiving));
+        assert!(
+            is_free(boston, "2027-01-02T03:00:00Z"),
+            "where New Year is not over yet"
+        );
+    }
+
+    #[test]
+    fn a_mere_name_and_a_calendar_without_public_holidays_free_the_typed_days_alone() {
+        let calendars: Vec<Calendar> = serde_json::from_str(
+            r#"[{"country": "Germany", "sites": ["berlin"], "holidays": ["2026-12-25"]},
+                {"country": "IE", "sites": ["dublin"], "holidays": ["2026-12-25"], "public_holidays": false}]"#,
+        )
+        .expect("calendars");
+        for site in ["berlin", "dublin"] {
+            let clock = Clock::of(&calendars, &Text::new(site).expect("a text")).expect("a clock");
+            let is_holiday = |date: &str| {
+                let midnight = EventTime::parse(&format!("{date}T00:00:00Z"));
+                clock.is_holiday(midnight.expect("a day").day())
+            };
+            assert!(is_holiday("2026-12-25"), "{site}");
+            assert!(!is_holiday("2026-04-06") && !is_holiday("2027-12-25"), "{site}");
+        }
     }
 
     #[test]

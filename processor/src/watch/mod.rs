@@ -12,6 +12,7 @@ pub mod dictionary;
 pub mod dose;
 pub mod evidence;
 pub mod history;
+pub mod holiday;
 pub mod hours;
 pub mod levels;
 pub mod local;
@@ -55,7 +56,7 @@ pub use tenant::{Explained, Warnings, readiness};
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
 /// What a snapshot begins with; another number where its fields are others, since they have no names in it.
-const LAYOUT: [u8; 2] = *b"w\x03";
+const LAYOUT: [u8; 2] = *b"w\x04";
 
 /// What is merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

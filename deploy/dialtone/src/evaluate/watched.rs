@@ -177,6 +177,10 @@ mod tests {
         let of_ireland = told.iter().filter(|calendar| !calendar.holidays.is_empty());
         let of_ireland: Vec<_> = of_ireland.map(|calendar| &calendar.country).collect();
         assert_eq!(of_ireland, [&Text::new("IE").ok()]);
+        assert!(
+            told.iter().all(|calendar| calendar.public().is_none()),
+            "on Easter Monday they work"
+        );
     }
 
     #[test]

@@ -95,6 +95,7 @@ mod tests {
                 sites: Vec::new(),
                 zone: zone.and_then(Zone::named),
                 holidays: Vec::new(),
+                public_holidays: false,
             };
             let calendars: Vec<Calendar> = zones.iter().map(calendar).collect();
             let day = EventTime::parse(&format!("{day}T00:00:00Z")).expect("a day");
