@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod config;
 pub mod offline;
+mod snapshot;
 pub mod summarise;
 pub mod watch;
 

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::{PartitionClock, Verdict},
     config::SummariseConfig,
+    snapshot::{self, Layout},
 };
 use judge::{Channels, class_of, end_of, judge};
 use memory::Memory;
@@ -37,8 +38,8 @@ const END_MEMORY: i64 = 30 * time::MINUTE;
 const SUSPECT_MEMORY: i64 = 6 * time::HOUR;
 /// Devices followed in this way.
 const MAX_SUSPECTS: usize = 500;
-/// What a snapshot begins with: its fields have no names, so another version's would be read as something else.
-const LAYOUT: [u8; 2] = *b"s\x02";
+/// What a snapshot begins with; another number where its fields are others.
+const LAYOUT: Layout = *b"s\x02";
 
 /// What has become of the records read (F-1): `received = closed + held + rejected + late + duplicate`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -535,12 +536,11 @@ impl Fold for Summarise {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, FoldError> {
-        Ok(postcard::to_extend(self, LAYOUT.to_vec())?)
+        snapshot::of(self, LAYOUT)
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), FoldError> {
-        let state = snapshot.strip_prefix(&LAYOUT).ok_or(FoldError::Layout)?;
-        *self = postcard::from_bytes(state)?;
+        *self = snapshot::state_of(snapshot, LAYOUT)?;
         Ok(())
     }
 }

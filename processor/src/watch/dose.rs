@@ -112,8 +112,13 @@ impl DoseEffect {
     /// version's doing? The root lies half way between all of it and nothing: that must be ruled out, and by the doses
     /// alone nothing is harmed either.
     pub fn denies(&self, new_against_old: f64) -> bool {
-        self.effect[2] < new_against_old.sqrt() && self.evidence < NO_HARM
+        is_less_than_half_way(self.effect[2], new_against_old) && self.evidence < NO_HARM
     }
+}
+
+/// Does the upper end of an effect by dose rule out what lies half way between new against old and nothing, on the log scale?
+pub fn is_less_than_half_way(effect_high: f64, new_against_old: f64) -> bool {
+    effect_high < new_against_old.sqrt()
 }
 
 impl Rollout {

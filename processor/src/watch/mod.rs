@@ -47,6 +47,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{AlertFormat, WatchConfig},
+    snapshot::{self, Layout},
     summarise::{reject_record, unreadable},
 };
 use merge::{Merge, Numbered, Rank};
@@ -55,8 +56,8 @@ pub use tenant::{Explained, Warnings, readiness};
 
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
-/// What a snapshot begins with; another number where its fields are others, since they have no names in it.
-const LAYOUT: [u8; 2] = *b"w\x04";
+/// What a snapshot begins with; another number where its fields are others.
+const LAYOUT: Layout = *b"w\x04";
 
 /// What is merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -484,12 +485,11 @@ impl Fold for Watch {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, FoldError> {
-        Ok(postcard::to_extend(self, LAYOUT.to_vec())?)
+        snapshot::of(self, LAYOUT)
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), FoldError> {
-        let state = snapshot.strip_prefix(&LAYOUT).ok_or(FoldError::Layout)?;
-        *self = postcard::from_bytes(state)?;
+        *self = snapshot::state_of(snapshot, LAYOUT)?;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use dialtone_processor::watch::{
     budget::{Budget, CallBudget},
     calibration::Calibrated,
+    dose::is_less_than_half_way,
     owner::in_short,
     readiness::{Changed, Line, Owed, Readiness, Standing, Worse},
 };
@@ -172,7 +173,7 @@ pub(super) fn changed(changed: &Changed) -> String {
 /// Is new against old worse beyond doubt, and is it no less beyond doubt not the version's doing by the totals of the same places: less than half way
 /// there, as it is denied?
 fn is_of_the_people(verdict: &ChangeVerdict) -> bool {
-    let is_less = |high: f64| high < verdict.effect.sqrt();
+    let is_less = |high: f64| is_less_than_half_way(high, verdict.effect);
     verdict.effect_low > 1.0 && verdict.dose_effect_high.is_some_and(is_less)
 }
 

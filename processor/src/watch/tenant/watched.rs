@@ -62,6 +62,25 @@ pub(super) struct Watched {
 }
 
 impl Watched {
+    /// As it is told, since when it is watched and until when at least.
+    const fn new(
+        incident: Incident,
+        conditions: Vec<Condition>,
+        channel: usize,
+        (since, until): (EventTime, EventTime),
+    ) -> Self {
+        Self {
+            incident,
+            conditions,
+            channel,
+            since,
+            until,
+            gone: 0,
+            is_worn_out: false,
+            is_taken: false,
+        }
+    }
+
     fn is_live(&self) -> bool {
         !self.is_taken && self.incident.state == State::Watch
     }
@@ -153,16 +172,7 @@ impl Tenant {
             incident.scope, near.missing
         );
         let told = told(&incident, AlertReason::Updated, title);
-        self.keep(Watched {
-            incident,
-            conditions: near.conditions,
-            channel: near.channel,
-            since: now,
-            until: now,
-            gone: 0,
-            is_worn_out: false,
-            is_taken: false,
-        });
+        self.keep(Watched::new(incident, near.conditions, near.channel, (now, now)));
         Some(told)
     }
 
@@ -191,16 +201,8 @@ impl Tenant {
             incident.scope, forecast.crosses_by
         );
         let told = told(&incident, AlertReason::Updated, title);
-        self.keep(Watched {
-            incident,
-            conditions: conditions.to_vec(),
-            channel,
-            since,
-            until: now.plus(AHEAD),
-            gone: 0,
-            is_worn_out: false,
-            is_taken: false,
-        });
+        let span = (since, now.plus(AHEAD));
+        self.keep(Watched::new(incident, conditions.to_vec(), channel, span));
         told
     }
 
