@@ -13,6 +13,7 @@ use crate::{
     pick,
     random::name,
     reporting::{ClockOff, Disorder, Gap},
+    surroundings::{Rival, surroundings},
     work::Work,
     world::World,
 };
@@ -76,6 +77,13 @@ pub struct Cause {
     /// What is known of the work that it is, if it is any: then `change_id` is the change that tells of it.
     #[serde(default)]
     pub work: Option<Work>,
+    /// Call-ends a day in the scope, by every fourth minute of the day before the onset, or of as much of it as was simulated; `null` for a
+    /// single device and for what lies in no dimension.
+    #[serde(default)]
+    pub calls_a_day: Option<f64>,
+    /// The scope of another owner that shares the most of its call-ends, by the same minutes, if any shares enough; `null` likewise.
+    #[serde(default)]
+    pub rival: Option<Rival>,
 }
 
 impl Cause {
@@ -91,6 +99,7 @@ const SAME: f64 = 0.9;
 pub(crate) fn truth(world: &World, changes: &Changes, disorder: &Disorder) -> Truth {
     let causes = world.faults.iter().enumerate().map(|(i, fault)| {
         let scope = named_scope(fault);
+        let around = surroundings(world, fault);
         Cause {
             id: name(format!("cause-{}", i + 1)),
             kind: fault.kind,
@@ -104,6 +113,8 @@ pub(crate) fn truth(world: &World, changes: &Changes, disorder: &Disorder) -> Tr
             channel: name(fault.kind.channel()),
             odds: fault.odds,
             work: changes.works.get(i).cloned().flatten(),
+            calls_a_day: around.calls_a_day,
+            rival: around.rival,
         }
     });
     Truth {

@@ -11,6 +11,8 @@ use super::{
 };
 use crate::judge::{has_scope_of, off};
 
+/// Causes with fewer call-ends a day are small.
+const SMALL: f64 = 300.0;
 /// A change is blamed from this posterior probability on.
 const BLAMED: f64 = 0.5;
 
@@ -93,6 +95,12 @@ impl Rulings {
 pub struct CauseFate {
     /// The scope that broke.
     pub scope: String,
+    /// Does it lie in one? What no report has a dimension for does not.
+    pub has_place: bool,
+    /// Call-ends a day in the scope, by the day before the onset; null for a single device and for what lies in no dimension.
+    pub calls_a_day: Option<f64>,
+    /// Jaccard index of its call-ends and those of its rival, the scope of another owner that shares the most of them; null without a rival.
+    pub rival_jaccard: Option<f64>,
     /// By how much the odds of a bad interval grew there, where the truth says so.
     pub odds: Option<f64>,
     /// Poor call-ends a minute to be expected there, had nothing broken.
@@ -136,6 +144,11 @@ impl CauseFate {
     /// Could anybody have known of it before it ended? Where no odds say, it is taken for granted.
     pub fn is_knowable(&self) -> bool {
         self.odds.is_none() || self.knowable_after_min.is_some_and(|after| after <= self.lasted_min)
+    }
+
+    /// Does it lie in a scope of less than 300 call-ends a day?
+    pub fn is_small(&self) -> bool {
+        self.calls_a_day.is_some_and(|a_day| a_day < SMALL)
     }
 
     /// The delay with missed as infinite.
@@ -249,13 +262,6 @@ fn of_cause(
         .each_ref()
         .map(|times| [0, 2].map(|n| times.get(n).copied()));
     let leads = complaints.map(|of_rate| of_rate.map(|complaint| Some(minutes(complaint?, opened?))));
-    let ranks = incidents.iter().filter(|incident| {
-        let is_before = incident.opened.is_some_and(|opened| opened < cause.onset);
-        !is_before
-    });
-    let rank = ranks
-        .filter_map(|incident| (0..5).find(|rank| names_scope(run, incident, cause, *rank)))
-        .min();
     let usual = run.usual[number];
     let lasted_min = minutes(cause.until.unwrap_or(run.truth.end).min(run.truth.end), cause.onset);
     CauseFate {
@@ -263,6 +269,9 @@ fn of_cause(
             true => cause.scope.to_string(),
             false => "in no dimension".to_owned(),
         },
+        has_place: cause.has_place(),
+        calls_a_day: cause.calls_a_day,
+        rival_jaccard: cause.rival.as_ref().map(|rival| rival.jaccard),
         odds: cause.odds,
         usual_poor_per_minute: usual,
         knowable_after_min: cause.odds.and_then(|odds| knowable(odds, usual, run.needed)),
@@ -270,7 +279,7 @@ fn of_cause(
         lasted_min,
         named: found.is_some(),
         rank: match cause.has_place() {
-            true => rank.map(|rank| rank + 1),
+            true => rank(run, cause, incidents),
             false => found.map(|_| 1),
         },
         delay_min: opened.map(|opened| minutes(opened, cause.onset)),
@@ -284,6 +293,14 @@ fn of_cause(
         guilty_first: found.and_then(|incident| names_guilty_first(incident, cause)),
         announced_work: WorkFate::of(run, cause, incidents),
     }
+}
+
+/// The best place of the cause's scope in an incident that opened no earlier: 1 for its own, then its alternatives.
+fn rank(run: &Watched, cause: &Cause, incidents: &[&Incident]) -> Option<usize> {
+    let is_before = |incident: &Incident| incident.opened.is_some_and(|opened| opened < cause.onset);
+    let of_its_time = incidents.iter().filter(|incident| !is_before(incident));
+    let ranks = of_its_time.filter_map(|incident| (0..5).find(|rank| names_scope(run, incident, cause, *rank)));
+    ranks.min().map(|rank| rank + 1)
 }
 
 /// Is the guilty change the first that is suspected? To say that the incident began in announced work is to name it,
@@ -334,8 +351,35 @@ fn in_minutes(micros: i64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// One in Bern, of so many poor call-ends a minute.
+    pub(in crate::evaluate) fn cause(delay_min: Option<f64>, lead: Option<f64>, size: f64) -> CauseFate {
+        CauseFate {
+            scope: "site=bern".into(),
+            has_place: true,
+            calls_a_day: Some(1000.0),
+            rival_jaccard: None,
+            odds: None,
+            usual_poor_per_minute: size,
+            knowable_after_min: None,
+            onset_tellable: None,
+            lasted_min: 120.0,
+            named: delay_min.is_some(),
+            rank: delay_min.map(|_| 1),
+            delay_min,
+            onset_off_min: delay_min.map(|_| 0.0),
+            lead_first_min: lead,
+            lead_third_min: None,
+            complained: [lead.is_some(), false],
+            leads_at_half_rate: [None; 2],
+            leads_at_double_rate: [lead, lead],
+            owner_right: delay_min.map(|_| true),
+            guilty_first: None,
+            announced_work: None,
+        }
+    }
 
     /// 0.1 poor call-ends a minute that become 0.3: 0.1 · (3 ln 3 − 2) = 0.13 nats a minute, 20 in 154 minutes. Odds that do not grow tell
     /// nothing.

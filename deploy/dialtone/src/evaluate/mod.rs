@@ -4,6 +4,7 @@ mod doors;
 mod fate;
 mod interval;
 mod oracle;
+mod planted;
 mod simulated;
 mod totals;
 mod watched;

@@ -42,7 +42,7 @@ const CHANGES: i64 = 5 * time::DAY;
 const USUAL: i64 = time::HOUR;
 /// What a run holds and how its reports came into it. Another word where that changes: what was kept before is not taken
 /// for it.
-const LAYOUT: &str = "doors calendars typed";
+const LAYOUT: &str = "doors calendars typed surroundings";
 
 /// One simulated run, summarised: what watch will read, and what a judge must know.
 #[derive(Debug, Serialize, Deserialize)]

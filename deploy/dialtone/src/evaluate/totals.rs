@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     fate::{CauseFate, Fate},
     interval::{self, Interval, real},
+    planted::{Planted, Sort},
     work::Works,
 };
 
@@ -71,6 +72,16 @@ pub struct Totals {
     /// is off is missed, and raised besides. A limit for what poor call-ends tell of the most likely onset; levels tell more. Of a cause
     /// without odds the onset counts as right.
     pub f1_of_oracle: f64,
+    /// Causes in a scope of less than 300 call-ends a day.
+    pub small_share: f64,
+    /// Those named of them.
+    pub recall_of_small: Option<f64>,
+    /// Causes with a rival: a scope of another owner that shares at least half of the call-ends, and less than 95 in 100.
+    pub rival_share: f64,
+    /// Those named of them.
+    pub recall_of_rivalled: Option<f64>,
+    /// Causes in no dimension that reports have.
+    pub unlogged_share: f64,
     /// From OPEN to the first complaint, missed as minus infinity.
     pub lead_first_median_min: Option<f64>,
     /// To the third.
@@ -143,12 +154,6 @@ impl Totals {
             channels: WATCHED_CHANNELS,
             ..Self::default()
         };
-        let knowable = || causes.iter().filter(|cause| cause.is_knowable());
-        let missed = causes.iter().filter(|cause| !cause.named).count();
-        totals.missed = totals.count("missed", missed, causes.len());
-        totals.unknowable = totals.count("unknowable", causes.len() - knowable().count(), causes.len());
-        let named = knowable().filter(|cause| cause.named).count();
-        totals.recall_of_knowable = totals.share("recall_of_knowable", named, knowable().count());
         totals.precision = totals.put("precision", precision(&all), interval::jackknife(runs, precision));
         totals.recall = totals.put("recall", recall(&all), interval::jackknife(runs, recall));
         totals.f1 = totals.put("f1", f1(&all), interval::jackknife(runs, f1));
@@ -158,6 +163,8 @@ impl Totals {
             interval::jackknife(runs, f1_of_oracle),
         );
         totals.by_causes(runs);
+        totals.knows(&causes);
+        totals.planted(&causes);
         totals.named(runs, &causes);
         totals.times(&causes);
         totals.alarms(runs);
@@ -178,6 +185,35 @@ impl Totals {
                 self.f1_by_causes.insert(n.to_string(), value);
             }
         }
+    }
+
+    /// What was missed, and what of that nobody could know.
+    fn knows(&mut self, causes: &[&CauseFate]) {
+        let knowable = || causes.iter().filter(|cause| cause.is_knowable());
+        let missed = causes.iter().filter(|cause| !cause.named).count();
+        self.missed = self.count("missed", missed, causes.len());
+        self.unknowable = self.count("unknowable", causes.len() - knowable().count(), causes.len());
+        let named = knowable().filter(|cause| cause.named).count();
+        self.recall_of_knowable = self.share("recall_of_knowable", named, knowable().count());
+    }
+
+    /// How many causes are hard to find by where they lie, and how many of those were named.
+    fn planted(&mut self, causes: &[&CauseFate]) {
+        let Planted {
+            small,
+            rivalled,
+            unlogged,
+        } = Planted::of(causes);
+        self.small_share = self.share("small_share", small.planted, causes.len());
+        self.recall_of_small = self.recall_of("recall_of_small", small);
+        self.rival_share = self.share("rival_share", rivalled.planted, causes.len());
+        self.recall_of_rivalled = self.recall_of("recall_of_rivalled", rivalled);
+        self.unlogged_share = self.share("unlogged_share", unlogged.planted, causes.len());
+    }
+
+    /// Those named of a sort, if there are any.
+    fn recall_of(&mut self, name: &str, sort: Sort) -> Option<f64> {
+        (sort.planted > 0).then(|| self.share(name, sort.named, sort.planted))
     }
 
     /// Which scopes.
@@ -437,32 +473,12 @@ fn finite(value: f64) -> Option<f64> {
 #[allow(clippy::float_cmp, reason = "exact arithmetic on small numbers")]
 mod tests {
     use super::{
-        super::{fate::Rulings, work::WorkFate},
+        super::{
+            fate::{Rulings, tests::cause},
+            work::WorkFate,
+        },
         *,
     };
-
-    fn cause(delay_min: Option<f64>, lead: Option<f64>, size: f64) -> CauseFate {
-        CauseFate {
-            scope: "site=bern".into(),
-            odds: None,
-            usual_poor_per_minute: size,
-            knowable_after_min: None,
-            onset_tellable: None,
-            lasted_min: 120.0,
-            named: delay_min.is_some(),
-            rank: delay_min.map(|_| 1),
-            delay_min,
-            onset_off_min: delay_min.map(|_| 0.0),
-            lead_first_min: lead,
-            lead_third_min: None,
-            complained: [lead.is_some(), false],
-            leads_at_half_rate: [None; 2],
-            leads_at_double_rate: [lead, lead],
-            owner_right: delay_min.map(|_| true),
-            guilty_first: None,
-            announced_work: None,
-        }
-    }
 
     fn run(causes: Vec<CauseFate>, false_incidents: usize) -> Fate {
         Fate {
@@ -541,6 +557,44 @@ mod tests {
         // Three runs of two days with four warnings each, of which three came true; four incidents, three abstained.
         assert_eq!((totals.warnings, totals.warning_calibration), (12, Some(0.75)));
         assert_eq!((totals.false_warnings_per_day, totals.abstained_share), (0.5, 0.75));
+    }
+
+    /// One small and named, one small with a rival and missed, one large in no dimension. Of eight causes none is small: nothing is said of
+    /// how many were named.
+    #[test]
+    fn what_is_hard_to_find_by_where_it_lies_has_its_share_and_its_recall() {
+        let small = |delay_min| CauseFate {
+            calls_a_day: Some(299.0),
+            ..cause(delay_min, None, 0.1)
+        };
+        let beside = CauseFate {
+            rival_jaccard: Some(0.5),
+            ..small(None)
+        };
+        let unlogged = CauseFate {
+            has_place: false,
+            calls_a_day: None,
+            ..cause(Some(10.0), None, 2.0)
+        };
+        let totals = Totals::of(&[run(vec![small(Some(10.0)), beside], 0), run(vec![unlogged], 0)]);
+        assert_eq!((totals.small_share, totals.recall_of_small), (2.0 / 3.0, Some(0.5)));
+        assert_eq!((totals.rival_share, totals.recall_of_rivalled), (1.0 / 3.0, Some(0.0)));
+        assert_eq!(totals.unlogged_share, 1.0 / 3.0);
+        for name in [
+            "small_share",
+            "recall_of_small",
+            "rival_share",
+            "recall_of_rivalled",
+            "unlogged_share",
+        ] {
+            assert!(totals.intervals.contains_key(name), "{name}");
+        }
+        let large = Totals::of(&[run(vec![cause(None, None, 2.0); 8], 0)]);
+        assert_eq!((large.small_share, large.recall_of_small), (0.0, None));
+        let (low, high) = large.intervals["small_share"];
+        // 3.84 / (8 + 3.84) = 0.324.
+        assert!(low.is_some_and(|low| low < 1e-9) && high.is_some_and(|high| (high - 0.324).abs() < 1e-3));
+        assert!(!large.intervals.contains_key("recall_of_small"));
     }
 
     /// Two announced works, one of which overran and called then. Where none is planted nothing is said of any.

@@ -179,6 +179,8 @@ mod tests {
                 is_announced: true,
                 planned_until: at(60),
             }),
+            calls_a_day: None,
+            rival: None,
         }
     }
 

@@ -234,5 +234,15 @@ fn neither_a_gap_nor_a_slow_clock_lies_where_something_is_broken_and_truth_witho
         assert_eq!((read.gap, read.clock_off, read.office_move), (None, None, None));
         assert!(read.maintenance.is_empty());
         assert_eq!(read.causes, truth.causes);
+        assert!(truth.causes[0].calls_a_day.is_some(), "{seed}");
+        let mut json = serde_json::to_value(&truth.causes[0]).expect("JSON");
+        for new in ["calls_a_day", "rival"] {
+            json.as_object_mut()
+                .expect("an object")
+                .remove(new)
+                .expect("it is written");
+        }
+        let read: dialtone_simulator::Cause = serde_json::from_value(json).expect("an older cause");
+        assert_eq!((read.calls_a_day, read.rival), (None, None));
     }
 }
