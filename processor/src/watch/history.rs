@@ -1,12 +1,12 @@
 //! The past in short: the calls of whole days in steps of five minutes, by leaf.
 //!
 //! Weeks of summaries are too many to be watched again before the first minute of a new watch. What they teach of normal needs no minutes: a
-//! day is a list of its leaves, what each showed in each step, and where its call-ends lay. So a tenant learns four weeks in the time in
-//! which it would watch two days (`Tenant::study`).
+//! day is a list of its leaves, what each showed in each step, and where its call-ends lay: those of each leaf on the whole day, and those of
+//! each site and connection in each hour. So a tenant learns four weeks in the time in which it would watch two days (`Tenant::study`).
 
 use std::collections::BTreeMap;
 
-use dialtone_schemas::{EventTime, Leaf, Summary, SummaryKind, time};
+use dialtone_schemas::{EventTime, Leaf, Summary, SummaryKind, Text, time};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Bins, Counts};
@@ -20,6 +20,10 @@ const STEPS: u16 = 288;
 
 /// What the leaves of a tenant showed in one step, by their place in the day's list.
 type Step = BTreeMap<u32, Counts>;
+/// Where call-ends lay: how many by metric and histogram bin.
+type Lay = BTreeMap<(u8, u16), i64>;
+/// Site and connection: among what these showed before a call-end's levels are ranked.
+type Place = (Option<Text>, Option<Text>);
 
 /// One day of one tenant, from midnight to midnight UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +31,9 @@ pub struct Day {
     day: i32,
     leaves: Vec<Leaf>,
     steps: BTreeMap<u16, Step>,
-    bins: BTreeMap<u32, BTreeMap<(u8, u16), i64>>,
+    bins: BTreeMap<u32, Lay>,
+    /// By hour UTC: no more than 24 of each site and connection.
+    hours: BTreeMap<(u8, Place), Lay>,
 }
 
 impl Day {
@@ -48,9 +54,26 @@ impl Day {
 
     /// Where the call-ends of each leaf lay on that day.
     pub fn bins(&self) -> impl Iterator<Item = (u32, Bins)> + '_ {
-        let of = |bins: &BTreeMap<(u8, u16), i64>| Bins::of(bins.iter().map(|((metric, bin), n)| (*metric, *bin, *n)));
-        self.bins.iter().map(move |(leaf, bins)| (*leaf, of(bins)))
+        self.bins.iter().map(|(leaf, lay)| (*leaf, bins_of(lay)))
     }
+
+    /// Where the call-ends of each site and connection lay in each hour, oldest first: its first instant, and a leaf of which no more than these
+    /// two is told.
+    pub fn hours(&self) -> impl Iterator<Item = (EventTime, Leaf, Bins)> + '_ {
+        let midnight = self.start();
+        self.hours.iter().map(move |((hour, (site, connection)), lay)| {
+            let leaf = Leaf {
+                site: site.clone(),
+                connection: connection.clone(),
+                ..Leaf::default()
+            };
+            (midnight.plus(i64::from(*hour) * time::HOUR), leaf, bins_of(lay))
+        })
+    }
+}
+
+fn bins_of(lay: &Lay) -> Bins {
+    Bins::of(lay.iter().map(|((metric, bin), count)| (*metric, *bin, *count)))
 }
 
 /// Days of one tenant that are put together from summaries, in whatever order these come.
@@ -68,14 +91,19 @@ impl Days {
         day.day = number;
         let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
         let leaf = *numbers.entry(near.clone()).or_insert(next);
-        let step = u16::try_from(window.start().since(day.start()) / STEP).unwrap_or(STEPS);
+        let since_midnight = window.start().since(day.start());
+        let step = u16::try_from(since_midnight / STEP).unwrap_or(STEPS);
+        let hour = u8::try_from(since_midnight / time::HOUR).unwrap_or_default();
         let counts = day.steps.entry(step).or_default().entry(leaf).or_default();
         counts.add(&Counts::of(summary));
         let mut bins = Bins::default();
         bins.add(summary);
+        let place = (near.site.clone(), near.connection.clone());
         let of_day = day.bins.entry(leaf).or_default();
+        let of_hour = day.hours.entry((hour, place)).or_default();
         for (metric, bin, count) in bins.iter() {
             *of_day.entry((metric, bin)).or_default() += count;
+            *of_hour.entry((metric, bin)).or_default() += count;
         }
     }
 
@@ -106,7 +134,7 @@ fn in_order(day: Day, numbers: BTreeMap<Leaf, u32>) -> Day {
 #[cfg(test)]
 mod tests {
     use dialtone_schemas::{
-        Text, Tick, Window,
+        Tick, Window,
         summary::{ChannelSums, Sums},
     };
 
@@ -164,5 +192,34 @@ mod tests {
             .collect();
         assert_eq!(bins, [(0, 30), (1, 40)]);
         assert_eq!(days.take_before(tuesday + 1).len(), 1, "Tuesday was still open");
+    }
+
+    /// 10 and 20 call-ends by Wi-Fi between nine and ten are one hour's, with whichever headset; 40 by VPN and 5 after ten stand apart.
+    #[test]
+    fn an_hour_is_kept_by_site_and_connection_whatever_else_its_leaves_are() {
+        let with = |at: &str, n: i64, headset: &str, connection: &str| {
+            let mut summary = summary("bern", at, n);
+            if let Some(near) = &mut summary.near {
+                (near.headset, near.connection) = (Text::new(headset).ok(), Text::new(connection).ok());
+            }
+            summary
+        };
+        let mut days = Days::default();
+        days.add(&with("2026-03-02T10:00:01Z", 5, "Aural 20", "wifi"));
+        days.add(&with("2026-03-02T09:01:00Z", 10, "Aural 20", "wifi"));
+        days.add(&with("2026-03-02T10:00:00Z", 20, "Aural 30", "wifi"));
+        days.add(&with("2026-03-02T09:30:00Z", 40, "Aural 20", "vpn"));
+        let taken = days.take_before(i32::MAX);
+        let monday = &taken[0];
+        let seen: Vec<_> = monday
+            .hours()
+            .map(|(start, leaf, bins)| {
+                assert!(leaf.site.is_some() && leaf.headset.is_none(), "{leaf:?}");
+                let hour = start.since(monday.start()) / time::HOUR;
+                (hour, leaf.connection, bins.merged()[&(1, 7)])
+            })
+            .collect();
+        let (vpn, wifi) = (Text::new("vpn").ok(), Text::new("wifi").ok());
+        assert_eq!(seen, [(9, vpn, 40), (9, wifi.clone(), 30), (10, wifi, 5)]);
     }
 }

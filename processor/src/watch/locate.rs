@@ -11,22 +11,15 @@ use dialtone_schemas::{Dimension, Window, time};
 use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
+    control::{Control, control_from, own_ratio},
     detect::{Drift, SAME_DRIFT, WITHIN},
     dictionary::{Codes, D, Dictionary, covers},
-    evidence::{Bins, Ring, Slice, Sum},
+    evidence::{Ring, Slice, Sum},
     hours::{AtHour, HourlyRates},
+    levels::Levels,
     local::Clocks,
     shift::Shifts,
 };
-
-/// The control: so long before the onset the same scopes are compared with themselves (same-day control).
-pub const CONTROL: i64 = 3 * time::HOUR;
-/// Expected poor call-ends that pull a control factor of a site or a segment towards 1, which have days of their own with an sd of 0.3: 1/sd².
-const DAILY_PRIOR: f64 = 11.0;
-/// Those of anything else are what it drifts by itself asks for, so many at least; the least drift makes it 200 at most.
-const OTHERS_PRIOR: f64 = 25.0;
-/// Expected poor call-ends that pull a scope's own control ratio towards 1.
-const SCOPE_PRIOR: f64 = 6.0;
 
 /// No indifference is wider than this.
 const WIDEST: f64 = 2.5;
@@ -82,6 +75,8 @@ pub struct Evidence<'a> {
     pub clocks: &'a Clocks,
     /// What was accepted as the new normal.
     pub shifts: &'a Shifts,
+    /// Where call-ends lie among those of their history.
+    pub levels: &'a Levels,
     /// How far rates wander by themselves.
     pub drift: &'a Drift,
     /// No rate below so many times the expected one is worth naming.
@@ -154,9 +149,7 @@ impl Evidence<'_> {
 
     /// The rate of scopes of these attributes that is still indifferent, as a multiple of the expected one.
     pub fn zone(&self, attributes: &[usize]) -> f64 {
-        (WITHIN * self.drift.of(attributes).sqrt())
-            .exp()
-            .clamp(self.least, WIDEST.max(self.least))
+        zone(self.drift, attributes, self.least)
     }
 
     /// The dispersion of a scope's sums of which so much is expected in a minute: of single calls, and of the drift for as long as it
@@ -196,15 +189,17 @@ impl Evidence<'_> {
             step.at_risk += real(counts.n[self.channel]);
             step.poor += real(counts.k[self.channel]);
             step.expected += self.expected_in((window, &hour), *leaf, counts.n[self.channel]);
-            for (metric, bin, count) in slice.bins.get(leaf).into_iter().flat_map(Bins::iter) {
-                step.levels.add(metric, bin, real(count));
+            let Some(bins) = slice.bins.get(leaf) else { continue };
+            let rank = self.levels.ranked(codes);
+            for (metric, bin, count) in bins.iter() {
+                step.levels.add(metric, rank(metric, bin), real(count));
             }
         }
         step
     }
 
     /// Are these the calls of an incident that has a scope? Whatever else lies in no dimension began without them.
-    fn is_held(&self, codes: &Codes) -> bool {
+    pub(super) fn is_held(&self, codes: &Codes) -> bool {
         let holds = |case: &Case| case.is_open() && case.has_scope() && case.covers(codes);
         self.cases.iter().any(holds)
     }
@@ -222,17 +217,9 @@ impl Evidence<'_> {
         let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
-        let mut since = noticed.best;
-        let mut found = self.causes_since(since, settings);
-        for _ in 0..ROUNDS {
-            let first = found.causes.first();
-            let again = first.and_then(|first| self.onset(&first.best.conditions));
-            let Some(again) = again.filter(|again| again.best != since) else {
-                break;
-            };
-            since = again.best;
-            found = self.causes_since(since, settings);
-        }
+        let look = |since: Window| self.causes_since(since, settings);
+        let first = |found: &Causes| Some(self.onset(&found.causes.first()?.best.conditions)?.best);
+        let (since, found) = settled(noticed.best, look, first);
         let control = self.control(since);
         let by_near = found.causes.first().map_or(0.0, |first| first.best.score);
         if let Some(far) = self.far_cause(since, &control, settings, by_near) {
@@ -357,41 +344,23 @@ impl Evidence<'_> {
         sums
     }
 
-    /// Factors by dimension and value that the hours before the onset ask for, on top of the baseline.
-    fn control(&self, onset: Window) -> [BTreeMap<u32, f64>; D] {
-        let from = Window::of_end(onset.start().plus(-CONTROL));
-        let before = self.ring.since(from).take_while(|(window, _)| **window < onset);
-        let rows: Vec<(&Codes, f64, f64)> = self
-            .sums(before)
-            .into_iter()
+    /// What the hours before the onset ask for, on top of the baseline.
+    fn control(&self, onset: Window) -> Control {
+        let before = self.ring.since(control_from(onset));
+        let sums = self.sums(before.take_while(|(window, _)| **window < onset));
+        let rows = sums.into_iter();
+        let rows: Vec<(&Codes, f64, f64)> = rows
             .map(|(leaf, sum)| (self.dictionary.codes(leaf), sum.k, sum.e))
             .collect();
-        let mut factors: [BTreeMap<u32, f64>; D] = Default::default();
-        for _ in 0..2 {
-            for d in 0..D {
-                let prior = control_prior(self.drift, d);
-                let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
-                for (codes, k, e) in &rows {
-                    let others = factor_of(&factors, codes) / factors[d].get(&codes[d]).copied().unwrap_or(1.0);
-                    let sum = sums.entry(codes[d]).or_default();
-                    sum.0 += k;
-                    sum.1 += e * others;
-                }
-                factors[d] = sums
-                    .into_iter()
-                    .map(|(code, (k, e))| (code, (k + prior) / (e + prior)))
-                    .collect();
-            }
-        }
-        factors
+        Control::fit(&rows, self.drift)
     }
 
-    fn table(&self, since: Window, control: &[BTreeMap<u32, f64>; D]) -> (Table, BTreeMap<u32, usize>) {
+    fn table(&self, since: Window, control: &Control) -> (Table, BTreeMap<u32, usize>) {
         let mut table = Table::new(D);
         let mut rows = BTreeMap::new();
         for (leaf, Sum { n, k, e }) in self.sums(self.ring.since(since)) {
             let codes = self.dictionary.codes(leaf);
-            let e = e * factor_of(control, codes);
+            let e = e * control.of(codes);
             rows.insert(leaf, rows.len());
             table.push(
                 codes,
@@ -409,13 +378,7 @@ impl Evidence<'_> {
     /// A cause that shows only at the other ends of its calls: who is cut off reports nothing, but whoever talked to it was
     /// dropped. Named where the far ends explain more than the near ends, of all calls and of the same calls, and the scope
     /// itself has fallen silent.
-    fn far_cause(
-        &self,
-        since: Window,
-        control: &[BTreeMap<u32, f64>; D],
-        settings: &Settings<'_>,
-        by_near: f64,
-    ) -> Option<Located> {
+    fn far_cause(&self, since: Window, control: &Control, settings: &Settings<'_>, by_near: f64) -> Option<Located> {
         let (mut near, mut far) = (Table::new(D), Table::new(D));
         for ((near_leaf, far_leaf), Sum { n, k, e }) in self.pairs(since, control) {
             let codes = self.dictionary.codes(near_leaf);
@@ -487,7 +450,7 @@ impl Evidence<'_> {
     }
 
     /// Sums since a window by near and far leaf, as the hours before it let expect.
-    fn pairs(&self, since: Window, control: &[BTreeMap<u32, f64>; D]) -> BTreeMap<(u32, u32), Sum> {
+    fn pairs(&self, since: Window, control: &Control) -> BTreeMap<(u32, u32), Sum> {
         let mut pairs: BTreeMap<(u32, u32), Sum> = BTreeMap::new();
         for (window, slice) in self.ring.since(since) {
             let hour = self.hour(*window);
@@ -499,7 +462,7 @@ impl Evidence<'_> {
             }
         }
         for ((near, _), sum) in &mut pairs {
-            sum.e *= factor_of(control, self.dictionary.codes(*near));
+            sum.e *= control.of(self.dictionary.codes(*near));
         }
         pairs
     }
@@ -548,7 +511,7 @@ impl Evidence<'_> {
         let control = self.control(since);
         let mut sums = self.sums(self.ring.since(since));
         for (leaf, sum) in &mut sums {
-            sum.e *= factor_of(&control, self.dictionary.codes(*leaf));
+            sum.e *= control.of(self.dictionary.codes(*leaf));
         }
         for (near, taken) in self.far_ends(&self.pairs(since, &control), conditions, |_| 1.0) {
             if let Some(sum) = sums.get_mut(&near) {
@@ -560,30 +523,38 @@ impl Evidence<'_> {
 
     /// The evidence of a scope since its onset against its own rate in the hours before, beyond what such scopes drift by themselves and
     /// what is poor everywhere, for each expected one.
-    fn against_control(
-        &self,
-        conditions: &[Condition],
-        onset: Window,
-        control: &[BTreeMap<u32, f64>; D],
-        everywhere: f64,
-    ) -> f64 {
-        let from = Window::of_end(onset.start().plus(-CONTROL));
-        let (mut before, mut since) = ((0.0, 0.0), (0.0, 0.0));
-        for (window, slice) in self.ring.since(from) {
+    fn against_control(&self, conditions: &[Condition], onset: Window, control: &Control, everywhere: f64) -> f64 {
+        let (before, since) = self.around(conditions, onset, control);
+        let e = since.e * own_ratio(before.k, before.e) * (self.zone(&attributes_of(conditions)) + everywhere);
+        beyond(since.k, e) / self.drift.fine()
+    }
+
+    /// What a scope has shown since its onset, as the hours before it let expect, and its evidence.
+    pub(super) fn stands(&self, conditions: &[Condition], onset: Window) -> (Sum, f64) {
+        let control = self.control(onset);
+        let (_, since) = self.around(conditions, onset, &control);
+        (since, self.against_control(conditions, onset, &control, 0.0))
+    }
+
+    /// What a scope showed in the control and since its onset.
+    fn around(&self, conditions: &[Condition], onset: Window, control: &Control) -> (Sum, Sum) {
+        let (mut before, mut since) = (Sum::default(), Sum::default());
+        for (window, slice) in self.ring.since(control_from(onset)) {
             let sum = if *window < onset { &mut before } else { &mut since };
             let hour = self.hour(*window);
             for (leaf, counts) in &slice.leaves {
                 let codes = self.dictionary.codes(*leaf);
                 if covers(conditions, codes) {
-                    sum.0 += real(counts.k[self.channel]);
-                    sum.1 +=
-                        self.expected_in((*window, &hour), *leaf, counts.n[self.channel]) * factor_of(control, codes);
+                    let n = counts.n[self.channel];
+                    sum.add(Sum {
+                        n: real(n),
+                        k: real(counts.k[self.channel]),
+                        e: self.expected_in((*window, &hour), *leaf, n) * control.of(codes),
+                    });
                 }
             }
         }
-        let own = ((before.0 + SCOPE_PRIOR) / (before.1 + SCOPE_PRIOR)).max(1.0);
-        let e = since.1 * own * (self.zone(&attributes_of(conditions)) + everywhere);
-        beyond(since.0, e) / self.drift.fine()
+        (before, since)
     }
 }
 
@@ -626,14 +597,26 @@ impl Causes {
     }
 }
 
-/// Expected poor call-ends that pull the control factors of an attribute towards 1. A building, a provider or a codec of which nearly all
-/// calls are one site's would otherwise say again what its site has said already.
-fn control_prior(drift: &Drift, attribute: usize) -> f64 {
-    let daily = [Dimension::Site, Dimension::Segment].map(Dimension::index);
-    if daily.contains(&attribute) {
-        return DAILY_PRIOR;
+/// The rate of scopes of these attributes that is still indifferent, as a multiple of the expected one: at least so much.
+pub(super) fn zone(drift: &Drift, attributes: &[usize], least: f64) -> f64 {
+    let wanders = drift.of(attributes).sqrt();
+    (WITHIN * wanders).exp().clamp(least, WIDEST.max(least))
+}
+
+/// What is found since a window; the window follows the onset of what is found first until that stays, `ROUNDS` times at most.
+pub(super) fn settled<T>(
+    noticed: Window,
+    look: impl Fn(Window) -> T,
+    first: impl Fn(&T) -> Option<Window>,
+) -> (Window, T) {
+    let (mut since, mut found) = (noticed, look(noticed));
+    for _ in 0..ROUNDS {
+        let Some(again) = first(&found).filter(|again| *again != since) else {
+            break;
+        };
+        (since, found) = (again, look(again));
     }
-    (1.0 / drift.of(&[attribute])).max(OTHERS_PRIOR)
+    (since, found)
 }
 
 fn began(windows: &[Window], found: &Onset) -> Began {
@@ -649,31 +632,9 @@ pub(super) fn attributes_of(conditions: &[Condition]) -> Vec<usize> {
     conditions.iter().map(|condition| condition.attribute).collect()
 }
 
-fn factor_of(factors: &[BTreeMap<u32, f64>; D], codes: &Codes) -> f64 {
-    codes
-        .iter()
-        .zip(factors)
-        .map(|(code, values)| values.get(code).copied().unwrap_or(1.0))
-        .product()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Of a drift that nobody has seen a variance of 0.04 is believed: 1/0.04 = 25.
-    #[test]
-    fn only_places_are_believed_to_have_days_of_their_own() {
-        let dimensions = [Dimension::Site, Dimension::Segment, Dimension::Isp, Dimension::Codec];
-        let priors = dimensions.map(|dimension| control_prior(&Drift::default(), dimension.index()));
-        assert!(
-            priors
-                .iter()
-                .zip([11.0, 11.0, 25.0, 25.0])
-                .all(|(a, b)| (a - b).abs() < 1e-9),
-            "{priors:?}"
-        );
-    }
 
     #[test]
     fn what_names_one_thing_is_listed_in_the_order_of_its_attributes() {

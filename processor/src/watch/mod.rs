@@ -5,6 +5,7 @@ pub mod book;
 pub mod budget;
 pub mod calendar;
 pub mod calibration;
+pub mod control;
 pub mod dependency;
 pub mod detect;
 pub mod device;
@@ -18,6 +19,7 @@ pub mod levels;
 pub mod local;
 pub mod locate;
 pub mod merge;
+pub mod moved;
 pub mod owner;
 pub mod ownership;
 pub mod past;
@@ -57,7 +59,7 @@ pub use tenant::{Explained, Warnings, readiness};
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
 /// What a snapshot begins with; another number where its fields are others.
-const LAYOUT: Layout = *b"w\x04";
+const LAYOUT: Layout = *b"w\x05";
 
 /// What is merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

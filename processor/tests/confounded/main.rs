@@ -16,6 +16,7 @@ use dialtone_processor::{
         dictionary::{D, Dictionary, covers},
         evidence::{Counts, Ring, Slice},
         hours::HourlyRates,
+        levels::Levels,
         local::Clocks,
         locate::{Evidence, Located, THINGS},
         shift::Shifts,
@@ -141,7 +142,7 @@ impl Known {
     fn located(&self) -> Vec<Located> {
         let config = WatchConfig::default();
         let (untaught, hours, shifts) = (Drift::default(), HourlyRates::default(), Shifts::default());
-        let clocks = Clocks::default();
+        let (clocks, levels) = (Clocks::default(), Levels::default());
         let evidence = Evidence {
             ring: &self.ring,
             baseline: &self.baseline,
@@ -151,6 +152,7 @@ impl Known {
             hours: &hours,
             clocks: &clocks,
             shifts: &shifts,
+            levels: &levels,
             drift: &untaught,
             least: config.indifference,
         };

@@ -15,11 +15,14 @@ const START: f64 = 0.04;
 const WEIGHT: f64 = 30.0;
 /// No drift is smaller.
 const FLOOR: f64 = 0.005;
-/// Dispersion believed before anything is learnt, with the weight of so many expected call-ends.
+/// Dispersion believed before anything is learnt, of poor call-ends and of scores, with the weight of so many expected ones.
 const FINE_START: f64 = 1.3;
+const FINE_START_SCORES: f64 = 5.0;
 const FINE_WEIGHT: f64 = 30.0;
-/// Blocks with less expected than this tell of single calls.
+/// Blocks with less expected than this tell of single calls: of poor call-ends ...
 const FEW: f64 = 0.5;
+/// ... and of their scores, of which a call has one in each of its minutes.
+const FEW_SCORES: f64 = 8.0;
 /// A block further off than so many standard deviations of the drift at the start counts as if it were so far off.
 const FAR: f64 = 4.0;
 /// What a block still counts for a block later: a day's weigh as much as everything before them.
@@ -34,9 +37,9 @@ struct Moments {
 }
 
 impl Moments {
-    fn add(&mut self, block: Sum) {
+    fn add(&mut self, block: Sum, fine_start: f64) {
         // One poor call where hardly any was expected is no wild block.
-        let variance = (FINE_START * block.e + START * block.e * block.e).max(1.0);
+        let variance = (fine_start * block.e + START * block.e * block.e).max(1.0);
         self.squares += (block.k - block.e).powi(2).min(FAR * FAR * variance);
         self.expected += block.e;
         self.expected_squared += block.e * block.e;
@@ -50,13 +53,37 @@ impl Moments {
 }
 
 /// What has been learnt of the drift on one channel.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
     cuboids: BTreeMap<Cuboid, Moments>,
     fine: Moments,
+    /// Blocks with less expected tell of single calls.
+    few: f64,
+    /// The dispersion of single calls that is believed before anything is learnt.
+    fine_start: f64,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        Self {
+            cuboids: BTreeMap::new(),
+            fine: Moments::default(),
+            few: FEW,
+            fine_start: FINE_START,
+        }
+    }
 }
 
 impl Drift {
+    /// Of the scores of all call-ends.
+    pub(super) fn of_scores() -> Self {
+        Self {
+            few: FEW_SCORES,
+            fine_start: FINE_START_SCORES,
+            ..Self::default()
+        }
+    }
+
     /// Learns from a block of a scope of one or two attributes: its poor call-ends, and how many were expected.
     pub fn learn_of(&mut self, attributes: &[usize], k: f64, e: f64) {
         if let [one, rest @ ..] = attributes {
@@ -66,9 +93,9 @@ impl Drift {
 
     /// Learns from the block of a cell, as far as it was expected of this cell.
     pub(super) fn learn(&mut self, cuboid: Cuboid, block: Sum) {
-        self.cuboids.entry(cuboid).or_default().add(block);
-        if block.e < FEW {
-            self.fine.add(block);
+        self.cuboids.entry(cuboid).or_default().add(block, self.fine_start);
+        if block.e < self.few {
+            self.fine.add(block, self.fine_start);
         }
     }
 
@@ -80,7 +107,7 @@ impl Drift {
 
     /// The dispersion of single calls.
     pub fn fine(&self) -> f64 {
-        ((self.fine.squares + FINE_START * FINE_WEIGHT) / (self.fine.expected + FINE_WEIGHT)).max(1.0)
+        ((self.fine.squares + self.fine_start * FINE_WEIGHT) / (self.fine.expected + FINE_WEIGHT)).max(1.0)
     }
 
     /// By how much the log-rates of a cuboid's cells vary by themselves: of two attributes as of the one that drifts more, until

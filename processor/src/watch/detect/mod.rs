@@ -99,6 +99,14 @@ fn strongest(a: &Alarm, b: &Alarm) -> std::cmp::Ordering {
 }
 
 impl Detector {
+    /// Of the scores of all call-ends.
+    pub fn of_scores() -> Self {
+        Self {
+            drift: Drift::of_scores(),
+            ..Self::default()
+        }
+    }
+
     /// Adds what a leaf showed this minute to its cells of one condition, and to that of all calls.
     pub fn add_alone(&mut self, codes: &Codes, k: f64, e: f64) {
         self.add_to(CellKey::EVERYTHING, Sum { k, e });

@@ -14,10 +14,11 @@ use crate::{
     config::WatchConfig,
     watch::{
         book::{Basis, Case},
+        control::CONTROL,
         device::Device,
         dictionary::covers,
         evidence::Sum,
-        locate::{CONTROL, Evidence},
+        locate::Evidence,
         path::{Found, Leaf, Wander, layers},
     },
 };

@@ -8,7 +8,9 @@ mod doses;
 #[cfg(test)]
 mod drive;
 mod explain;
+mod follow;
 mod live;
+mod moved;
 mod night;
 mod open;
 pub mod readiness;
@@ -40,9 +42,9 @@ use super::{
     budget::Budgets,
     detect::{Alarm, CellKey, Detector, Found},
     device::{Devices, Reported},
-    dictionary::Dictionary,
+    dictionary::{Codes, Dictionary},
     evidence::{Bins, Counts, Ring},
-    hours::HourlyRates,
+    hours::{AtHour, HourlyRates},
     levels::{Levels, METRICS},
     local::Clocks,
     locate::Evidence,
@@ -130,6 +132,8 @@ pub struct Tenant {
     trials: BTreeMap<Text, verdicts::Trial>,
     seasons: Seasons,
     hours: HourlyRates,
+    /// The same of the levels of call-ends, by metric.
+    level_hours: HourlyRates,
     shifts: Shifts,
     clocks: Clocks,
     budgets: Budgets,
@@ -175,7 +179,7 @@ impl Tenant {
             studied: None,
             detectors: Default::default(),
             levels: Levels::default(),
-            level_detectors: Default::default(),
+            level_detectors: std::array::from_fn(|_| Detector::of_scores()),
             scan_again: [EventTime::MIN; 3],
             levels_again: EventTime::MIN,
             volume: Volume::default(),
@@ -185,6 +189,7 @@ impl Tenant {
             trials: BTreeMap::new(),
             seasons: Seasons::default(),
             hours: HourlyRates::default(),
+            level_hours: HourlyRates::default(),
             shifts: Shifts::default(),
             clocks: Clocks::default(),
             budgets: Budgets::default(),
@@ -370,6 +375,7 @@ impl Tenant {
             clocks: &self.clocks,
             cases: &self.cases,
             channel,
+            levels: &self.levels,
             drift: self.detectors[channel].drift(),
             least,
         }
@@ -396,12 +402,13 @@ impl Tenant {
         let mut found = self.compare(now, 1, warm, config);
         let near = found.each_mut().map(|of_channel| std::mem::take(&mut of_channel.near));
         let alarms = found.map(|of_channel| of_channel.noticed);
-        let levels = self.compare_levels(warm, config);
+        let levels = self.compare_levels(now, warm, config);
         let silences = self.listen(warm, config);
+        let mut early = Vec::new();
         if warm {
             let has_opened = self.open_rates(now, alarms, config);
             // The levels that have moved are those of what was opened just now, as like as not.
-            self.open_levels(now, levels.filter(|_| !has_opened), config);
+            early = self.open_levels(now, levels.filter(|_| !has_opened), config);
             self.open_silences(now, silences, config);
             self.open_devices(now, config);
             self.locate_again(now, config);
@@ -416,7 +423,7 @@ impl Tenant {
             self.calibrate(now, was_quiet, config);
         }
         let mut alerts = if warm { self.warn(now, config) } else { Vec::new() };
-        alerts.extend(self.keep_watch(now, &near, config));
+        alerts.extend(self.keep_watch(now, &near, early, config));
         self.remember_warnings();
         alerts.extend(self.tell(now, config));
         let verdicts = if warm {
@@ -481,22 +488,10 @@ impl Tenant {
         found
     }
 
-    /// Feeds the level detectors with the minute's leaves, but for those in open incidents; of all metrics the strongest alarm.
-    fn compare_levels(&mut self, warm: bool, config: &WatchConfig) -> Option<(usize, Alarm)> {
+    /// Compares the levels of the minute's call-ends; of all metrics the strongest alarm.
+    fn compare_levels(&mut self, now: EventTime, warm: bool, config: &WatchConfig) -> Option<(usize, Alarm)> {
         let threshold = self.noticed_from(config);
-        // One outside the dimensions has all leaves, and hides none.
-        let hides = |case: &&Case| case.is_open() && !case.is_outside();
-        let open: Vec<&Case> = self.cases.iter().filter(hides).collect();
-        for (leaf, bins) in &self.fresh_bins {
-            let codes = self.dictionary.codes(*leaf);
-            if open.iter().any(|case| case.covers(codes)) {
-                continue;
-            }
-            let sums = self.levels.of(codes, bins);
-            for (detector, (k, e)) in self.level_detectors.iter_mut().zip(sums).filter(|(_, (_, e))| *e > 0.0) {
-                detector.add_alone(codes, k, e);
-            }
-        }
+        self.feed_levels(now);
         let mut strongest: Option<(usize, Alarm)> = None;
         for (metric, detector) in self.level_detectors.iter_mut().enumerate() {
             let found = detector.minute(config.indifference, threshold).into_iter().next();
@@ -506,6 +501,32 @@ impl Tenant {
             }
         }
         strongest
+    }
+
+    /// Feeds the level detectors with the minute's leaves, but for those in open incidents.
+    fn feed_levels(&mut self, now: EventTime) {
+        let hour = self.hour_of_levels(Window::of_end(now));
+        // One outside the dimensions has all leaves, and hides none.
+        let hides = |case: &&Case| case.is_open() && !case.is_outside();
+        let open: Vec<&Case> = self.cases.iter().filter(hides).collect();
+        for (leaf, bins) in &self.fresh_bins {
+            let codes = self.dictionary.codes(*leaf);
+            if open.iter().any(|case| case.covers(codes)) {
+                continue;
+            }
+            let (site, sums) = (codes[Dimension::Site.index()], self.levels.of(codes, bins));
+            let detectors = self.level_detectors.iter_mut().zip(&hour);
+            for ((detector, hour), (k, e)) in detectors.zip(sums).filter(|(_, (_, e))| *e > 0.0) {
+                detector.add_alone(codes, k, e * hour.factor(site));
+            }
+        }
+    }
+
+    /// What the hour of a window does to the levels, by metric.
+    fn hour_of_levels(&self, window: Window) -> [AtHour; METRICS] {
+        let sites = self.dictionary.values(Dimension::Site.index());
+        let of = |metric: usize| self.level_hours.at(window.start(), metric, 0..sites, &self.clocks);
+        [0, 1, 2, 3].map(of)
     }
 
     /// Poor call-ends that an open incident's far ends explain, by near leaf.
@@ -588,7 +609,9 @@ impl Tenant {
         for (window, leaf, counts, bins) in learnt {
             self.learn_hour(window, leaf, &counts);
             self.baseline.learn(leaf, &counts);
-            self.levels.learn(self.dictionary.codes(leaf), &bins);
+            let codes = *self.dictionary.codes(leaf);
+            self.learn_level_hour(window, &codes, &bins);
+            self.levels.learn(&codes, &bins);
         }
         // What incidents held is passed over for good.
         if is_any {
@@ -614,7 +637,16 @@ impl Tenant {
             let expected = real(counts.n[channel]) * rate;
             (real(counts.k[channel]), expected)
         };
-        self.hours.learn(site, window, &self.clocks, [0, 1, 2].map(of));
+        self.hours.learn(site, window, &self.clocks, &[0, 1, 2].map(of));
+    }
+
+    /// What the hour does to the levels of a site, beyond what their history expects at any hour; nothing before that is known.
+    fn learn_level_hour(&mut self, window: Window, codes: &Codes, bins: &Bins) {
+        let sums = self.levels.of(codes, bins);
+        if sums.iter().any(|(_, expected)| *expected > 0.0) {
+            let site = codes[Dimension::Site.index()];
+            self.level_hours.learn(site, window, &self.clocks, &sums);
+        }
     }
 
     /// The configuration's calendars are those of this tenant's sites.
@@ -622,6 +654,7 @@ impl Tenant {
         if let Some(moved) = self.clocks.keep(&config.calendars, &self.dictionary) {
             self.seasons.forget(&moved);
             self.hours.forget(&moved);
+            self.level_hours.forget(&moved);
         }
     }
 

@@ -1,8 +1,8 @@
-//! Opening incidents: from what was noticed to a scope, an owner, an onset; and following a young incident's scope.
+//! Opening incidents: from what was noticed to a scope, an owner, an onset.
 
 use dialtone_explain::{Condition, Indifference, Settings};
 use dialtone_schemas::{
-    Dimension, EventTime, Incident, Scope, State, Text, Window,
+    Dimension, EventTime, Incident, Scope, Text, Window,
     incident::{Alternative, Onset},
     time,
 };
@@ -15,30 +15,22 @@ use crate::{
         detect::Alarm,
         device::Device,
         dictionary::{Codes, D, covers},
-        locate::{Began, CONTROL, Evidence, Located, THINGS},
+        locate::{Began, Located, THINGS},
         owner::{layer_of, owner_of},
         volume::Silence,
     },
 };
 
-/// An incident is young for so long ...
-const YOUNG: i64 = 30 * time::MINUTE;
-/// ... its onset is settled after this: what came long after it says little of it, and of a ramp nothing ...
-const ONSET_SETTLED: i64 = 2 * time::HOUR;
-/// ... and its scope after this, or when the hours before its onset begin to be forgotten: few calls tell a site from its access line.
-const SETTLED: i64 = 4 * time::HOUR;
-/// Scopes that share so much of their calls are one.
-const SAME_SCOPE: f64 = 0.95;
 /// A scope that shares so much of its calls with an open incident is the same trouble.
-const SAME_TROUBLE: f64 = 0.8;
+pub(super) const SAME_TROUBLE: f64 = 0.8;
 /// One device that has this share of a scope's excess is the cause itself.
 const ONE_DEVICE: f64 = 0.6;
 /// After a scan that explained nothing, the next one waits so long.
-const PATIENCE: i64 = 3 * time::MINUTE;
+pub(super) const PATIENCE: i64 = 3 * time::MINUTE;
 
 /// What came of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// No scope explains what was noticed.
     Unexplained,
     /// What explains it is open already.
@@ -48,12 +40,12 @@ enum Outcome {
 }
 
 impl Tenant {
-    fn zones(&self, channel: usize, config: &WatchConfig) -> Indifference {
+    pub(super) fn zones(&self, channel: usize, config: &WatchConfig) -> Indifference {
         let evidence = self.evidence(channel, config.indifference);
         Indifference::new(D, |attributes| evidence.zone(attributes))
     }
 
-    fn settings<'a>(&self, channel: usize, zones: &'a Indifference, config: &WatchConfig) -> Settings<'a> {
+    pub(super) fn settings<'a>(&self, channel: usize, zones: &'a Indifference, config: &WatchConfig) -> Settings<'a> {
         Settings {
             min_excess: config.min_excess,
             dispersion: self.detectors[channel].drift().fine(),
@@ -83,23 +75,8 @@ impl Tenant {
         has_opened
     }
 
-    /// Opens an incident for each cause of what the levels of call-ends gave notice of: it is looked for among the poor ones.
-    pub(super) fn open_levels(&mut self, now: EventTime, strongest: Option<(usize, Alarm)>, config: &WatchConfig) {
-        let Some((metric, strongest)) = strongest.filter(|_| now >= self.levels_again) else {
-            return;
-        };
-        match self.open_causes(now, 0, &strongest.conditions, config) {
-            Outcome::Opened => self.forget_above(0, config),
-            // What is open already says nothing about what else the cells of poor call-ends have gathered.
-            Outcome::Known | Outcome::Unexplained => {
-                self.level_detectors[metric].forget_cell(strongest.key);
-                self.levels_again = now.plus(PATIENCE);
-            }
-        }
-    }
-
     /// Whatever has gathered beside what is open now gathers anew.
-    fn forget_above(&mut self, channel: usize, config: &WatchConfig) {
+    pub(super) fn forget_above(&mut self, channel: usize, config: &WatchConfig) {
         let noticed = self.noticed_from(config) / 3.0;
         self.detectors[channel].forget_above(noticed);
         let of_levels = self.level_detectors.iter_mut().filter(|_| channel == 0);
@@ -107,21 +84,38 @@ impl Tenant {
     }
 
     /// Opens an incident for each cause that is found where something was noticed.
-    fn open_causes(&mut self, now: EventTime, channel: usize, noticed: &[Condition], config: &WatchConfig) -> Outcome {
+    pub(super) fn open_causes(
+        &mut self,
+        now: EventTime,
+        channel: usize,
+        noticed: &[Condition],
+        config: &WatchConfig,
+    ) -> Outcome {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one. It has not paid for everything.
         let threshold = self.threshold(1, Spends::Rates, config);
         let zones = self.zones(channel, config);
         let settings = self.settings(channel, &zones, config);
         let located = self.evidence(channel, config.indifference).locate(noticed, &settings);
-        let open = |cases: &[Case]| cases.iter().filter(|case| case.is_open()).count();
-        let before = open(&self.cases);
-        let mut outcome = Outcome::Unexplained;
         let everywhere = self.noticed_from(config);
         let is_sure = |found: &Located| {
             let is_outside = found.cause.best.conditions.is_empty();
             found.evidence >= if is_outside { everywhere } else { threshold }
         };
-        for found in located.into_iter().filter(is_sure) {
+        self.open_located(now, channel, located.into_iter().filter(is_sure), config)
+    }
+
+    /// Opens an incident for each of these.
+    pub(super) fn open_located(
+        &mut self,
+        now: EventTime,
+        channel: usize,
+        located: impl IntoIterator<Item = Located>,
+        config: &WatchConfig,
+    ) -> Outcome {
+        let open = |cases: &[Case]| cases.iter().filter(|case| case.is_open()).count();
+        let before = open(&self.cases);
+        let mut outcome = Outcome::Unexplained;
+        for found in located {
             outcome = Outcome::Known;
             self.open_rate(now, channel, found, config);
         }
@@ -132,7 +126,7 @@ impl Tenant {
         }
     }
 
-    fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) {
+    pub(super) fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) {
         let conditions = found.cause.best.conditions.clone();
         let onset = found.onset.best;
         if let Some((id, device)) = self.one_device(&conditions, onset, &found) {
@@ -159,7 +153,7 @@ impl Tenant {
     }
 
     /// Aliases, alternatives and exemplars of a located cause.
-    fn describe(&self, incident: &mut Incident, found: &Located) {
+    pub(super) fn describe(&self, incident: &mut Incident, found: &Located) {
         let scope = |conditions: &[Condition]| self.dictionary.scope(conditions);
         incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
         incident.aliases = found.cause.aliases.iter().map(|c| scope(c)).collect();
@@ -316,84 +310,6 @@ impl Tenant {
         self.cases.push(Case::new(incident, Basis::Rate(0), conditions));
     }
 
-    /// More evidence may show another scope, and tells better since when: an incident's scope and onset follow it, its id
-    /// stays.
-    pub(super) fn locate_again(&mut self, now: EventTime, config: &WatchConfig) {
-        for i in 0..self.cases.len() {
-            let case = &self.cases[i];
-            let age = case.incident.opened.map_or(0, |opened| now.since(opened));
-            let Basis::Rate(channel) = case.basis else { continue };
-            if case.incident.device_id.is_some()
-                || !matches!(case.incident.state, State::Open | State::Localised)
-                || !is_time_to_look(now, age)
-                || (age > ONSET_SETTLED && now.since(case.incident.onset.from) + CONTROL > config.memory.micros())
-            {
-                continue;
-            }
-            let Some(second) = self.look_again(i, channel, config) else {
-                continue;
-            };
-            let (Second::Same(found) | Second::Other(found)) = &second;
-            if age <= ONSET_SETTLED {
-                self.cases[i].incident.onset = span_of(found.onset);
-                self.cases[i].grows = found.onset.grows;
-            }
-            match second {
-                Second::Same(found) => {
-                    self.cases[i].incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
-                }
-                Second::Other(found) => self.follow(i, &found),
-            }
-        }
-    }
-
-    /// The incident is about another scope than was thought; whose it is then, is said when it is told.
-    fn follow(&mut self, i: usize, found: &Located) {
-        let scope = self.dictionary.scope(&found.cause.best.conditions);
-        let layer = layer_of(&scope, false);
-        let mut incident = self.cases[i].incident.clone();
-        (incident.layer, incident.scope) = (layer, scope);
-        self.describe(&mut incident, found);
-        let case = &mut self.cases[i];
-        case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
-        (case.incident, case.conditions) = (incident, found.cause.best.conditions.clone());
-        case.sums = (0.0, 0.0, 0.0);
-        case.complaints.clear();
-    }
-
-    /// What the evidence says now of an incident: its own scope, or, where that is no longer among the causes, another that
-    /// shares half of the smaller one's calls.
-    fn look_again(&self, i: usize, channel: usize, config: &WatchConfig) -> Option<Second> {
-        let mut others = self.cases.clone();
-        let case = others.remove(i);
-        let evidence = Evidence {
-            cases: &others,
-            ..self.evidence(channel, config.indifference)
-        };
-        let zones = self.zones(channel, config);
-        let located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
-        let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
-        let is_taken = |found: &Located| {
-            let mut open = others.iter().filter(|other| other.is_open());
-            open.any(|o| self.overlap(&found.cause.best.conditions, &o.conditions).jaccard >= SAME_TROUBLE)
-        };
-        if let Some(same) = located.iter().position(|found| overlap(found).jaccard >= SAME_SCOPE) {
-            return located.into_iter().nth(same).map(Second::Same);
-        }
-        // Everything follows what explains half of it, and no scope becomes everything.
-        let may_follow = |found: &Located| match (case.is_outside(), found.cause.best.conditions.is_empty()) {
-            (true, _) => {
-                found.evidence >= self.threshold(1, Spends::Rates, config)
-                    && found.explained.is_none_or(|share| share >= 0.5)
-            }
-            (false, is_everything) => !is_everything,
-        };
-        let other = located
-            .into_iter()
-            .find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found) && may_follow(found));
-        other.map(Second::Other)
-    }
-
     /// How two scopes share their calls.
     pub(super) fn overlap(&self, a: &[Condition], b: &[Condition]) -> Shared {
         self.shared(|codes| covers(a, codes), |codes| covers(b, codes))
@@ -419,21 +335,6 @@ impl Tenant {
     }
 }
 
-/// Every five minutes while an incident is young, then every quarter of an hour until its scope is settled.
-fn is_time_to_look(now: EventTime, age: i64) -> bool {
-    let pace = if age <= YOUNG { 5 } else { 15 } * time::MINUTE;
-    (1..=SETTLED).contains(&age) && now.floor(pace) == now
-}
-
-/// What a second look at an incident finds.
-#[derive(Debug)]
-enum Second {
-    /// It is about what was thought.
-    Same(Located),
-    /// It is about something else.
-    Other(Located),
-}
-
 /// What begins in one window.
 const fn at_once(began: Window) -> Began {
     Began {
@@ -444,7 +345,7 @@ const fn at_once(began: Window) -> Began {
     }
 }
 
-const fn span_of(began: Began) -> Onset {
+pub(super) const fn span_of(began: Began) -> Onset {
     Onset {
         from: began.from.start(),
         to: began.to.end(),

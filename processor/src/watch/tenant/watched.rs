@@ -32,6 +32,8 @@ const LOOKS: u8 = 3;
 const EVERY: i64 = 5 * time::MINUTE;
 /// ... or after so long, whatever it shows: where nobody calls, evidence stands.
 const LONGEST: i64 = 4 * time::HOUR;
+/// Moved levels are worth watching for so long, unless poor call-ends gather meanwhile.
+const MOVED: i64 = time::HOUR;
 /// At most so many are watched at once, the strongest first.
 const MOST: usize = 8;
 /// Of the cells that are near in a minute, so many are looked at, the strongest.
@@ -113,6 +115,25 @@ struct Near {
     missing: f64,
 }
 
+/// Why a scope is watched.
+#[derive(Clone, Debug)]
+enum Reason {
+    /// Its poor call-ends are near to being noticed.
+    Gathers(Near),
+    /// The levels of all its call-ends have moved.
+    Moved(Vec<Condition>),
+}
+
+impl Reason {
+    /// Its conditions and channel.
+    fn of(&self) -> (&[Condition], usize) {
+        match self {
+            Self::Gathers(near) => (&near.conditions, near.channel),
+            Self::Moved(conditions) => (conditions, 0),
+        }
+    }
+}
+
 impl Tenant {
     /// The last revision that was sent of what is, or was, watched; what an incident has taken over is that incident's.
     pub(super) fn sent_watched(&self, id: &Text) -> Option<&Incident> {
@@ -122,18 +143,25 @@ impl Tenant {
     }
 
     /// Begins to watch scopes whose evidence gathers, and lets go of those where it is gone. `near` are the cells of a minute that are near
-    /// to being noticed, by channel.
-    pub(super) fn keep_watch(&mut self, now: EventTime, near: &[Vec<Alarm>; 3], config: &WatchConfig) -> Vec<Alert> {
+    /// to being noticed, by channel; `early` are scopes whose levels have moved while few of their call-ends are poor.
+    pub(super) fn keep_watch(
+        &mut self,
+        now: EventTime,
+        near: &[Vec<Alarm>; 3],
+        early: Vec<Vec<Condition>>,
+        config: &WatchConfig,
+    ) -> Vec<Alert> {
         let mut told = Vec::new();
         if now.floor(EVERY) == now {
             told = self.let_go(now, config);
         }
-        for near in self.nearest(near, config) {
+        let moved = early.into_iter().map(Reason::Moved);
+        for reason in moved.chain(self.nearest(near, config).into_iter().map(Reason::Gathers)) {
             let live = self.watched.iter().filter(|watched| watched.is_live());
             if live.count() >= MOST {
                 break;
             }
-            told.extend(self.watch_gathering(near, now, config));
+            told.extend(self.watch_for(reason, now, config));
         }
         told
     }
@@ -161,18 +189,23 @@ impl Tenant {
         nearest
     }
 
-    /// Begins to watch a scope whose evidence gathers, unless it is watched already or an incident's.
-    fn watch_gathering(&mut self, near: Near, now: EventTime, config: &WatchConfig) -> Option<Alert> {
-        if self.is_held(&near.conditions) || self.is_watched(&near.conditions) {
+    /// Begins to watch a scope, unless it is watched already or an incident's.
+    fn watch_for(&mut self, reason: Reason, now: EventTime, config: &WatchConfig) -> Option<Alert> {
+        let (conditions, channel) = reason.of();
+        if self.is_held(conditions) || self.is_watched(conditions) {
             return None;
         }
-        let incident = self.to_be_watched(&near.conditions, near.channel, now, config);
-        let title = format!(
-            "watched: {}: evidence gathers, {:.1} nats are missing",
-            incident.scope, near.missing
-        );
+        let incident = self.to_be_watched(conditions, channel, now, config);
+        let (why, until) = match &reason {
+            Reason::Gathers(near) => (format!("evidence gathers, {:.1} nats are missing", near.missing), now),
+            Reason::Moved(_) => (
+                "the levels of its call-ends have moved, few of them are poor yet".to_owned(),
+                now.plus(MOVED),
+            ),
+        };
+        let title = format!("watched: {}: {why}", incident.scope);
         let told = told(&incident, AlertReason::Updated, title);
-        self.keep(Watched::new(incident, near.conditions, near.channel, (now, now)));
+        self.keep(Watched::new(incident, conditions.to_vec(), channel, (now, until)));
         Some(told)
     }
 

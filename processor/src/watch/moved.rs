@@ -1,0 +1,161 @@
+//! From moved levels to the scope that has moved: what `locate` does with poor call-ends, with the scores of all of them (`levels`).
+//!
+//! Whatever makes one call-end in twenty poor moves the others as well, so their levels tell where it is while the poor ones are few. They
+//! do not tell that it matters: a scope counts only if its poor call-ends are more than usual, too (DESIGN.md §4).
+
+use std::{collections::BTreeMap, ops::Range};
+
+use dialtone_explain::{Candidate, Condition, Explained, Row, Settings, Table, beyond, causes};
+use dialtone_schemas::{Dimension, EventTime, Window};
+
+use super::{
+    control::{Control, control_from, own_ratio},
+    detect::Drift,
+    dictionary::{Codes, D, covers},
+    evidence::Sum,
+    hours::HourlyRates,
+    levels::Levels,
+    locate::{Evidence, Located, attributes_of, settled, zone},
+};
+
+/// What the levels of one metric say.
+#[derive(Clone, Debug)]
+pub struct Moved<'a> {
+    /// What the poor call-ends say: they date what has moved, and must be more than usual in it.
+    poor: Evidence<'a>,
+    /// How far the levels wander by themselves.
+    pub drift: &'a Drift,
+    /// Call-ends, their score and the expected one by window and leaf, oldest first, but for those of open incidents.
+    scores: Vec<(Window, Vec<(u32, Sum)>)>,
+}
+
+/// A scope that has moved.
+#[derive(Clone, Debug)]
+pub struct MovedScope {
+    /// With the evidence of its levels, and the sums of its poor call-ends.
+    pub located: Located,
+    /// The evidence of its poor call-ends, against its own control beyond what such scopes drift.
+    pub poor: f64,
+}
+
+impl<'a> Moved<'a> {
+    /// Of one metric, as its levels are at each hour.
+    pub fn of(poor: Evidence<'a>, drift: &'a Drift, levels: &Levels, hours: &HourlyRates, metric: usize) -> Self {
+        let sites = poor.dictionary.values(Dimension::Site.index());
+        let scores = poor.ring.all().map(|(window, slice)| {
+            let hour = hours.at(window.start(), metric, 0..sites, poor.clocks);
+            let free = slice
+                .bins
+                .iter()
+                .map(|(leaf, bins)| (*leaf, poor.dictionary.codes(*leaf), bins));
+            let free = free.filter(|(_, codes, _)| !poor.is_held(codes));
+            let scores = free.map(|(leaf, codes, bins)| {
+                let mut score = levels.of_metric(metric, codes, bins);
+                score.e *= hour.factor(codes[Dimension::Site.index()]);
+                (leaf, score)
+            });
+            (*window, scores.collect())
+        });
+        Self {
+            poor,
+            drift,
+            scores: scores.collect(),
+        }
+    }
+
+    /// The scopes in which what `alarm` noticed has moved.
+    pub fn locate(&self, alarm: &[Condition], settings: &Settings<'_>) -> Vec<MovedScope> {
+        let Some(noticed) = self.poor.onset(alarm) else {
+            return Vec::new();
+        };
+        let look = |since: Window| self.scopes_since(since, settings);
+        let first = |found: &Explained| Some(self.poor.onset(&found.causes.first()?.best.conditions)?.best);
+        let (since, found) = settled(noticed.best, look, first);
+        let control = self.control(since);
+        let scopes = found.causes.into_iter();
+        let moved = scopes.filter_map(|cause| {
+            let conditions = cause.best.conditions.clone();
+            let onset = self.poor.onset(&conditions)?;
+            let evidence = self.against_control(&conditions, onset.best, &control);
+            let (sum, poor) = self.poor.stands(&conditions, onset.best);
+            let best = Candidate {
+                n: sum.n,
+                k: sum.k,
+                e: sum.e,
+                ..cause.best
+            };
+            let located = Located {
+                cause: dialtone_explain::Cause { best, ..cause },
+                onset,
+                evidence,
+                explained: None,
+            };
+            Some(MovedScope { located, poor })
+        });
+        moved.collect()
+    }
+
+    /// The evidence that a scope has moved since a window.
+    pub fn since(&self, conditions: &[Condition], onset: Window) -> f64 {
+        self.against_control(conditions, onset, &self.control(onset))
+    }
+
+    fn scopes_since(&self, since: Window, settings: &Settings<'_>) -> Explained {
+        let control = self.control(since);
+        let mut table = Table::new(D);
+        for (leaf, Sum { n, k, e }) in self.after(since) {
+            let codes = self.poor.dictionary.codes(leaf);
+            let weight = self.poor.baseline.weight(leaf).max(0.5);
+            let e = e * control.of(codes);
+            table.push(codes, Row { n, k, e, weight });
+        }
+        causes(&table, settings, |_, _| {})
+    }
+
+    /// Call-ends, their score and the expected one by leaf from one window to before another.
+    fn sums(&self, windows: Range<Window>) -> BTreeMap<u32, Sum> {
+        let mut sums: BTreeMap<u32, Sum> = BTreeMap::new();
+        let inside = self.scores.iter().filter(|(window, _)| windows.contains(window));
+        for (leaf, score) in inside.flat_map(|(_, scores)| scores) {
+            sums.entry(*leaf).or_default().add(*score);
+        }
+        sums
+    }
+
+    fn before(&self, onset: Window) -> BTreeMap<u32, Sum> {
+        self.sums(control_from(onset)..onset)
+    }
+
+    fn after(&self, onset: Window) -> BTreeMap<u32, Sum> {
+        self.sums(onset..Window::of_end(EventTime::MAX))
+    }
+
+    fn control(&self, onset: Window) -> Control {
+        let sums = self.before(onset);
+        let rows: Vec<(&Codes, f64, f64)> = sums
+            .iter()
+            .map(|(leaf, sum)| (self.poor.dictionary.codes(*leaf), sum.k, sum.e))
+            .collect();
+        Control::fit(&rows, self.drift)
+    }
+
+    /// The evidence of a scope's levels since its onset against its own in the hours before, beyond what such scopes drift by themselves.
+    fn against_control(&self, conditions: &[Condition], onset: Window, control: &Control) -> f64 {
+        let inside = |sums: BTreeMap<u32, Sum>| {
+            let mut inside = Sum::default();
+            for (leaf, sum) in sums {
+                let codes = self.poor.dictionary.codes(leaf);
+                if covers(conditions, codes) {
+                    inside.add(Sum {
+                        e: sum.e * control.of(codes),
+                        ..sum
+                    });
+                }
+            }
+            inside
+        };
+        let (before, since) = (inside(self.before(onset)), inside(self.after(onset)));
+        let zone = zone(self.drift, &attributes_of(conditions), self.poor.least);
+        beyond(since.k, since.e * own_ratio(before.k, before.e) * zone) / self.drift.fine()
+    }
+}

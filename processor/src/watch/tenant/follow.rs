@@ -1,0 +1,145 @@
+//! Following a young incident: more evidence tells better what it is about, and since when.
+
+use dialtone_schemas::{EventTime, State, time};
+
+use super::{
+    Spends, Tenant,
+    live::round,
+    open::{SAME_TROUBLE, span_of},
+};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        book::{Basis, Case},
+        control::CONTROL,
+        locate::{Evidence, Located},
+        owner::layer_of,
+    },
+};
+
+/// An incident is young for so long ...
+const YOUNG: i64 = 30 * time::MINUTE;
+/// ... its onset is settled after this: what came long after it says little of it, and of a ramp nothing ...
+const ONSET_SETTLED: i64 = 2 * time::HOUR;
+/// ... and its scope after this, or when the hours before its onset begin to be forgotten: few calls tell a site from its access line.
+const SETTLED: i64 = 4 * time::HOUR;
+/// Scopes that share so much of their calls are one.
+const SAME_SCOPE: f64 = 0.95;
+
+impl Tenant {
+    /// More evidence may show another scope, and tells better since when: an incident's scope and onset follow it, its id
+    /// stays.
+    pub(super) fn locate_again(&mut self, now: EventTime, config: &WatchConfig) {
+        for i in 0..self.cases.len() {
+            let case = &self.cases[i];
+            let age = case.incident.opened.map_or(0, |opened| now.since(opened));
+            let Basis::Rate(channel) = case.basis else { continue };
+            if case.incident.device_id.is_some()
+                || !matches!(case.incident.state, State::Open | State::Localised)
+                || !is_time_to_look(now, age)
+                || (age > ONSET_SETTLED && now.since(case.incident.onset.from) + CONTROL > config.memory.micros())
+            {
+                continue;
+            }
+            let (second, outside) = self.look_again(i, channel, config);
+            if let Some(outside) = outside {
+                self.open_rate(now, channel, outside, config);
+            }
+            let Some(second) = second else { continue };
+            let (Second::Same(found) | Second::Other(found)) = &second;
+            if age <= ONSET_SETTLED {
+                self.cases[i].incident.onset = span_of(found.onset);
+                self.cases[i].grows = found.onset.grows;
+            }
+            match second {
+                Second::Same(found) => {
+                    self.cases[i].incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
+                }
+                Second::Other(found) => self.follow(i, &found),
+            }
+        }
+    }
+
+    /// The incident is about another scope than was thought; whose it is then, is said when it is told.
+    fn follow(&mut self, i: usize, found: &Located) {
+        let scope = self.dictionary.scope(&found.cause.best.conditions);
+        let layer = layer_of(&scope, false);
+        let mut incident = self.cases[i].incident.clone();
+        (incident.layer, incident.scope) = (layer, scope);
+        self.describe(&mut incident, found);
+        let case = &mut self.cases[i];
+        case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
+        (case.incident, case.conditions) = (incident, found.cause.best.conditions.clone());
+        case.sums = (0.0, 0.0, 0.0);
+        case.complaints.clear();
+    }
+
+    /// What the evidence says now of an incident: its own scope, or, where that is no longer among the causes, another that
+    /// shares half of the smaller one's calls. Beside it, what lies in no dimension: other cells than everything's are noticed by themselves.
+    fn look_again(&self, i: usize, channel: usize, config: &WatchConfig) -> (Option<Second>, Option<Located>) {
+        let mut others = self.cases.clone();
+        let case = others.remove(i);
+        let evidence = Evidence {
+            cases: &others,
+            ..self.evidence(channel, config.indifference)
+        };
+        let zones = self.zones(channel, config);
+        let mut located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
+        let is_outside = |found: &mut Located| found.cause.best.conditions.is_empty();
+        let outside = located
+            .extract_if(.., |found| !case.is_outside() && is_outside(found))
+            .next();
+        let outside = outside.filter(|found| found.evidence >= self.noticed_from(config));
+        (self.second_of(&case, evidence, located, config), outside)
+    }
+
+    fn second_of(
+        &self,
+        case: &Case,
+        evidence: Evidence<'_>,
+        located: Vec<Located>,
+        config: &WatchConfig,
+    ) -> Option<Second> {
+        let others = evidence.cases;
+        let overlap = |found: &Located| self.overlap(&found.cause.best.conditions, &case.conditions);
+        let is_taken = |found: &Located| {
+            let mut open = others.iter().filter(|other| other.is_open());
+            open.any(|o| self.overlap(&found.cause.best.conditions, &o.conditions).jaccard >= SAME_TROUBLE)
+        };
+        if let Some(same) = located.iter().position(|found| overlap(found).jaccard >= SAME_SCOPE) {
+            return located.into_iter().nth(same).map(Second::Same);
+        }
+        let moved = self.moved_again(case, evidence, config);
+        if let Some(same) = moved.iter().position(|found| overlap(found).jaccard >= SAME_SCOPE) {
+            return moved.into_iter().nth(same).map(Second::Same);
+        }
+        // Everything follows what explains half of it, and no scope becomes everything.
+        let may_follow = |found: &Located| match (case.is_outside(), found.cause.best.conditions.is_empty()) {
+            (true, _) => {
+                found.evidence >= self.threshold(1, Spends::Rates, config)
+                    && found.explained.is_none_or(|share| share >= 0.5)
+            }
+            (false, is_everything) => !is_everything,
+        };
+        let other = moved
+            .into_iter()
+            .chain(located)
+            .find(|found| overlap(found).of_smaller >= 0.5 && !is_taken(found) && may_follow(found));
+        other.map(Second::Other)
+    }
+}
+
+/// Every five minutes while an incident is young, then every quarter of an hour until its scope is settled.
+fn is_time_to_look(now: EventTime, age: i64) -> bool {
+    let pace = if age <= YOUNG { 5 } else { 15 } * time::MINUTE;
+    (1..=SETTLED).contains(&age) && now.floor(pace) == now
+}
+
+/// What a second look at an incident finds.
+#[derive(Debug)]
+enum Second {
+    /// It is about what was thought.
+    Same(Located),
+    /// It is about something else.
+    Other(Located),
+}

@@ -1,0 +1,193 @@
+//! What the levels of all call-ends say: an incident where a scope has moved and more of its call-ends are poor, a scope that is watched
+//! where few of them are yet.
+
+use dialtone_explain::{Condition, Indifference, Settings};
+use dialtone_schemas::{EventTime, Window};
+
+use super::{
+    Spends, Tenant,
+    open::{Outcome, PATIENCE},
+};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        book::{Basis, Case},
+        detect::Alarm,
+        dictionary::D,
+        levels::METRICS,
+        locate::{Evidence, Located, THINGS, zone},
+        moved::{Moved, MovedScope},
+    },
+};
+
+/// What has moved is opened when its poor call-ends say so many nats, too: somebody suffers.
+const POOR_TOO: f64 = 3.0;
+
+impl Tenant {
+    /// Opens an incident for each scope in which the levels of call-ends have moved and more of them are poor; where the levels name none, for
+    /// each cause that is found among the poor ones. Returns the scopes in which few are poor yet.
+    pub(super) fn open_levels(
+        &mut self,
+        now: EventTime,
+        strongest: Option<(usize, Alarm)>,
+        config: &WatchConfig,
+    ) -> Vec<Vec<Condition>> {
+        let Some((metric, strongest)) = strongest.filter(|_| now >= self.levels_again) else {
+            return Vec::new();
+        };
+        let (poor, early) = self.moved_scopes(metric, &strongest.conditions, config);
+        let mut outcome = self.open_located(now, 0, poor, config);
+        if outcome == Outcome::Unexplained {
+            outcome = self.open_causes(now, 0, &strongest.conditions, config);
+        }
+        match outcome {
+            Outcome::Opened => self.forget_above(0, config),
+            // It stands until enough are poor.
+            Outcome::Unexplained if !early.is_empty() => self.levels_again = now.plus(PATIENCE),
+            // What is open already says nothing about what else the cells of poor call-ends have gathered.
+            Outcome::Known | Outcome::Unexplained => {
+                self.level_detectors[metric].forget_cell(strongest.key);
+                self.levels_again = now.plus(PATIENCE);
+            }
+        }
+        early
+    }
+
+    /// The scopes that have moved and in which more call-ends are poor than usual, and those in which they are not.
+    fn moved_scopes(
+        &self,
+        metric: usize,
+        noticed: &[Condition],
+        config: &WatchConfig,
+    ) -> (Vec<Located>, Vec<Vec<Condition>>) {
+        // What was noticed has paid for the number of cells; the scope it leads to must pass as one.
+        let threshold = self.threshold(1, Spends::Rates, config);
+        let moved = self.moved(self.evidence(0, config.indifference), metric);
+        let scopes = self.scopes_moved(&moved, noticed, config).into_iter();
+        let (poor, early): (Vec<MovedScope>, Vec<MovedScope>) = scopes
+            .filter(|scope| scope.located.evidence >= threshold)
+            .partition(|scope| scope.poor >= POOR_TOO);
+        let conditions = |scope: MovedScope| scope.located.cause.best.conditions;
+        (
+            poor.into_iter().map(|scope| scope.located).collect(),
+            early.into_iter().map(conditions).collect(),
+        )
+    }
+
+    fn moved<'a>(&'a self, poor: Evidence<'a>, metric: usize) -> Moved<'a> {
+        let drift = self.level_detectors[metric].drift();
+        Moved::of(poor, drift, &self.levels, &self.level_hours, metric)
+    }
+
+    /// The scopes in which the levels of a metric have moved, where something was noticed.
+    fn scopes_moved(&self, moved: &Moved<'_>, noticed: &[Condition], config: &WatchConfig) -> Vec<MovedScope> {
+        let zones = Indifference::new(D, |attributes| zone(moved.drift, attributes, config.indifference));
+        let settings = Settings {
+            min_excess: config.min_excess,
+            dispersion: moved.drift.fine(),
+            indifference: Some(&zones),
+            things: &THINGS,
+            ..Settings::default()
+        };
+        moved.locate(noticed, &settings)
+    }
+
+    /// Where the levels have moved that say most of an incident's scope, if they say enough.
+    pub(super) fn moved_again(&self, case: &Case, evidence: Evidence<'_>, config: &WatchConfig) -> Vec<Located> {
+        let onset = Window::of_end(case.incident.onset.from);
+        if case.basis != Basis::Rate(0) || case.is_outside() {
+            return Vec::new();
+        }
+        let metrics = (0..METRICS).map(|metric| self.moved(evidence, metric));
+        let told = metrics.map(|moved| (moved.since(&case.conditions, onset), moved));
+        let most = told.max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let Some((_, moved)) = most.filter(|(said, _)| *said >= self.threshold(1, Spends::Rates, config)) else {
+            return Vec::new();
+        };
+        let scopes = self.scopes_moved(&moved, &case.conditions, config).into_iter();
+        scopes
+            .filter(|scope| scope.poor >= POOR_TOO)
+            .map(|scope| scope.located)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::State;
+
+    use super::super::{
+        Told,
+        drive::{Calls, Drive, day, leaf, site, text},
+    };
+
+    const USUAL: [(u16, i64); 5] = [(4, 30), (5, 15), (6, 9), (7, 4), (8, 2)];
+    /// One level worse.
+    const MOVED: [(u16, i64); 4] = [(5, 30), (6, 15), (7, 9), (8, 6)];
+
+    fn two(berlin: f64) -> Vec<Calls> {
+        vec![
+            (leaf("berlin", "Aural 20"), 60, berlin),
+            (leaf("lyon", "Aural 20"), 60, 0.02),
+        ]
+    }
+
+    fn jitter_of(drive: &mut Drive, berlin: &[(u16, i64)]) {
+        let sites = [("berlin", berlin), ("lyon", &USUAL)];
+        drive.jitter = sites.map(|(site, bins)| (text(site), bins.to_vec())).into();
+    }
+
+    /// Berlin's call-ends are a level worse from Tuesday nine on; so many of them are poor, of which 2 % are usual.
+    fn moved_at_nine(poor: f64) -> (Drive, Told) {
+        let mut drive = Drive::new();
+        jitter_of(&mut drive, &USUAL);
+        drive.until(day(1, 9), |_| two(0.02));
+        jitter_of(&mut drive, &MOVED);
+        let told = drive.until(day(1, 10), |_| two(poor));
+        (drive, told)
+    }
+
+    /// For an hour no more calls are poor than ever; then three times as many are. After half an hour more 180 of 108 since nine, beyond the
+    /// quarter that is indifferent: (180 ln(180/135) − 45) / 1.3 = 5 nats.
+    #[test]
+    fn what_has_moved_is_watched_and_opens_under_that_id_when_somebody_suffers() {
+        let (mut drive, told) = moved_at_nine(0.02);
+        let first = told.alerts.first().expect("watched");
+        assert_eq!((first.incident.state, first.page), (State::Watch, false));
+        assert_eq!((&first.incident.scope, first.incident.opened), (&site("berlin"), None));
+        assert!(told.alerts.iter().all(|alert| alert.incident.opened.is_none()));
+        let told = drive.until(day(1, 11), |_| two(0.06));
+        let called = told.alerts.iter().find(|alert| alert.page).expect("somebody is called");
+        assert_eq!(
+            (&called.incident.id, &called.incident.scope),
+            (&first.incident.id, &site("berlin"))
+        );
+        assert_eq!(called.incident.watched, Some(first.at));
+    }
+
+    /// Three times as many are poor from the minute on in which the others get worse.
+    #[test]
+    fn moved_levels_say_where_it_is_while_the_poor_ones_are_few() {
+        let opened = |told: &Told| {
+            let mut opened = told.alerts.iter().filter_map(|alert| alert.incident.opened);
+            opened.next().expect("told of")
+        };
+        let (_, with) = moved_at_nine(0.06);
+        let mut drive = Drive::new();
+        drive.until(day(1, 9), |_| two(0.02));
+        let without = drive.until(day(1, 10), |_| two(0.06));
+        let (with, without) = (opened(&with).since(day(1, 9)), opened(&without).since(day(1, 9)));
+        assert!(2 * with <= without, "{with} with levels, {without} without");
+    }
+
+    /// What gets better is no news, however much.
+    #[test]
+    fn levels_that_get_better_are_not_watched() {
+        let mut drive = Drive::new();
+        jitter_of(&mut drive, &MOVED);
+        drive.until(day(1, 9), |_| two(0.02));
+        jitter_of(&mut drive, &USUAL);
+        let told = drive.until(day(1, 11), |_| two(0.02));
+        assert!(told.alerts.is_empty(), "{:?}", told.alerts);
+    }
+}
