@@ -294,11 +294,7 @@ impl Evidence<'_> {
             }
         };
         // What open incidents do to the far ends of their calls is known already.
-        let at_work = self
-            .cases
-            .iter()
-            .filter(|case| case.basis == Basis::Rate(self.channel) && case.is_at_work());
-        at_work.for_each(|case| take(&mut table, &case.conditions));
+        self.at_work().for_each(|case| take(&mut table, &case.conditions));
         let sums = |table: &Table| {
             let rows = table.rows().iter();
             rows.fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e))
@@ -322,6 +318,12 @@ impl Evidence<'_> {
             rest,
             variance: self.dispersion_of_all(expected) * expected,
         }
+    }
+
+    /// The incidents of this channel that do harm.
+    fn at_work(&self) -> impl Iterator<Item = &Case> {
+        let is_one = |case: &&Case| case.basis == Basis::Rate(self.channel) && case.is_at_work();
+        self.cases.iter().filter(is_one)
     }
 
     /// The dispersion of all calls together, of which so much is expected.
@@ -525,15 +527,28 @@ impl Evidence<'_> {
     /// what is poor everywhere, for each expected one.
     fn against_control(&self, conditions: &[Condition], onset: Window, control: &Control, everywhere: f64) -> f64 {
         let (before, since) = self.around(conditions, onset, control);
-        let e = since.e * own_ratio(before.k, before.e) * (self.zone(&attributes_of(conditions)) + everywhere);
+        self.beyond_own(conditions, (before, since), everywhere)
+    }
+
+    fn beyond_own(&self, conditions: &[Condition], (before, since): (Sum, Sum), everywhere: f64) -> f64 {
+        let zone = self.zone(&attributes_of(conditions)) + everywhere;
+        let e = since.e * own_ratio(before.k, before.e) * zone;
         beyond(since.k, e) / self.drift.fine()
     }
 
-    /// What a scope has shown since its onset, as the hours before it let expect, and its evidence.
+    /// What a scope has shown since its onset, as the hours before it let expect, without what open incidents do to the far ends of their calls,
+    /// and its evidence.
     pub(super) fn stands(&self, conditions: &[Condition], onset: Window) -> (Sum, f64) {
         let control = self.control(onset);
-        let (_, since) = self.around(conditions, onset, &control);
-        (since, self.against_control(conditions, onset, &control, 0.0))
+        let (before, mut since) = self.around(conditions, onset, &control);
+        let mut at_work = self.at_work().peekable();
+        if at_work.peek().is_some() {
+            let pairs = self.pairs(onset, &control);
+            let taken = at_work.flat_map(|case| self.far_ends(&pairs, &case.conditions, |_| 1.0));
+            let inside = taken.filter(|(leaf, _)| covers(conditions, self.dictionary.codes(*leaf)));
+            since.k = (since.k - inside.map(|(_, taken)| taken).sum::<f64>()).max(0.0);
+        }
+        (since, self.beyond_own(conditions, (before, since), 0.0))
     }
 
     /// What a scope showed in the control and since its onset.
@@ -619,7 +634,7 @@ pub(super) fn settled<T>(
     (since, found)
 }
 
-fn began(windows: &[Window], found: &Onset) -> Began {
+pub(super) fn began(windows: &[Window], found: &Onset) -> Began {
     Began {
         from: windows[found.from],
         best: windows[found.best],

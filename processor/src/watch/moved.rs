@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use dialtone_explain::{Candidate, Condition, Explained, Row, Settings, Table, beyond, causes};
+use dialtone_explain::{Candidate, Condition, Explained, Row, Settings, Step, Table, beyond, causes, onset};
 use dialtone_schemas::{Dimension, EventTime, Window};
 
 use super::{
@@ -15,8 +15,11 @@ use super::{
     evidence::Sum,
     hours::HourlyRates,
     levels::Levels,
-    locate::{Evidence, Located, attributes_of, settled, zone},
+    locate::{Began, Evidence, Located, attributes_of, began, settled, zone},
 };
+
+/// No call-end has a higher score.
+const HIGHEST: f64 = 4.0;
 
 /// What the levels of one metric say.
 #[derive(Clone, Debug)]
@@ -65,17 +68,17 @@ impl<'a> Moved<'a> {
 
     /// The scopes in which what `alarm` noticed has moved.
     pub fn locate(&self, alarm: &[Condition], settings: &Settings<'_>) -> Vec<MovedScope> {
-        let Some(noticed) = self.poor.onset(alarm) else {
+        let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
         let look = |since: Window| self.scopes_since(since, settings);
-        let first = |found: &Explained| Some(self.poor.onset(&found.causes.first()?.best.conditions)?.best);
+        let first = |found: &Explained| Some(self.onset(&found.causes.first()?.best.conditions)?.best);
         let (since, found) = settled(noticed.best, look, first);
         let control = self.control(since);
         let scopes = found.causes.into_iter();
         let moved = scopes.filter_map(|cause| {
             let conditions = cause.best.conditions.clone();
-            let onset = self.poor.onset(&conditions)?;
+            let onset = self.onset(&conditions)?;
             let evidence = self.against_control(&conditions, onset.best, &control);
             let (sum, poor) = self.poor.stands(&conditions, onset.best);
             let best = Candidate {
@@ -93,6 +96,22 @@ impl<'a> Moved<'a> {
             Some(MovedScope { located, poor })
         });
         moved.collect()
+    }
+
+    /// Since when a scope is bad: by its poor call-ends and all levels; where none is poor, by these levels alone.
+    fn onset(&self, conditions: &[Condition]) -> Option<Began> {
+        self.poor.onset(conditions).or_else(|| {
+            let steps = self.scores.iter().map(|(window, scores)| {
+                let mut sum = Sum::default();
+                let inside = scores
+                    .iter()
+                    .filter(|(leaf, _)| covers(conditions, self.poor.dictionary.codes(*leaf)));
+                inside.for_each(|(_, score)| sum.add(*score));
+                (*window, Step::of(HIGHEST * sum.n, sum.k, sum.e))
+            });
+            let (windows, steps): (Vec<Window>, Vec<Step>) = steps.unzip();
+            Some(began(&windows, &onset(&steps, self.drift.fine())?))
+        })
     }
 
     /// The evidence that a scope has moved since a window.

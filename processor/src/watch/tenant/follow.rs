@@ -53,7 +53,9 @@ impl Tenant {
             }
             match second {
                 Second::Same(found) => {
-                    self.cases[i].incident.explained_ratio = found.explained.map(|ratio| round(ratio, 100.0));
+                    let explained = found.explained.map(|ratio| round(ratio, 100.0));
+                    let incident = &mut self.cases[i].incident;
+                    incident.explained_ratio = explained.or(incident.explained_ratio);
                 }
                 Second::Other(found) => self.follow(i, &found),
             }
@@ -74,8 +76,7 @@ impl Tenant {
         case.complaints.clear();
     }
 
-    /// What the evidence says now of an incident: its own scope, or, where that is no longer among the causes, another that
-    /// shares half of the smaller one's calls. Beside it, what lies in no dimension: other cells than everything's are noticed by themselves.
+    /// What the evidence says now of an incident. Beside it, what lies in no dimension: other cells than everything's are noticed by themselves.
     fn look_again(&self, i: usize, channel: usize, config: &WatchConfig) -> (Option<Second>, Option<Located>) {
         let mut others = self.cases.clone();
         let case = others.remove(i);
@@ -84,15 +85,20 @@ impl Tenant {
             ..self.evidence(channel, config.indifference)
         };
         let zones = self.zones(channel, config);
-        let mut located = evidence.locate(&case.conditions, &self.settings(channel, &zones, config));
-        let is_outside = |found: &mut Located| found.cause.best.conditions.is_empty();
-        let outside = located
-            .extract_if(.., |found| !case.is_outside() && is_outside(found))
-            .next();
-        let outside = outside.filter(|found| found.evidence >= self.noticed_from(config));
-        (self.second_of(&case, evidence, located, config), outside)
+        let settings = self.settings(channel, &zones, config);
+        let located = evidence.locate(&case.conditions, &settings);
+        let is_outside = |found: &Located| found.cause.best.conditions.is_empty();
+        let may_be_outside = !case.is_outside() && located.iter().any(is_outside);
+        let second = self.second_of(&case, evidence, located, config);
+        // Asked again with what this incident does expected, where it is still about what was thought.
+        let is_asked = may_be_outside && matches!(second, Some(Second::Same(_)));
+        let again = is_asked.then(|| self.evidence(channel, config.indifference).locate(&[], &settings));
+        let enough = self.noticed_from(config);
+        let is_sure = |found: &Located| is_outside(found) && found.evidence >= enough;
+        (second, again.into_iter().flatten().find(is_sure))
     }
 
+    /// The incident's own scope, or, where that is no longer among the causes, another that shares half of the smaller one's calls.
     fn second_of(
         &self,
         case: &Case,
@@ -109,7 +115,10 @@ impl Tenant {
         if let Some(same) = located.iter().position(|found| overlap(found).jaccard >= SAME_SCOPE) {
             return located.into_iter().nth(same).map(Second::Same);
         }
-        let moved = self.moved_again(case, evidence, config);
+        // The levels do not say what share they explain; the poor ones do.
+        let explained = located.first().and_then(|found| found.explained);
+        let mut moved = self.moved_again(case, evidence, config);
+        moved.iter_mut().for_each(|found| found.explained = explained);
         if let Some(same) = moved.iter().position(|found| overlap(found).jaccard >= SAME_SCOPE) {
             return moved.into_iter().nth(same).map(Second::Same);
         }

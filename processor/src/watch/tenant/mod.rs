@@ -409,6 +409,7 @@ impl Tenant {
             let has_opened = self.open_rates(now, alarms, config);
             // The levels that have moved are those of what was opened just now, as like as not.
             early = self.open_levels(now, levels.filter(|_| !has_opened), config);
+            self.open_moved(now, config);
             self.open_silences(now, silences, config);
             self.open_devices(now, config);
             self.locate_again(now, config);

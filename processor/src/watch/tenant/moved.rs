@@ -7,6 +7,7 @@ use dialtone_schemas::{EventTime, Window};
 use super::{
     Spends, Tenant,
     open::{Outcome, PATIENCE},
+    warn::SAME,
 };
 use crate::{
     config::WatchConfig,
@@ -23,6 +24,18 @@ use crate::{
 /// What has moved is opened when its poor call-ends say so many nats, too: somebody suffers.
 const POOR_TOO: f64 = 3.0;
 
+/// Levels lead an incident to another scope when they say so many nats more of it.
+const MARGIN: f64 = 3.0;
+
+/// A scope whose levels have moved while few of its call-ends are poor.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Early {
+    pub(super) conditions: Vec<Condition>,
+    pub(super) metric: usize,
+    /// Since when: it is dated once, and whether somebody suffers is asked since then.
+    pub(super) onset: Window,
+}
+
 impl Tenant {
     /// Opens an incident for each scope in which the levels of call-ends have moved and more of them are poor; where the levels name none, for
     /// each cause that is found among the poor ones. Returns the scopes in which few are poor yet.
@@ -31,7 +44,7 @@ impl Tenant {
         now: EventTime,
         strongest: Option<(usize, Alarm)>,
         config: &WatchConfig,
-    ) -> Vec<Vec<Condition>> {
+    ) -> Vec<Early> {
         let Some((metric, strongest)) = strongest.filter(|_| now >= self.levels_again) else {
             return Vec::new();
         };
@@ -40,26 +53,41 @@ impl Tenant {
         if outcome == Outcome::Unexplained {
             outcome = self.open_causes(now, 0, &strongest.conditions, config);
         }
-        match outcome {
-            Outcome::Opened => self.forget_above(0, config),
-            // It stands until enough are poor.
-            Outcome::Unexplained if !early.is_empty() => self.levels_again = now.plus(PATIENCE),
-            // What is open already says nothing about what else the cells of poor call-ends have gathered.
-            Outcome::Known | Outcome::Unexplained => {
-                self.level_detectors[metric].forget_cell(strongest.key);
-                self.levels_again = now.plus(PATIENCE);
-            }
+        if outcome == Outcome::Opened {
+            self.forget_above(0, config);
+        } else {
+            // What is open or watched already says nothing about what else has moved.
+            self.level_detectors[metric].forget_cell(strongest.key);
+            self.levels_again = now.plus(PATIENCE);
         }
         early
     }
 
+    /// Opens an incident for each scope that is watched since its levels have moved, when more of its call-ends are poor since then.
+    pub(super) fn open_moved(&mut self, now: EventTime, config: &WatchConfig) {
+        if now.floor(PATIENCE) != now {
+            return;
+        }
+        let evidence = self.evidence(0, config.indifference);
+        let watched = self.watched_for_levels().into_iter();
+        let suffer: Vec<Early> = watched
+            .filter(|early| evidence.stands(&early.conditions, early.onset).1 >= POOR_TOO)
+            .collect();
+        for early in suffer {
+            let (poor, _) = self.moved_scopes(early.metric, &early.conditions, config);
+            let is_it = |found: &Located| {
+                let shared = self.overlap(&found.cause.best.conditions, &early.conditions);
+                shared.of_smaller >= SAME
+            };
+            let found: Vec<Located> = poor.into_iter().filter(is_it).collect();
+            if self.open_located(now, 0, found, config) == Outcome::Opened {
+                self.forget_above(0, config);
+            }
+        }
+    }
+
     /// The scopes that have moved and in which more call-ends are poor than usual, and those in which they are not.
-    fn moved_scopes(
-        &self,
-        metric: usize,
-        noticed: &[Condition],
-        config: &WatchConfig,
-    ) -> (Vec<Located>, Vec<Vec<Condition>>) {
+    fn moved_scopes(&self, metric: usize, noticed: &[Condition], config: &WatchConfig) -> (Vec<Located>, Vec<Early>) {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one.
         let threshold = self.threshold(1, Spends::Rates, config);
         let moved = self.moved(self.evidence(0, config.indifference), metric);
@@ -67,10 +95,14 @@ impl Tenant {
         let (poor, early): (Vec<MovedScope>, Vec<MovedScope>) = scopes
             .filter(|scope| scope.located.evidence >= threshold)
             .partition(|scope| scope.poor >= POOR_TOO);
-        let conditions = |scope: MovedScope| scope.located.cause.best.conditions;
+        let of = |scope: MovedScope| Early {
+            onset: scope.located.onset.best,
+            conditions: scope.located.cause.best.conditions,
+            metric,
+        };
         (
             poor.into_iter().map(|scope| scope.located).collect(),
-            early.into_iter().map(conditions).collect(),
+            early.into_iter().map(of).collect(),
         )
     }
 
@@ -92,23 +124,25 @@ impl Tenant {
         moved.locate(noticed, &settings)
     }
 
-    /// Where the levels have moved that say most of an incident's scope, if they say enough.
+    /// What the levels of the metric that says most of an incident's scope say of it, if they say enough: scopes that say more by a margin, or
+    /// the same one.
     pub(super) fn moved_again(&self, case: &Case, evidence: Evidence<'_>, config: &WatchConfig) -> Vec<Located> {
-        let onset = Window::of_end(case.incident.onset.from);
+        let onset = Window::of_end(case.incident.onset.from.plus(1));
         if case.basis != Basis::Rate(0) || case.is_outside() {
             return Vec::new();
         }
         let metrics = (0..METRICS).map(|metric| self.moved(evidence, metric));
         let told = metrics.map(|moved| (moved.since(&case.conditions, onset), moved));
         let most = told.max_by(|(a, _), (b, _)| a.total_cmp(b));
-        let Some((_, moved)) = most.filter(|(said, _)| *said >= self.threshold(1, Spends::Rates, config)) else {
+        let Some((said, moved)) = most.filter(|(said, _)| *said >= self.threshold(1, Spends::Rates, config)) else {
             return Vec::new();
         };
+        let says_more = |scope: &MovedScope| {
+            let is_same = scope.located.cause.best.conditions == case.conditions;
+            scope.poor >= POOR_TOO && (is_same || scope.located.evidence >= said + MARGIN)
+        };
         let scopes = self.scopes_moved(&moved, &case.conditions, config).into_iter();
-        scopes
-            .filter(|scope| scope.poor >= POOR_TOO)
-            .map(|scope| scope.located)
-            .collect()
+        scopes.filter(says_more).map(|scope| scope.located).collect()
     }
 }
 

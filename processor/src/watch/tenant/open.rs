@@ -319,8 +319,11 @@ impl Tenant {
     pub(super) fn shared(&self, is_a: impl Fn(&Codes) -> bool, is_b: impl Fn(&Codes) -> bool) -> Shared {
         let (mut both, mut of_a, mut of_b) = (0.0, 0.0, 0.0);
         for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
-            let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
             let (in_a, in_b) = (is_a(codes), is_b(codes));
+            if !in_a && !in_b {
+                continue;
+            }
+            let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
             both += if in_a && in_b { weight } else { 0.0 };
             of_a += if in_a { weight } else { 0.0 };
             of_b += if in_b { weight } else { 0.0 };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Tenant,
     live::{line, round, says_effect},
+    moved::Early,
     told::alert_id,
     warn::{AHEAD, SAME},
 };
@@ -61,6 +62,8 @@ pub(super) struct Watched {
     is_worn_out: bool,
     /// An incident goes on under its id.
     is_taken: bool,
+    /// The levels of this metric have moved since this window.
+    moved: Option<(usize, Window)>,
 }
 
 impl Watched {
@@ -80,7 +83,14 @@ impl Watched {
             gone: 0,
             is_worn_out: false,
             is_taken: false,
+            moved: None,
         }
+    }
+
+    /// Its levels have moved, too: it is watched on, for no longer than anything is.
+    fn moves(&mut self, early: &Early, now: EventTime) {
+        self.until = now.plus(MOVED).min(self.since.plus(LONGEST)).max(self.until);
+        self.moved.get_or_insert((early.metric, early.onset));
     }
 
     fn is_live(&self) -> bool {
@@ -121,7 +131,7 @@ enum Reason {
     /// Its poor call-ends are near to being noticed.
     Gathers(Near),
     /// The levels of all its call-ends have moved.
-    Moved(Vec<Condition>),
+    Moved(Early),
 }
 
 impl Reason {
@@ -129,7 +139,7 @@ impl Reason {
     fn of(&self) -> (&[Condition], usize) {
         match self {
             Self::Gathers(near) => (&near.conditions, near.channel),
-            Self::Moved(conditions) => (conditions, 0),
+            Self::Moved(early) => (&early.conditions, 0),
         }
     }
 }
@@ -148,7 +158,7 @@ impl Tenant {
         &mut self,
         now: EventTime,
         near: &[Vec<Alarm>; 3],
-        early: Vec<Vec<Condition>>,
+        early: Vec<Early>,
         config: &WatchConfig,
     ) -> Vec<Alert> {
         let mut told = Vec::new();
@@ -157,13 +167,23 @@ impl Tenant {
         }
         let moved = early.into_iter().map(Reason::Moved);
         for reason in moved.chain(self.nearest(near, config).into_iter().map(Reason::Gathers)) {
-            let live = self.watched.iter().filter(|watched| watched.is_live());
-            if live.count() >= MOST {
-                break;
-            }
-            told.extend(self.watch_for(reason, now, config));
+            told.extend(self.watch_for(&reason, now, config));
         }
         told
+    }
+
+    /// The scopes that are watched since their levels have moved.
+    pub(super) fn watched_for_levels(&self) -> Vec<Early> {
+        let live = self.watched.iter().filter(|watched| watched.is_live());
+        let moved = live.filter_map(|watched| {
+            let (metric, onset) = watched.moved?;
+            Some(Early {
+                conditions: watched.conditions.clone(),
+                metric,
+                onset,
+            })
+        });
+        moved.collect()
     }
 
     /// The scopes that lack least, with poor call-ends enough for somebody to mind. When an incident opens, most of its neighbours lose their
@@ -189,23 +209,32 @@ impl Tenant {
         nearest
     }
 
-    /// Begins to watch a scope, unless it is watched already or an incident's.
-    fn watch_for(&mut self, reason: Reason, now: EventTime, config: &WatchConfig) -> Option<Alert> {
+    /// Begins to watch a scope, unless it is watched already, or an incident's, or there are enough.
+    fn watch_for(&mut self, reason: &Reason, now: EventTime, config: &WatchConfig) -> Option<Alert> {
         let (conditions, channel) = reason.of();
-        if self.is_held(conditions) || self.is_watched(conditions) {
+        if self.is_held(conditions) {
+            return None;
+        }
+        if let (Reason::Moved(early), Some(i)) = (reason, self.most_alike(conditions)) {
+            self.watched[i].moves(early, now);
+            return None;
+        }
+        let live = self.watched.iter().filter(|watched| watched.is_live());
+        if live.count() >= MOST || self.is_watched(conditions) {
             return None;
         }
         let incident = self.to_be_watched(conditions, channel, now, config);
-        let (why, until) = match &reason {
-            Reason::Gathers(near) => (format!("evidence gathers, {:.1} nats are missing", near.missing), now),
-            Reason::Moved(_) => (
-                "the levels of its call-ends have moved, few of them are poor yet".to_owned(),
-                now.plus(MOVED),
-            ),
+        let why = match reason {
+            Reason::Gathers(near) => format!("evidence gathers, {:.1} nats are missing", near.missing),
+            Reason::Moved(_) => "the levels of its call-ends have moved, few of them are poor yet".to_owned(),
         };
         let title = format!("watched: {}: {why}", incident.scope);
         let told = told(&incident, AlertReason::Updated, title);
-        self.keep(Watched::new(incident, conditions.to_vec(), channel, (now, until)));
+        let mut watched = Watched::new(incident, conditions.to_vec(), channel, (now, now));
+        if let Reason::Moved(early) = reason {
+            watched.moves(early, now);
+        }
+        self.keep(watched);
         Some(told)
     }
 
@@ -267,14 +296,20 @@ impl Tenant {
     /// Has an open incident half of its calls? One outside the dimensions has all of them, and hides none; nor does a single device.
     fn is_held(&self, conditions: &[Condition]) -> bool {
         let mut open = self.cases.iter().filter(|case| case.is_open() && case.has_scope());
-        open.any(|case| self.overlap(conditions, &case.conditions).of_first >= SAME)
+        open.any(|case| {
+            is_part(conditions, &case.conditions) || self.overlap(conditions, &case.conditions).of_first >= SAME
+        })
     }
 
     /// Is it watched already, or has it been for too long?
     fn is_watched(&self, conditions: &[Condition]) -> bool {
         let known = |watched: &&Watched| watched.is_live() || watched.is_worn_out;
         let mut known = self.watched.iter().filter(known);
-        known.any(|watched| self.overlap(conditions, &watched.conditions).of_smaller >= SAME)
+        known.any(|watched| {
+            is_part(conditions, &watched.conditions)
+                || is_part(&watched.conditions, conditions)
+                || self.overlap(conditions, &watched.conditions).of_smaller >= SAME
+        })
     }
 
     /// Lets go of what has fallen back, of what an incident has, and of what has been watched for long enough.
@@ -384,6 +419,11 @@ impl Tenant {
 }
 
 /// The message about one that is watched. Opened is said of incidents: this is an update, and calls nobody.
+/// Has a scope every condition of another, so that all of its calls are that one's?
+fn is_part(conditions: &[Condition], of: &[Condition]) -> bool {
+    of.iter().all(|condition| conditions.contains(condition))
+}
+
 fn told(incident: &Incident, reason: AlertReason, title: String) -> Alert {
     Alert {
         alert_id: alert_id(incident),
