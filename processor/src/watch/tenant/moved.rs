@@ -148,7 +148,7 @@ impl Tenant {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::State;
+    use dialtone_schemas::{State, time};
 
     use super::super::{
         Told,
@@ -212,6 +212,43 @@ mod tests {
         let without = drive.until(day(1, 10), |_| two(0.06));
         let (with, without) = (opened(&with).since(day(1, 9)), opened(&without).since(day(1, 9)));
         assert!(2 * with <= without, "{with} with levels, {without} without");
+    }
+
+    /// A line that was rerouted at nine is slower from then on, and nobody minds. At four in the afternoon it has been told once, and let go.
+    #[test]
+    fn what_has_moved_for_good_and_harms_nobody_is_watched_once_and_let_go() {
+        let (mut drive, mut told) = moved_at_nine(0.02);
+        told.alerts.extend(drive.until(day(1, 16), |_| two(0.02)).alerts);
+        let states: Vec<State> = told.alerts.iter().map(|alert| alert.incident.state).collect();
+        assert_eq!(states, [State::Watch, State::Closed], "{:?}", told.alerts);
+        let watched = told.alerts[1].at.since(told.alerts[0].at);
+        assert!(
+            watched <= 4 * time::HOUR + 5 * time::MINUTE,
+            "{}",
+            watched / time::MINUTE
+        );
+        assert!(told.alerts.iter().all(|alert| !alert.page));
+    }
+
+    /// Of Berlin's call-ends none has ever been poor.
+    #[test]
+    fn levels_are_dated_by_themselves_where_no_call_is_poor() {
+        let none = || {
+            vec![
+                (leaf("berlin", "Aural 20"), 60, 0.0),
+                (leaf("lyon", "Aural 20"), 60, 0.0),
+            ]
+        };
+        let mut drive = Drive::new();
+        jitter_of(&mut drive, &USUAL);
+        drive.until(day(1, 9), |_| none());
+        jitter_of(&mut drive, &MOVED);
+        let told = drive.until(day(1, 10), |_| none());
+        let first = told.alerts.first().expect("watched");
+        assert_eq!(
+            (first.incident.state, &first.incident.scope),
+            (State::Watch, &site("berlin"))
+        );
     }
 
     /// What gets better is no news, however much.

@@ -329,7 +329,9 @@ impl Tenant {
             let has_fallen_back = may_go && watched.gone >= LOOKS;
             let is_worn_out = may_go && now.since(watched.since) >= LONGEST;
             if is_held || has_fallen_back || is_worn_out {
-                watched.is_worn_out = !is_held && !has_fallen_back;
+                // Of what has moved the poor call-ends need not say anything.
+                let has_gone = has_fallen_back && !(is_worn_out && watched.moved.is_some());
+                watched.is_worn_out = !is_held && !has_gone;
                 told.push(watched.close(now));
             }
         }
