@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use dialtone_explain::beyond;
 use dialtone_schemas::{Dimension, Window, time};
 
 use super::{
     detect::Drift,
-    dictionary::{Codes, D},
+    dictionary::{Codes, D, Dictionary},
+    evidence::Sum,
 };
 
 /// The control: so long before the onset the same scopes are compared with themselves.
@@ -25,8 +27,13 @@ pub fn control_from(onset: Window) -> Window {
     Window::of_end(onset.start().plus(-CONTROL))
 }
 
+/// What a scope says since an onset beyond its own rate in the control and a zone that is indifferent, in nats.
+pub fn beyond_own(before: &Sum, since: &Sum, zone: f64) -> f64 {
+    beyond(since.k, since.e * own_ratio(before.k, before.e) * zone)
+}
+
 /// A scope's own rate in the control over what its dimensions let expect: worse than that by no more is no news.
-pub fn own_ratio(k: f64, e: f64) -> f64 {
+fn own_ratio(k: f64, e: f64) -> f64 {
     ((k + SCOPE_PRIOR) / (e + SCOPE_PRIOR)).max(1.0)
 }
 
@@ -36,7 +43,15 @@ pub struct Control([BTreeMap<u32, f64>; D]);
 
 impl Control {
     /// Fitted to what leaves showed in those hours, and what was expected of them.
-    pub fn fit(rows: &[(&Codes, f64, f64)], drift: &Drift) -> Self {
+    pub fn of_sums(sums: &BTreeMap<u32, Sum>, dictionary: &Dictionary, drift: &Drift) -> Self {
+        let rows = sums.iter();
+        let rows: Vec<(&Codes, f64, f64)> = rows
+            .map(|(leaf, sum)| (dictionary.codes(*leaf), sum.k, sum.e))
+            .collect();
+        Self::fit(&rows, drift)
+    }
+
+    fn fit(rows: &[(&Codes, f64, f64)], drift: &Drift) -> Self {
         let mut control = Self::default();
         for _ in 0..PASSES {
             for d in 0..D {

@@ -124,12 +124,16 @@ impl Levels {
             .collect();
     }
 
+    /// The ladder of a leaf's call-ends on one metric: of the first of its scopes that has a history.
+    fn ladder(&self, metric: usize, codes: &Codes) -> Option<&Ladder> {
+        let known = scopes_of(codes);
+        known.iter().find_map(|of| self.ladders.get(of)?[metric].as_ref())
+    }
+
     /// How a leaf's call-ends are ranked among those of its history, by metric and bin: a bin of the same rank is the same news whichever site and
     /// kind of connection it is of. Before there is a history a bin is its own rank.
     pub fn ranked(&self, codes: &Codes) -> impl Fn(u8, u16) -> u16 {
-        let known = scopes_of(codes).map(|of| self.ladders.get(&of));
-        let ladder = |metric: usize| known.iter().flatten().find_map(|ladders| ladders[metric].as_ref());
-        let ladders = [0, 1, 2, 3].map(ladder);
+        let ladders = [0, 1, 2, 3].map(|metric| self.ladder(metric, codes));
         move |metric, bin| {
             let ladder = ladders.get(usize::from(metric)).copied().flatten();
             ladder.map_or(bin, |ladder| ladder.rank(bin))
@@ -138,8 +142,7 @@ impl Levels {
 
     /// A leaf's call-ends on one metric, their score and the expected one of as many; none of either before there is a history.
     pub fn of_metric(&self, metric: usize, codes: &Codes, bins: &Bins) -> Sum {
-        let known = scopes_of(codes);
-        let Some(ladder) = known.iter().find_map(|of| self.ladders.get(of)?[metric].as_ref()) else {
+        let Some(ladder) = self.ladder(metric, codes) else {
             return Sum::default();
         };
         let of_metric = bins.iter().filter(|(of, ..)| usize::from(*of) == metric);
@@ -156,9 +159,7 @@ impl Levels {
 
     /// The score of a leaf's call-ends by metric, and the one expected of as many at any hour; nothing before there is a history.
     pub fn of(&self, codes: &Codes, bins: &Bins) -> [(f64, f64); METRICS] {
-        let known = scopes_of(codes).map(|of| self.ladders.get(&of));
-        let ladder = |metric: usize| known.iter().flatten().find_map(|ladders| ladders[metric].as_ref());
-        let ladders = [0, 1, 2, 3].map(ladder);
+        let ladders = [0, 1, 2, 3].map(|metric| self.ladder(metric, codes));
         // Whole numbers: in what order they came makes no difference.
         let mut sums = [(0, 0); METRICS];
         for (metric, bin, count) in bins.iter() {

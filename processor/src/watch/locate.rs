@@ -3,15 +3,15 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use dialtone_explain::{
-    Candidate, Cause, Condition, Explained, Onset, Row, Settings, Step, Table, beyond, causes, everything, onset,
-    share_added,
+    Candidate, Cause, Condition, Explained, Indifference, Onset, Row, Settings, Step, Table, beyond, causes,
+    everything, onset, share_added,
 };
 use dialtone_schemas::{Dimension, Window, time};
 
 use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
-    control::{Control, control_from, own_ratio},
+    control::{Control, beyond_own, control_from},
     detect::{Drift, SAME_DRIFT, WITHIN},
     dictionary::{Codes, D, Dictionary, covers},
     evidence::{Ring, Slice, Sum},
@@ -109,6 +109,13 @@ pub struct Located {
     /// The share of all that is poor beyond the expected which the causes found together explain; of a cause at the far ends it is not
     /// known.
     pub explained: Option<f64>,
+}
+
+impl Located {
+    /// Does it lie in no dimension?
+    pub const fn is_outside(&self) -> bool {
+        self.cause.best.conditions.is_empty()
+    }
 }
 
 impl Evidence<'_> {
@@ -350,31 +357,29 @@ impl Evidence<'_> {
     fn control(&self, onset: Window) -> Control {
         let before = self.ring.since(control_from(onset));
         let sums = self.sums(before.take_while(|(window, _)| **window < onset));
-        let rows = sums.into_iter();
-        let rows: Vec<(&Codes, f64, f64)> = rows
-            .map(|(leaf, sum)| (self.dictionary.codes(leaf), sum.k, sum.e))
-            .collect();
-        Control::fit(&rows, self.drift)
+        Control::of_sums(&sums, self.dictionary, self.drift)
     }
 
     fn table(&self, since: Window, control: &Control) -> (Table, BTreeMap<u32, usize>) {
         let mut table = Table::new(D);
         let mut rows = BTreeMap::new();
-        for (leaf, Sum { n, k, e }) in self.sums(self.ring.since(since)) {
-            let codes = self.dictionary.codes(leaf);
-            let e = e * control.of(codes);
+        for (leaf, sum) in self.sums(self.ring.since(since)) {
             rows.insert(leaf, rows.len());
-            table.push(
-                codes,
-                Row {
-                    n,
-                    k,
-                    e,
-                    weight: self.baseline.weight(leaf).max(0.5),
-                },
-            );
+            self.push(&mut table, leaf, sum, control);
         }
         (table, rows)
+    }
+
+    /// Adds what a leaf showed to a table, as the control lets expect.
+    pub(super) fn push(&self, table: &mut Table, leaf: u32, Sum { n, k, e }: Sum, control: &Control) {
+        let codes = self.dictionary.codes(leaf);
+        let row = Row {
+            n,
+            k,
+            e: e * control.of(codes),
+            weight: self.baseline.weight(leaf).max(0.5),
+        };
+        table.push(codes, row);
     }
 
     /// A cause that shows only at the other ends of its calls: who is cut off reports nothing, but whoever talked to it was
@@ -527,13 +532,8 @@ impl Evidence<'_> {
     /// what is poor everywhere, for each expected one.
     fn against_control(&self, conditions: &[Condition], onset: Window, control: &Control, everywhere: f64) -> f64 {
         let (before, since) = self.around(conditions, onset, control);
-        self.beyond_own(conditions, (before, since), everywhere)
-    }
-
-    fn beyond_own(&self, conditions: &[Condition], (before, since): (Sum, Sum), everywhere: f64) -> f64 {
         let zone = self.zone(&attributes_of(conditions)) + everywhere;
-        let e = since.e * own_ratio(before.k, before.e) * zone;
-        beyond(since.k, e) / self.drift.fine()
+        beyond_own(&before, &since, zone) / self.drift.fine()
     }
 
     /// What a scope has shown since its onset, as the hours before it let expect, without what open incidents do to the far ends of their calls,
@@ -548,7 +548,8 @@ impl Evidence<'_> {
             let inside = taken.filter(|(leaf, _)| covers(conditions, self.dictionary.codes(*leaf)));
             since.k = (since.k - inside.map(|(_, taken)| taken).sum::<f64>()).max(0.0);
         }
-        (since, self.beyond_own(conditions, (before, since), 0.0))
+        let zone = self.zone(&attributes_of(conditions));
+        (since, beyond_own(&before, &since, zone) / self.drift.fine())
     }
 
     /// What a scope showed in the control and since its onset.
@@ -616,6 +617,22 @@ impl Causes {
 pub(super) fn zone(drift: &Drift, attributes: &[usize], least: f64) -> f64 {
     let wanders = drift.of(attributes).sqrt();
     (WITHIN * wanders).exp().clamp(least, WIDEST.max(least))
+}
+
+/// The rates of scopes that are still indifferent: at least so many times the expected ones.
+pub fn zones(drift: &Drift, least: f64) -> Indifference {
+    Indifference::new(D, |attributes| zone(drift, attributes, least))
+}
+
+/// How causes are looked for among what drifts so.
+pub fn settings<'a>(drift: &Drift, zones: &'a Indifference, min_excess: f64) -> Settings<'a> {
+    Settings {
+        min_excess,
+        dispersion: drift.fine(),
+        indifference: Some(zones),
+        things: &THINGS,
+        ..Settings::default()
+    }
 }
 
 /// What is found since a window; the window follows the onset of what is found first until that stays, `ROUNDS` times at most.

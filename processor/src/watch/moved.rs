@@ -1,17 +1,17 @@
 //! From moved levels to the scope that has moved: what `locate` does with poor call-ends, with the scores of all of them (`levels`).
 //!
 //! Whatever makes one call-end in twenty poor moves the others as well, so their levels tell where it is while the poor ones are few. They
-//! do not tell that it matters: a scope counts only if its poor call-ends are more than usual, too (DESIGN.md §4).
+//! do not tell that it matters: a scope counts only if its poor call-ends are more than usual, too (DESIGN.md §3).
 
 use std::{collections::BTreeMap, ops::Range};
 
-use dialtone_explain::{Candidate, Condition, Explained, Row, Settings, Step, Table, beyond, causes, onset};
+use dialtone_explain::{Candidate, Cause, Condition, Explained, Settings, Step, Table, causes, onset};
 use dialtone_schemas::{Dimension, EventTime, Window};
 
 use super::{
-    control::{Control, control_from, own_ratio},
+    control::{Control, beyond_own, control_from},
     detect::Drift,
-    dictionary::{Codes, D, covers},
+    dictionary::{D, covers},
     evidence::Sum,
     hours::HourlyRates,
     levels::Levels,
@@ -71,10 +71,13 @@ impl<'a> Moved<'a> {
         let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
-        let look = |since: Window| self.scopes_since(since, settings);
-        let first = |found: &Explained| Some(self.onset(&found.causes.first()?.best.conditions)?.best);
-        let (since, found) = settled(noticed.best, look, first);
-        let control = self.control(since);
+        let look = |since: Window| {
+            let control = self.control(since);
+            let found = self.scopes_since(since, &control, settings);
+            (control, found)
+        };
+        let first = |(_, found): &(Control, Explained)| Some(self.onset(&found.causes.first()?.best.conditions)?.best);
+        let (_, (control, found)) = settled(noticed.best, look, first);
         let scopes = found.causes.into_iter();
         let moved = scopes.filter_map(|cause| {
             let conditions = cause.best.conditions.clone();
@@ -88,7 +91,7 @@ impl<'a> Moved<'a> {
                 ..cause.best
             };
             let located = Located {
-                cause: dialtone_explain::Cause { best, ..cause },
+                cause: Cause { best, ..cause },
                 onset,
                 evidence,
                 explained: None,
@@ -119,14 +122,10 @@ impl<'a> Moved<'a> {
         self.against_control(conditions, onset, &self.control(onset))
     }
 
-    fn scopes_since(&self, since: Window, settings: &Settings<'_>) -> Explained {
-        let control = self.control(since);
+    fn scopes_since(&self, since: Window, control: &Control, settings: &Settings<'_>) -> Explained {
         let mut table = Table::new(D);
-        for (leaf, Sum { n, k, e }) in self.after(since) {
-            let codes = self.poor.dictionary.codes(leaf);
-            let weight = self.poor.baseline.weight(leaf).max(0.5);
-            let e = e * control.of(codes);
-            table.push(codes, Row { n, k, e, weight });
+        for (leaf, sum) in self.after(since) {
+            self.poor.push(&mut table, leaf, sum, control);
         }
         causes(&table, settings, |_, _| {})
     }
@@ -150,12 +149,7 @@ impl<'a> Moved<'a> {
     }
 
     fn control(&self, onset: Window) -> Control {
-        let sums = self.before(onset);
-        let rows: Vec<(&Codes, f64, f64)> = sums
-            .iter()
-            .map(|(leaf, sum)| (self.poor.dictionary.codes(*leaf), sum.k, sum.e))
-            .collect();
-        Control::fit(&rows, self.drift)
+        Control::of_sums(&self.before(onset), self.poor.dictionary, self.drift)
     }
 
     /// The evidence of a scope's levels since its onset against its own in the hours before, beyond what such scopes drift by themselves.
@@ -175,6 +169,6 @@ impl<'a> Moved<'a> {
         };
         let (before, since) = (inside(self.before(onset)), inside(self.after(onset)));
         let zone = zone(self.drift, &attributes_of(conditions), self.poor.least);
-        beyond(since.k, since.e * own_ratio(before.k, before.e) * zone) / self.drift.fine()
+        beyond_own(&before, &since, zone) / self.drift.fine()
     }
 }

@@ -7,7 +7,7 @@ mod world;
 
 use std::collections::{BTreeMap, HashMap};
 
-use dialtone_explain::{Condition, Indifference, Settings, beyond};
+use dialtone_explain::{Condition, beyond};
 use dialtone_processor::{
     WatchConfig,
     watch::{
@@ -18,7 +18,7 @@ use dialtone_processor::{
         hours::HourlyRates,
         levels::Levels,
         local::Clocks,
-        locate::{Evidence, Located, THINGS},
+        locate::{Evidence, Located, settings, zones},
         shift::Shifts,
     },
 };
@@ -161,14 +161,8 @@ impl Known {
             drift: &drift,
             ..evidence
         };
-        let zones = Indifference::new(D, |attributes| evidence.zone(attributes));
-        let settings = Settings {
-            min_excess: config.min_excess,
-            dispersion: drift.fine(),
-            indifference: Some(&zones),
-            things: &THINGS,
-            ..Settings::default()
-        };
+        let zones = zones(&drift, config.indifference);
+        let settings = settings(&drift, &zones, config.min_excess);
         // What was noticed has paid for the number of cells; everything has not.
         let enough = (1440.0 / config.false_alarms_per_day).ln();
         let of = |found: &Located| {

@@ -12,7 +12,7 @@ use crate::{
     watch::{
         book::{Basis, Case},
         control::CONTROL,
-        locate::{Evidence, Located},
+        locate::{Evidence, Located, settings, zones},
         owner::layer_of,
     },
 };
@@ -84,17 +84,17 @@ impl Tenant {
             cases: &others,
             ..self.evidence(channel, config.indifference)
         };
-        let zones = self.zones(channel, config);
-        let settings = self.settings(channel, &zones, config);
+        let drift = self.detectors[channel].drift();
+        let zones = zones(drift, config.indifference);
+        let settings = settings(drift, &zones, config.min_excess);
         let located = evidence.locate(&case.conditions, &settings);
-        let is_outside = |found: &Located| found.cause.best.conditions.is_empty();
-        let may_be_outside = !case.is_outside() && located.iter().any(is_outside);
+        let may_be_outside = !case.is_outside() && located.iter().any(Located::is_outside);
         let second = self.second_of(&case, evidence, located, config);
         // Asked again with what this incident does expected, where it is still about what was thought.
         let is_asked = may_be_outside && matches!(second, Some(Second::Same(_)));
         let again = is_asked.then(|| self.evidence(channel, config.indifference).locate(&[], &settings));
         let enough = self.noticed_from(config);
-        let is_sure = |found: &Located| is_outside(found) && found.evidence >= enough;
+        let is_sure = |found: &Located| found.is_outside() && found.evidence >= enough;
         (second, again.into_iter().flatten().find(is_sure))
     }
 
@@ -123,7 +123,7 @@ impl Tenant {
             return moved.into_iter().nth(same).map(Second::Same);
         }
         // Everything follows what explains half of it, and no scope becomes everything.
-        let may_follow = |found: &Located| match (case.is_outside(), found.cause.best.conditions.is_empty()) {
+        let may_follow = |found: &Located| match (case.is_outside(), found.is_outside()) {
             (true, _) => {
                 found.evidence >= self.threshold(1, Spends::Rates, config)
                     && found.explained.is_none_or(|share| share >= 0.5)

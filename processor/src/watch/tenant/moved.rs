@@ -1,7 +1,7 @@
 //! What the levels of all call-ends say: an incident where a scope has moved and more of its call-ends are poor, a scope that is watched
 //! where few of them are yet.
 
-use dialtone_explain::{Condition, Indifference, Settings};
+use dialtone_explain::Condition;
 use dialtone_schemas::{EventTime, Window};
 
 use super::{
@@ -14,9 +14,8 @@ use crate::{
     watch::{
         book::{Basis, Case},
         detect::Alarm,
-        dictionary::D,
         levels::METRICS,
-        locate::{Evidence, Located, THINGS, zone},
+        locate::{Evidence, Located, settings, zones},
         moved::{Moved, MovedScope},
     },
 };
@@ -113,15 +112,8 @@ impl Tenant {
 
     /// The scopes in which the levels of a metric have moved, where something was noticed.
     fn scopes_moved(&self, moved: &Moved<'_>, noticed: &[Condition], config: &WatchConfig) -> Vec<MovedScope> {
-        let zones = Indifference::new(D, |attributes| zone(moved.drift, attributes, config.indifference));
-        let settings = Settings {
-            min_excess: config.min_excess,
-            dispersion: moved.drift.fine(),
-            indifference: Some(&zones),
-            things: &THINGS,
-            ..Settings::default()
-        };
-        moved.locate(noticed, &settings)
+        let zones = zones(moved.drift, config.indifference);
+        moved.locate(noticed, &settings(moved.drift, &zones, config.min_excess))
     }
 
     /// What the levels of the metric that says most of an incident's scope say of it, if they say enough: scopes that say more by a margin, or

@@ -1,6 +1,6 @@
 //! Opening incidents: from what was noticed to a scope, an owner, an onset.
 
-use dialtone_explain::{Condition, Indifference, Settings};
+use dialtone_explain::Condition;
 use dialtone_schemas::{
     Dimension, EventTime, Incident, Scope, Text, Window,
     incident::{Alternative, Onset},
@@ -14,8 +14,8 @@ use crate::{
         book::{Basis, Case, id_of},
         detect::Alarm,
         device::Device,
-        dictionary::{Codes, D, covers},
-        locate::{Began, Located, THINGS},
+        dictionary::{Codes, covers},
+        locate::{Began, Located, settings, zones},
         owner::{layer_of, owner_of},
         volume::Silence,
     },
@@ -40,21 +40,6 @@ pub(super) enum Outcome {
 }
 
 impl Tenant {
-    pub(super) fn zones(&self, channel: usize, config: &WatchConfig) -> Indifference {
-        let evidence = self.evidence(channel, config.indifference);
-        Indifference::new(D, |attributes| evidence.zone(attributes))
-    }
-
-    pub(super) fn settings<'a>(&self, channel: usize, zones: &'a Indifference, config: &WatchConfig) -> Settings<'a> {
-        Settings {
-            min_excess: config.min_excess,
-            dispersion: self.detectors[channel].drift().fine(),
-            indifference: Some(zones),
-            things: &THINGS,
-            ..Settings::default()
-        }
-    }
-
     /// Opens an incident for each cause of what the detectors noticed. Has quality opened any?
     pub(super) fn open_rates(&mut self, now: EventTime, alarms: [Vec<Alarm>; 3], config: &WatchConfig) -> bool {
         let mut has_opened = false;
@@ -93,14 +78,12 @@ impl Tenant {
     ) -> Outcome {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one. It has not paid for everything.
         let threshold = self.threshold(1, Spends::Rates, config);
-        let zones = self.zones(channel, config);
-        let settings = self.settings(channel, &zones, config);
+        let drift = self.detectors[channel].drift();
+        let zones = zones(drift, config.indifference);
+        let settings = settings(drift, &zones, config.min_excess);
         let located = self.evidence(channel, config.indifference).locate(noticed, &settings);
         let everywhere = self.noticed_from(config);
-        let is_sure = |found: &Located| {
-            let is_outside = found.cause.best.conditions.is_empty();
-            found.evidence >= if is_outside { everywhere } else { threshold }
-        };
+        let is_sure = |found: &Located| found.evidence >= if found.is_outside() { everywhere } else { threshold };
         self.open_located(now, channel, located.into_iter().filter(is_sure), config)
     }
 
