@@ -200,7 +200,8 @@ pub struct Rival {
     pub scope: Scope,
     /// Of the calls of either, the share that both have.
     pub jaccard: f64,
-    /// The rate inside the incident's scope over that outside, among calls that are alike as to the other scope (Mantel–Haenszel).
+    /// The rate inside the incident's scope over that outside, among calls that are alike as to the other scope (Mantel–Haenszel). Where only
+    /// the same devices tell, their odds ratio apart from the other scope.
     pub held: f64,
     /// ... lower end of its 95 % interval: above 1 the incident's scope keeps its effect.
     pub held_low: f64,

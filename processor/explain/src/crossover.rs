@@ -35,6 +35,12 @@ impl Crossing {
     fn is_both(&self) -> bool {
         self.inside.n > 0.0 && self.outside.n > 0.0
     }
+
+    /// Poor and good ones inside, poor and good ones outside.
+    fn cells(&self) -> [f64; 4] {
+        let Self { inside, outside } = self;
+        [inside.k, inside.n - inside.k, outside.k, outside.n - outside.k]
+    }
 }
 
 /// By how much more often calls of the same devices are poor inside a scope than outside.
@@ -48,6 +54,11 @@ pub struct Crossover {
     pub low: f64,
     /// ... the upper one.
     pub high: f64,
+    /// Devices of those that say anything: neither always good nor always poor.
+    pub telling: usize,
+    /// What they say together over what they say each, in standard deviations, above 0 that calls inside are poor: `Σ u / √Σ u²` with
+    /// `u = Σ (a d − b c)/t` of one device. Whatever binds the calls of a device together, it counts once.
+    pub agreement: f64,
 }
 
 /// Half a call-end of either kind on either side, as of one device more: no odds are none, and none are infinite.
@@ -60,26 +71,31 @@ const TWO_SIDED: f64 = 1.96;
 /// `R = Σ a d/t`, `S = Σ b c/t`, odds ratio `R/S`, and with `P = (a + d)/t`, `Q = (b + c)/t` the variance of its logarithm
 /// `Σ P R/2R² + Σ (P S + Q R)/2RS + Σ Q S/2S²`.
 ///
-/// None where no device called on both sides.
-pub fn crossover(devices: impl IntoIterator<Item = Crossing>) -> Option<Crossover> {
-    let mut sums = Sums::default();
-    let mut count = 0;
-    for device in devices.into_iter().filter(Crossing::is_both) {
-        let Crossing { inside, outside } = device;
-        sums.add([inside.k, inside.n - inside.k, outside.k, outside.n - outside.k]);
-        count += 1;
+/// What of a device is alike in all else is one comparison; it may have several. None where no device called on both sides of any.
+pub fn crossover<const N: usize>(devices: impl IntoIterator<Item = [Crossing; N]>) -> Option<Crossover> {
+    let (mut sums, mut witnesses) = (Sums::default(), Witnesses::default());
+    for comparisons in devices {
+        let mut own = Sums::default();
+        let both: Vec<Crossing> = comparisons.into_iter().filter(Crossing::is_both).collect();
+        both.iter().for_each(|crossing| own.add(crossing.cells()));
+        if !both.is_empty() {
+            witnesses.hear(&own);
+        }
+        sums.join(&own);
     }
-    if count == 0 {
+    if witnesses.devices == 0 {
         return None;
     }
     sums.add([PRIOR; 4]);
     let (ratio, error) = (sums.r / sums.s, sums.variance().sqrt());
     let end = |by: f64| (ratio.ln() + by * error).exp();
     Some(Crossover {
-        devices: count,
+        devices: witnesses.devices,
         odds_ratio: ratio,
         low: end(-TWO_SIDED),
         high: end(TWO_SIDED),
+        telling: witnesses.telling,
+        agreement: witnesses.agreement(),
     })
 }
 
@@ -104,8 +120,43 @@ impl Sums {
         self.qs += q * s;
     }
 
+    fn join(&mut self, others: &Self) {
+        self.r += others.r;
+        self.s += others.s;
+        self.pr += others.pr;
+        self.ps_qr += others.ps_qr;
+        self.qs += others.qs;
+    }
+
     fn variance(&self) -> f64 {
         self.pr / (2.0 * self.r.powi(2)) + self.ps_qr / (2.0 * self.r * self.s) + self.qs / (2.0 * self.s.powi(2))
+    }
+}
+
+/// How far the devices say the same.
+#[derive(Debug, Default)]
+struct Witnesses {
+    devices: usize,
+    telling: usize,
+    sum: f64,
+    squares: f64,
+}
+
+impl Witnesses {
+    fn hear(&mut self, device: &Sums) {
+        let says = device.r - device.s;
+        self.devices += 1;
+        self.telling += usize::from(device.r + device.s > 0.0);
+        self.sum += says;
+        self.squares += says.powi(2);
+    }
+
+    fn agreement(&self) -> f64 {
+        if self.squares > 0.0 {
+            self.sum / self.squares.sqrt()
+        } else {
+            0.0
+        }
     }
 }
 
@@ -113,16 +164,16 @@ impl Sums {
 mod tests {
     use super::*;
 
-    fn device(inside: (f64, f64), outside: (f64, f64)) -> Crossing {
+    fn device(inside: (f64, f64), outside: (f64, f64)) -> [Crossing; 1] {
         let calls = |(n, k)| Calls { n, k };
-        Crossing {
+        [Crossing {
             inside: calls(inside),
             outside: calls(outside),
-        }
+        }]
     }
 
     /// Twenty laptops with two calls on Wi-Fi and two at the dock: sixteen were poor once on Wi-Fi, four once at the dock. One of each says
-    /// 1 · 2/4 = 0.5 or 1 · 2/4 = 0.5 for the other side: (8 + 0.125) / (2 + 0.125) = 3.82.
+    /// 1 · 2/4 = 0.5 or 1 · 2/4 = 0.5 for the other side: (8 + 0.125) / (2 + 0.125) = 3.82. Together they say (8 − 2) / √(20 · 0.25) = 2.68.
     #[test]
     fn laptops_that_are_poor_on_wifi_and_not_at_the_dock_speak_against_the_wifi() {
         let on_wifi = std::iter::repeat_n(device((2.0, 1.0), (2.0, 0.0)), 16);
@@ -131,6 +182,8 @@ mod tests {
         assert_eq!(found.devices, 20);
         assert!((found.odds_ratio - 8.125 / 2.125).abs() < 1e-9, "{found:?}");
         assert!(found.low > 1.0 && found.high > 10.0, "{found:?}");
+        assert_eq!(found.telling, 20);
+        assert!((found.agreement - 2.683).abs() < 0.001, "{found:?}");
     }
 
     /// Ten that are always poor, and ten that never are: each is on both sides as it always is.
@@ -140,6 +193,8 @@ mod tests {
         let never = std::iter::repeat_n(device((1.0, 0.0), (9.0, 0.0)), 10);
         let found = crossover(always.chain(never)).expect("both sides");
         assert!((found.odds_ratio - 1.0).abs() < 1e-9 && found.low < 0.1, "{found:?}");
+        assert_eq!((found.devices, found.telling), (20, 0));
+        assert!(found.agreement.abs() < 1e-9, "{found:?}");
     }
 
     #[test]
@@ -158,5 +213,15 @@ mod tests {
         assert!((found.odds_ratio - 15.125 / 5.125).abs() < 1e-9);
         let variance = ((found.high / found.low).ln() / (2.0 * TWO_SIDED)).powi(2);
         assert!((variance - 0.133).abs() < 0.005, "{variance}");
+    }
+
+    /// Three laptops, each poor inside and good outside, on Wi-Fi and again by cable: six comparisons, (6 · 0.5 + 0.125) / 0.125 = 25, of three
+    /// devices.
+    #[test]
+    fn a_device_that_is_compared_twice_is_one() {
+        let [once] = device((1.0, 1.0), (1.0, 0.0));
+        let found = crossover([[once; 2]; 3]).expect("both sides");
+        assert!((found.odds_ratio - 25.0).abs() < 1e-9, "{found:?}");
+        assert_eq!((found.devices, found.telling), (3, 3));
     }
 }

@@ -25,6 +25,7 @@ mod scan;
 mod score;
 mod table;
 mod volume;
+mod witness;
 
 pub use added::share_added;
 pub use causes::{Cause, Explained, causes};
@@ -40,3 +41,4 @@ pub use scan::{Candidate, Settings, scan};
 pub use score::{beyond, binomial, inside_outside, poisson, price};
 pub use table::{Codes, Condition, Row, Table};
 pub use volume::{VolumeCause, Volumes};
+pub use witness::{Kept, kept_by_devices};

@@ -49,7 +49,9 @@ struct Row {
     /// Where it called from.
     leaf: u32,
     counts: Counts,
-    /// Is it what made the device known? That is no evidence.
+    /// Which partition of its calls reported it.
+    partition: i32,
+    /// Is it what made the device known to that partition? That is always poor, and no evidence.
     is_first: bool,
     /// Poor call-ends by the rate of its leaf.
     expected: f64,
@@ -79,7 +81,8 @@ impl Device {
         })
     }
 
-    /// What it showed after it was known, since a window: inside a scope and outside, of the leaves that count.
+    /// What it showed after it was known, since a window: inside a scope and outside, of the leaves that count. Each partition has its own
+    /// calls of a device, and reports good ones once it has seen a poor one: the poor one would speak against wherever it was first.
     pub fn crossing(&self, since: Window, is_inside: impl Fn(u32) -> Option<bool>) -> Crossing {
         let mut crossing = Crossing::default();
         for row in self.windows.iter().filter(|row| row.window >= since && !row.is_first) {
@@ -91,6 +94,12 @@ impl Device {
             side.add(real(row.counts.n[0]), real(row.counts.k[0]));
         }
         crossing
+    }
+
+    /// Would this partition not report the device unless it was poor? It does for as long after a poor call as rows are remembered.
+    fn is_new_to(&self, partition: i32) -> bool {
+        let is_why = |row: &Row| row.partition == partition && row.counts.k[0] > 0;
+        !self.windows.iter().rev().any(is_why)
     }
 
     /// Everything counted since a window.
@@ -166,6 +175,8 @@ pub struct Reported<'a> {
     pub window: Window,
     /// What was counted.
     pub counts: &'a Counts,
+    /// By which partition of its calls.
+    pub partition: i32,
     /// Poor call-ends by the rate of its leaf.
     pub expected: f64,
     /// Calls that were poor.
@@ -199,6 +210,7 @@ impl Devices {
             leaf,
             window,
             counts,
+            partition,
             expected,
             exemplars,
             user,
@@ -217,7 +229,8 @@ impl Devices {
             window,
             leaf,
             counts: *counts,
-            is_first,
+            partition,
+            is_first: device.is_new_to(partition),
             expected,
             user: device.user(user),
         };
@@ -331,6 +344,7 @@ mod tests {
             leaf,
             window,
             counts,
+            partition: 0,
             expected: 0.05,
             exemplars: &[],
             user,
@@ -450,5 +464,31 @@ mod tests {
         };
         assert_eq!((poor(0, 1), poor(0, 2)), (1, 0), "it counts once where it was poor");
         assert_eq!(poor(4, 1), 0, "and not later");
+    }
+
+    /// A laptop is poor at leaf 1, so says partition 0, and so says partition 1, which would not have said that it was good; then it is good at
+    /// leaf 2 by either, and poor at leaf 1 by partition 1.
+    #[test]
+    fn what_made_a_device_known_to_a_partition_is_no_evidence_of_where_it_was() {
+        let id = Text::new("mac-1").expect("a text");
+        let start = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
+        let mut devices = Devices::default();
+        for (minute, (partition, leaf)) in (0..).zip([(0, 1), (1, 1), (0, 2), (1, 2), (1, 1)]) {
+            let window = Window::of_end(start.plus(minute * time::MINUTE));
+            let counts = Counts {
+                n: [1, 0, 0],
+                k: [i64::from(leaf == 1), 0, 0],
+                ..Counts::default()
+            };
+            let of = Reported {
+                partition,
+                ..reported(leaf, window, &counts, None)
+            };
+            devices.add(&id, &of);
+        }
+        let device = devices.get(&id).expect("known");
+        let crossing = device.crossing(Window::of_end(start), |leaf| Some(leaf == 1));
+        assert_eq!((crossing.inside.n, crossing.inside.k), (1.0, 1.0));
+        assert_eq!((crossing.outside.n, crossing.outside.k), (2.0, 0.0));
     }
 }

@@ -31,6 +31,11 @@ pub struct Rank {
 }
 
 impl Rank {
+    /// The partition it came from.
+    pub const fn partition(&self) -> i32 {
+        self.partition
+    }
+
     /// The rank of a summary.
     pub fn of_summary(summary: &Summary, partition: i32) -> Self {
         Self {

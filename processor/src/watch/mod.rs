@@ -59,7 +59,7 @@ pub use tenant::{Explained, Warnings, readiness};
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
 /// What a snapshot begins with; another number where its fields are others.
-const LAYOUT: Layout = *b"w\x05";
+const LAYOUT: Layout = *b"w\x06";
 
 /// What is merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -296,9 +296,9 @@ impl Watch {
     /// Folds every tick that all places have reached.
     fn fold(&mut self) -> Result<(), FoldError> {
         while let Some((tick, items)) = self.merge.release() {
-            for (_, item) in items {
+            for (rank, item) in items {
                 self.counts.folded += 1;
-                self.item(item);
+                self.item(item, rank.partition());
             }
             if self.tenants.values().all(|tenant| tenant.is_dormant(tick.time())) {
                 self.merge.skip();
@@ -310,11 +310,11 @@ impl Watch {
         Ok(())
     }
 
-    fn item(&mut self, item: Item) {
+    fn item(&mut self, item: Item, partition: i32) {
         match item {
             Item::Summary(summary) => {
                 if let Some(name) = summary.tenant.clone() {
-                    self.tenant(name).summary(&summary);
+                    self.tenant(name).summary(&summary, partition);
                 }
             }
             Item::Change(change) => {

@@ -134,7 +134,12 @@ fn devices(incident: &Incident) -> Vec<String> {
 fn rivals(incident: &Incident) -> Vec<String> {
     let line = |rival: &Rival| {
         let same = format!("{} ({:.0} % of the calls the same)", rival.scope, 100.0 * rival.jaccard);
-        let held = format!("{} times outside it, at least {}", rival.held, rival.held_low);
+        let by = if is_by_devices(incident, rival) {
+            ", by the same devices"
+        } else {
+            ""
+        };
+        let held = format!("{} times outside it, at least {}{by}", rival.held, rival.held_low);
         match rival.calls_missing {
             Some(missing) => format!(
                 "{same}: not separable by the data, {missing} more call-ends of {} outside {} would tell",
@@ -145,6 +150,15 @@ fn rivals(incident: &Incident) -> Vec<String> {
         }
     };
     incident.rivals.iter().flatten().map(line).collect()
+}
+
+/// Do the same devices tell it from this rival, where nothing else does? Then the figures are theirs.
+fn is_by_devices(incident: &Incident, rival: &Rival) -> bool {
+    let is_theirs = |of: &Crossover| {
+        let same = of.odds_ratio.total_cmp(&rival.held).is_eq() && of.low.total_cmp(&rival.held_low).is_eq();
+        of.apart_from == rival.scope && same
+    };
+    incident.crossovers.iter().flatten().any(is_theirs)
 }
 
 /// The layers of the path, each with what tells.
@@ -360,7 +374,12 @@ mod tests {
             high: 12.3,
         };
         incident.crossovers = Some(vec![crossover(Scope::default()), crossover(isp.clone())]);
-        incident.rivals = Some(vec![rival(2.1, None), rival(0.9, Some(120)), rival(0.9, None)]);
+        let by_devices = Rival {
+            held: 3.8,
+            ..rival(1.2, None)
+        };
+        let rivals = vec![rival(2.1, None), rival(0.9, Some(120)), rival(0.9, None), by_devices];
+        incident.rivals = Some(rivals);
         (incident.explained_ratio, incident.maintenance) = (Some(0.4), Some(text("CHG-7")));
         incident.burn_rate = Some(14.4);
         let lines = lines(&incident);
@@ -368,6 +387,7 @@ mod tests {
             "  told apart isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 2.1",
             "             isp=Nordnet (80 % of the calls the same): not separable by the data, 120 more call-ends of site=berlin outside isp=Nordnet would tell",
             "             isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 0.9, so this may be the cause",
+            "             isp=Nordnet (80 % of the calls the same): 3.8 times outside it, at least 1.2, by the same devices",
             "  devices    12 on both sides: odds of a poor call 3.8 times as high inside (95 %: 1.2 to 12.3)",
             "             12 on both sides, apart from isp=Nordnet: odds of a poor call 3.8 times as high inside (95 %: 1.2 to 12.3)",
             "  path       wan            cleared    isp=Nordnet: 20 poor of 19.5 expected, 800 call-ends",

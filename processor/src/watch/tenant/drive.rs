@@ -59,7 +59,7 @@ impl Drive {
     /// The next minute with these calls, and what it tells.
     pub(super) fn minute(&mut self, calls: &[Calls]) -> Told {
         for summary in self.summaries(calls) {
-            self.tenant.summary(&summary);
+            self.tenant.summary(&summary, 0);
         }
         self.minute += 1;
         self.tenant.minute(self.now(), &self.config)

@@ -253,8 +253,8 @@ impl Tenant {
         self.last = self.last.max(Some(start));
     }
 
-    /// A summary whose tick has come.
-    pub fn summary(&mut self, summary: &Summary) {
+    /// A summary whose tick has come, of this partition.
+    pub fn summary(&mut self, summary: &Summary, partition: i32) {
         let (Some(near), Some(window)) = (&summary.near, summary.window) else {
             return;
         };
@@ -308,6 +308,7 @@ impl Tenant {
                     leaf,
                     window,
                     counts: &counts,
+                    partition,
                     expected,
                     exemplars: &summary.exemplars,
                     user: summary.user.as_ref(),

@@ -269,7 +269,7 @@ mod tests {
         let before = drive.tenant.clone();
         let wednesday: EventTime = day(2, 12);
         let late = summary(&leaf("berlin", "Aural 20"), Window::of_end(wednesday), 60, 60);
-        drive.tenant.summary(&late);
+        drive.tenant.summary(&late, 0);
         let told = drive.tenant.minute(wednesday.plus(time::MINUTE), &drive.config.clone());
         assert_eq!(told, super::super::Told::default());
         drive.tenant.minute(day(3, 0), &drive.config.clone());
