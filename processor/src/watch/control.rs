@@ -63,7 +63,8 @@ impl Control {
                     sum.0 += k;
                     sum.1 += e * others;
                 }
-                let factor = |(code, (k, e)): (u32, (f64, f64))| (code, (k + prior) / (e + prior));
+                // A mirror image may have less than none.
+                let factor = |(code, (k, e)): (u32, (f64, f64))| (code, (k.max(0.0) + prior) / (e + prior));
                 control.0[d] = sums.into_iter().map(factor).collect();
             }
         }

@@ -14,7 +14,7 @@ use super::{
     control::{Control, beyond_own, control_from},
     detect::{Drift, SAME_DRIFT, WITHIN},
     dictionary::{Codes, D, Dictionary, covers},
-    evidence::{Ring, Slice, Sum},
+    evidence::{Counts, Ring, Slice, Sum},
     hours::{AtHour, HourlyRates},
     levels::Levels,
     local::Clocks,
@@ -81,6 +81,10 @@ pub struct Evidence<'a> {
     pub drift: &'a Drift,
     /// No rate below so many times the expected one is worth naming.
     pub least: f64,
+    /// Minutes from one window to the next.
+    pub every: f64,
+    /// Is its mirror image meant, which was as much too poor as what was seen was too good?
+    pub is_mirrored: bool,
 }
 
 /// Since when a scope has been bad, by the first bad window.
@@ -172,11 +176,20 @@ impl Evidence<'_> {
 
     fn dispersion_of_steps(&self, conditions: &[Condition], steps: &[Step]) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "minutes of hours")]
-        let minutes = steps.len().max(1) as f64;
+        let minutes = self.every * steps.len().max(1) as f64;
         self.dispersion(
             conditions,
             steps.iter().map(|step| step.expected).sum::<f64>() / minutes,
         )
+    }
+
+    /// What a leaf showed in a window. The mirror image has 2e − k poor where k of e are: of a leaf that may be less than nothing, so that
+    /// it comes right in the sums of a scope.
+    fn seen(&self, at: (Window, &AtHour), leaf: u32, counts: &Counts) -> Sum {
+        let (n, k) = (counts.n[self.channel], real(counts.k[self.channel]));
+        let e = self.expected_in(at, leaf, n);
+        let k = if self.is_mirrored { 2.0_f64.mul_add(e, -k) } else { k };
+        Sum { n: real(n), k, e }
     }
 
     /// What each window showed of a scope.
@@ -193,10 +206,14 @@ impl Evidence<'_> {
             if !covers(conditions, codes) || (conditions.is_empty() && self.is_held(codes)) {
                 continue;
             }
-            step.at_risk += real(counts.n[self.channel]);
-            step.poor += real(counts.k[self.channel]);
-            step.expected += self.expected_in((window, &hour), *leaf, counts.n[self.channel]);
-            let Some(bins) = slice.bins.get(leaf) else { continue };
+            let seen = self.seen((window, &hour), *leaf, counts);
+            step.at_risk += seen.n;
+            step.poor += seen.k;
+            step.expected += seen.e;
+            // Levels have no mirror image.
+            let Some(bins) = slice.bins.get(leaf).filter(|_| !self.is_mirrored) else {
+                continue;
+            };
             let rank = self.levels.ranked(codes);
             for (metric, bin, count) in bins.iter() {
                 step.levels.add(metric, rank(metric, bin), real(count));
@@ -247,6 +264,13 @@ impl Evidence<'_> {
             })
         });
         located.chain(outside).collect()
+    }
+
+    /// The most evidence of any cause with a scope that would be named, had this been noticed.
+    pub fn most_named(&self, noticed: &[Condition], settings: &Settings<'_>) -> f64 {
+        let located = self.locate(noticed, settings).into_iter();
+        let named = located.filter(|found| !found.is_outside());
+        named.map(|found| found.evidence).fold(0.0, f64::max)
     }
 
     /// What the causes leave over, as one of no dimension: poor call-ends everywhere, as far as all of them together are more than
@@ -344,10 +368,8 @@ impl Evidence<'_> {
         for (window, slice) in slices {
             let hour = self.hour(*window);
             for (leaf, counts) in &slice.leaves {
-                let sum = sums.entry(*leaf).or_default();
-                sum.n += real(counts.n[self.channel]);
-                sum.k += real(counts.k[self.channel]);
-                sum.e += self.expected_in((*window, &hour), *leaf, counts.n[self.channel]);
+                let seen = self.seen((*window, &hour), *leaf, counts);
+                sums.entry(*leaf).or_default().add(seen);
             }
         }
         sums
@@ -456,10 +478,10 @@ impl Evidence<'_> {
         self.ring.all().map(of).collect()
     }
 
-    /// Sums since a window by near and far leaf, as the hours before it let expect.
+    /// Sums since a window by near and far leaf, as the hours before it let expect. The mirror image has none: only poor ones are told.
     fn pairs(&self, since: Window, control: &Control) -> BTreeMap<(u32, u32), Sum> {
         let mut pairs: BTreeMap<(u32, u32), Sum> = BTreeMap::new();
-        for (window, slice) in self.ring.since(since) {
+        for (window, slice) in self.ring.since(since).filter(|_| !self.is_mirrored) {
             let hour = self.hour(*window);
             for ((near, far), counts) in &slice.pairs {
                 let sum = pairs.entry((*near, *far)).or_default();
@@ -561,11 +583,10 @@ impl Evidence<'_> {
             for (leaf, counts) in &slice.leaves {
                 let codes = self.dictionary.codes(*leaf);
                 if covers(conditions, codes) {
-                    let n = counts.n[self.channel];
+                    let seen = self.seen((*window, &hour), *leaf, counts);
                     sum.add(Sum {
-                        n: real(n),
-                        k: real(counts.k[self.channel]),
-                        e: self.expected_in((*window, &hour), *leaf, n) * control.of(codes),
+                        e: seen.e * control.of(codes),
+                        ..seen
                     });
                 }
             }

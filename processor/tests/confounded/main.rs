@@ -155,6 +155,8 @@ impl Known {
             levels: &levels,
             drift: &untaught,
             least: config.indifference,
+            every: 1.0,
+            is_mirrored: false,
         };
         let drift = self.drift(&evidence);
         let evidence = Evidence {

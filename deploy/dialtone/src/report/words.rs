@@ -334,6 +334,7 @@ pub(super) fn trust(ready: &Readiness) -> Vec<String> {
         )
     };
     let mut lines: Vec<String> = ready.calibration.iter().map(of_channel).collect();
+    lines.extend(ready.named.iter().filter(|(_, of)| of.quiet_days > 0).map(of_named));
     if let Some(share) = ready.false_share {
         lines.push(format!(
             "of the week's incidents {:.1} % are to be expected to be false",
@@ -341,6 +342,19 @@ pub(super) fn trust(ready: &Readiness) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What they say of the causes that are named.
+fn of_named((channel, of): (&&str, &Calibrated)) -> String {
+    let raised = if of.raised > 0 {
+        format!("it needs {:.1} nats more", of.raised_most)
+    } else {
+        "it needs no more than by the guarantee".to_owned()
+    };
+    format!(
+        "a cause on {channel}: {} quiet days: {raised}; {:.4} a day would be named for nothing",
+        of.quiet_days, of.false_a_day
+    )
 }
 
 /// What one team owes.

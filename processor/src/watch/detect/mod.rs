@@ -225,6 +225,20 @@ impl Detector {
         above
     }
 
+    /// The cell with the most evidence, or the one whose mirror image has the most.
+    pub fn most(&self, is_mirrored: bool) -> Option<Vec<Condition>> {
+        let evidence = |cell: &Cell| {
+            if is_mirrored {
+                cell.mirrored()
+            } else {
+                cell.log_mixture()
+            }
+        };
+        let cells = self.cells.iter().map(|(key, cell)| (evidence(cell), *key));
+        let most = cells.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+        most.map(|(_, key)| key.conditions())
+    }
+
     /// A block is over: the drift is learnt from cells that are not suspected of anything, and the blocks move on.
     fn block(&mut self, indifference: f64, threshold: f64) {
         self.drift.age();
@@ -354,6 +368,21 @@ mod tests {
             noticed.is_some_and(|minute| (615..645).contains(&minute)),
             "{noticed:?}"
         );
+    }
+
+    /// Three poor ones a minute of a half at one site, none of as many at the other, for a block.
+    #[test]
+    fn the_cell_with_the_most_evidence_is_poor_and_the_most_in_the_mirror_is_good() {
+        let mut detector = Detector::default();
+        assert_eq!(detector.most(false), None);
+        for _ in 0..BLOCK_MINUTES {
+            detector.add(&codes(1, 1), 3.0, 0.5);
+            detector.add(&codes(2, 2), 0.0, 0.5);
+            detector.minute(1.25, 14.0);
+        }
+        let most = [false, true].map(|is_mirrored| detector.most(is_mirrored).unwrap_or_default());
+        assert!(most[0].iter().any(|condition| condition.code == 1), "{most:?}");
+        assert!(most[1].iter().any(|condition| condition.code == 2), "{most:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use dialtone_schemas::{EventTime, State, time};
 
 use super::{
-    Spends, Tenant,
+    Tenant,
     live::round,
     open::{SAME_TROUBLE, span_of},
 };
@@ -125,7 +125,7 @@ impl Tenant {
         // Everything follows what explains half of it, and no scope becomes everything.
         let may_follow = |found: &Located| match (case.is_outside(), found.is_outside()) {
             (true, _) => {
-                found.evidence >= self.threshold(1, Spends::Rates, config)
+                found.evidence >= self.named_from(evidence.channel, config)
                     && found.explained.is_none_or(|share| share >= 0.5)
             }
             (false, is_everything) => !is_everything,

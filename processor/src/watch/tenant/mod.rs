@@ -13,6 +13,7 @@ mod live;
 mod moved;
 mod night;
 mod open;
+mod quiet;
 pub mod readiness;
 mod silent;
 mod study;
@@ -40,6 +41,7 @@ use super::{
     baseline::{Baseline, real},
     book::{Basis, Case},
     budget::Budgets,
+    calibration::Calibration,
     detect::{Alarm, CellKey, Detector, Found},
     device::{Devices, Reported},
     dictionary::{Codes, Dictionary},
@@ -120,6 +122,8 @@ pub struct Tenant {
     studied: Option<EventTime>,
     detectors: [Detector; 3],
     levels: Levels,
+    /// By channel: what would be named on quiet days.
+    named: [Calibration<()>; 3],
     /// By metric: how the levels of its call-ends move.
     level_detectors: [Detector; METRICS],
     /// After a scan that explained nothing, the next one waits until then: by channel, and that for the levels.
@@ -179,6 +183,7 @@ impl Tenant {
             studied: None,
             detectors: Default::default(),
             levels: Levels::default(),
+            named: Default::default(),
             level_detectors: std::array::from_fn(|_| Detector::of_scores()),
             scan_again: [EventTime::MIN; 3],
             levels_again: EventTime::MIN,
@@ -379,6 +384,8 @@ impl Tenant {
             levels: &self.levels,
             drift: self.detectors[channel].drift(),
             least,
+            every: 1.0,
+            is_mirrored: false,
         }
     }
 
@@ -414,6 +421,7 @@ impl Tenant {
             self.open_silences(now, silences, config);
             self.open_devices(now, config);
             self.locate_again(now, config);
+            self.look_though_quiet(now, config);
         }
         self.live(now, config);
         self.learn(now, config);

@@ -48,7 +48,7 @@ impl Tenant {
         let is_known = |began: EventTime| began.plus(config.warm_up.micros()) <= yesterday;
         if !self.began.is_some_and(is_known) {
             // What gathered while nothing was known says nothing of a quiet day.
-            self.night(WasQuiet::default(), [f64::INFINITY; 3]);
+            self.night(WasQuiet::default(), [f64::INFINITY; 4]);
             return;
         }
         self.references.freeze(now, &self.baseline, &self.shifts);
@@ -56,11 +56,12 @@ impl Tenant {
             self.noticed_from(config),
             self.silent_from(config),
             self.one_device_from(config),
+            self.one_scope_from(config),
         ];
         self.night(was_quiet, thresholds);
     }
 
-    fn night(&mut self, was_quiet: WasQuiet, [rates, silence, devices]: [f64; 3]) {
+    fn night(&mut self, was_quiet: WasQuiet, [rates, silence, devices, named]: [f64; 4]) {
         // Levels are those of quality.
         let of_levels = self.level_detectors.iter_mut().map(|detector| (0, detector));
         for (channel, detector) in self.detectors.iter_mut().enumerate().chain(of_levels) {
@@ -69,6 +70,7 @@ impl Tenant {
         }
         self.volume.night(was_quiet.others && self.volume.cells() > 0, silence);
         self.devices.night(was_quiet.others, MANY_DEVICES, devices);
+        self.night_of_named(was_quiet.rates, named);
     }
 
     /// What quiet days have taught of the thresholds, by channel, of silences and of devices.

@@ -7,11 +7,12 @@ use dialtone_schemas::{
     time,
 };
 
-use super::{Spends, Tenant, live::round, silent::silent};
+use super::{Tenant, live::round, silent::silent};
 use crate::{
     config::WatchConfig,
     watch::{
         book::{Basis, Case, id_of},
+        control::Control,
         detect::Alarm,
         device::Device,
         dictionary::{Codes, covers},
@@ -77,7 +78,7 @@ impl Tenant {
         config: &WatchConfig,
     ) -> Outcome {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one. It has not paid for everything.
-        let threshold = self.threshold(1, Spends::Rates, config);
+        let threshold = self.named_from(channel, config);
         let drift = self.detectors[channel].drift();
         let zones = zones(drift, config.indifference);
         let settings = settings(drift, &zones, config.min_excess);
@@ -254,12 +255,31 @@ impl Tenant {
     pub(super) fn open_devices(&mut self, now: EventTime, config: &WatchConfig) {
         let threshold = self.one_device_from(config);
         for (id, device) in self.devices.alarms(threshold) {
-            self.open_device(now, &id, &device, config);
+            if self.stands_out(&device, threshold) {
+                self.devices.forget(&id);
+                self.open_device(now, &id, &device, config);
+            }
         }
     }
 
+    /// Is a device as bad as that against what surrounds it in the same hours? Where all that it shares with others is worse than usual as well,
+    /// its trouble is not its own.
+    fn stands_out(&self, device: &Device, threshold: f64) -> bool {
+        let Some(onset) = device.onset() else { return false };
+        let evidence = self.evidence(0, 1.0);
+        let mut around = evidence.sums(self.ring.since(onset.best));
+        for (leaf, (n, k, e)) in device.shown_by_leaf(onset.best) {
+            if let Some(sum) = around.get_mut(&leaf) {
+                let left = |of: f64, own: f64| (of - own).max(0.0);
+                (sum.n, sum.k, sum.e) = (left(sum.n, n), left(sum.k, k), left(sum.e, e));
+            }
+        }
+        let control = Control::of_sums(&around, &self.dictionary, evidence.drift);
+        let worse = control.of(self.dictionary.codes(device.leaf)).max(1.0);
+        device.evidence_since(onset.best, worse) >= threshold
+    }
+
     fn open_device(&mut self, now: EventTime, id: &Text, device: &Device, config: &WatchConfig) {
-        self.devices.forget(id);
         if self
             .cases
             .iter()

@@ -168,6 +168,8 @@ pub struct Readiness {
     pub unowned: Vec<String>,
     /// What the last quiet days have taught of the thresholds, by channel, of silences and of single devices.
     pub calibration: BTreeMap<&'static str, Calibrated>,
+    /// The same of the causes that a scan names, by channel: `raised` is 1 where they need more.
+    pub named: BTreeMap<&'static str, Calibrated>,
     /// Of the incidents of the last week, the share that is to be expected to be false; none where none opened.
     pub false_share: Option<f64>,
     /// How much of the last week's trouble was found before people complained.
@@ -214,6 +216,7 @@ impl Tenant {
             unowned: self.unowned(&config.owners),
             false_share: self.false_share(now, &calibration),
             calibration,
+            named: self.named_calibration(config),
             found_first: self.firsts.week(now),
         }
     }

@@ -14,14 +14,15 @@ use std::{
 use dialtone_explain::Condition;
 use dialtone_schemas::{Dimension, EventTime, Leaf, Window, time};
 
-use super::{Tenant, night::WasQuiet};
+use super::{Tenant, night::WasQuiet, quiet::is_time_to_look};
 use crate::{
     config::WatchConfig,
     watch::{
         detect::{BLOCKS_HELD, SUSPECT},
         dictionary::{Codes, covers},
-        evidence::{Bins, Counts},
+        evidence::{Bins, Counts, Ring},
         history::{Day, STEP, STEP_MINUTES},
+        locate::Evidence,
     },
 };
 
@@ -33,6 +34,8 @@ const FIT_EVERY: i64 = 2 * time::HOUR;
 struct Desk {
     /// Steps that are not yet old enough to teach.
     held: VecDeque<(EventTime, BTreeMap<u32, Counts>)>,
+    /// The last hours, each step as its first minute, from which causes are named though it is quiet.
+    ring: Ring,
     /// Scopes that were suspect on this day or just before: from when to when.
     suspects: BTreeMap<Vec<Condition>, (EventTime, EventTime)>,
     /// By channel: was some cell suspect today?
@@ -97,6 +100,7 @@ impl Tenant {
             self.attend_step(start);
             self.learn_level_hours(&mut hours, start.plus(-remembered(config)), desk);
             self.set_apart(start, desk, config);
+            self.look_back(start, desk, config);
             desk.held.push_back((start, std::mem::take(&mut self.fresh)));
             self.learn_from(start.plus(STEP), desk, config);
         }
@@ -163,6 +167,29 @@ impl Tenant {
                 let when = desk.suspects.entry(alarm.conditions).or_insert((since, now));
                 *when = (if when.1 < remembered { since } else { when.0 }, now);
             }
+        }
+    }
+
+    /// What would be named now, where no cell was suspect today.
+    fn look_back(&mut self, start: EventTime, desk: &mut Desk, config: &WatchConfig) {
+        let now = start.plus(STEP);
+        let window = Window::of_end(start.plus(Window::SPAN));
+        desk.ring.slice(window).leaves.clone_from(&self.fresh);
+        if !is_time_to_look(now) {
+            return;
+        }
+        desk.ring.take_before(Window::of_end(now.plus(-config.memory.micros())));
+        if self.warming_up_until(now, config).is_some() {
+            return;
+        }
+        for channel in (0..desk.was_broken.len()).filter(|channel| !desk.was_broken[*channel]) {
+            let evidence = Evidence {
+                ring: &desk.ring,
+                every: f64::from(STEP_MINUTES),
+                ..self.evidence(channel, config.indifference)
+            };
+            let most = self.most_named(evidence, config);
+            self.named[channel].note((), most);
         }
     }
 
