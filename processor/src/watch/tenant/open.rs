@@ -276,7 +276,7 @@ impl Tenant {
         }
         let control = Control::of_sums(&around, &self.dictionary, evidence.drift);
         let worse = control.of(self.dictionary.codes(device.leaf)).max(1.0);
-        device.evidence_since(onset.best, worse) >= threshold
+        device.evidence_beside(onset.best, worse) >= threshold
     }
 
     fn open_device(&mut self, now: EventTime, id: &Text, device: &Device, config: &WatchConfig) {
