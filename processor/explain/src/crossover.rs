@@ -4,6 +4,8 @@
 //! at least once and not always, say anything. The odds ratio is that of Mantel and Haenszel (1959), the variance of its logarithm that of
 //! Robins, Breslow and Greenland (1986), which holds for many small strata.
 
+use crate::score::TWO_SIDED;
+
 /// Call-ends and poor ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Calls {
@@ -63,8 +65,6 @@ pub struct Crossover {
 
 /// Half a call-end of either kind on either side, as of one device more: no odds are none, and none are infinite.
 const PRIOR: f64 = 0.5;
-/// The half width of a 95 % interval, in standard deviations.
-const TWO_SIDED: f64 = 1.96;
 
 /// Compares devices with themselves. With `a` poor and `b` good call-ends inside, `c` poor and `d` good ones outside, `t` all of them:
 ///
@@ -161,10 +161,11 @@ impl Witnesses {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn device(inside: (f64, f64), outside: (f64, f64)) -> [Crossing; 1] {
+    /// At risk and poor inside, and outside.
+    pub(crate) fn device(inside: (f64, f64), outside: (f64, f64)) -> [Crossing; 1] {
         let calls = |(n, k)| Calls { n, k };
         [Crossing {
             inside: calls(inside),

@@ -38,7 +38,7 @@ pub use onset::{Onset, Step, onset};
 pub use rank::ranked;
 pub use rival::{Held, Part, Quadrants};
 pub use scan::{Candidate, Settings, scan};
-pub use score::{beyond, binomial, inside_outside, poisson, price};
+pub use score::{TWO_SIDED, beyond, binomial, inside_outside, poisson, price};
 pub use table::{Codes, Condition, Row, Table};
 pub use volume::{VolumeCause, Volumes};
 pub use witness::{Kept, kept_by_devices};

@@ -1,9 +1,9 @@
 //! Two scopes that share most of their calls: which of them keeps its effect among calls that are alike as to the other.
 
+use crate::score::TWO_SIDED;
+
 /// Half a poor call-end where half a one was expected, on either side: no rate is none, and none is infinite.
 const PRIOR: f64 = 0.5;
-/// The half width of a 95 % interval, in standard deviations.
-const TWO_SIDED: f64 = 1.96;
 
 /// Call-ends at risk, poor and expected ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -1,5 +1,8 @@
 //! The likelihood ratios and the price of a scope.
 
+/// The half width of a 95 % interval, in standard deviations.
+pub const TWO_SIDED: f64 = 1.96;
+
 /// Pseudo-counts that hold the rate outside a scope near the expected one where little lies outside.
 pub(crate) const OUTSIDE_PRIOR: f64 = 20.0;
 

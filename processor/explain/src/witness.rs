@@ -3,14 +3,12 @@
 //! A device compared with itself says nothing of what it does itself wherever it is, and what it does in one place alone (a headset that
 //! lies at home) looks like the place. So no device may decide by itself, however much it calls: several must say the same.
 
-use crate::crossover::Crossover;
+use crate::{crossover::Crossover, score::TWO_SIDED};
 
 /// So many devices must say something: that fewer all say the same is no less likely than 5 %, as of coins tossed. 2 / 2⁶ = 3 %, 2 / 2⁵ = 6 %.
 const FEWEST: usize = 6;
 /// The odds ratio's lower end is above 1 as people read it, with two decimals.
 const ABOVE_ONE: f64 = 1.005;
-/// The half width of a 95 % interval, in standard deviations.
-const TWO_SIDED: f64 = 1.96;
 
 /// Which of two scopes keeps its effect on the same devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +44,7 @@ fn is_kept(of: &Crossover) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crossover::{Calls, Crossing, crossover};
-
-    fn device(inside: (f64, f64), outside: (f64, f64)) -> [Crossing; 1] {
-        let calls = |(n, k)| Calls { n, k };
-        [Crossing {
-            inside: calls(inside),
-            outside: calls(outside),
-        }]
-    }
+    use crate::crossover::{crossover, tests::device};
 
     /// So many that were poor inside once and good outside once, and as many the other way round as are said.
     fn pairs(inside: usize, outside: usize) -> Crossover {

@@ -154,6 +154,11 @@ impl Case {
         self.incident.state != State::Closed
     }
 
+    /// Is it about how calls are on a channel, and not those of a single device?
+    pub fn is_of_calls(&self, channel: usize) -> bool {
+        self.basis == Basis::Rate(channel) && self.incident.device_id.is_none()
+    }
+
     /// Does it still do harm: open, and not recovering?
     pub fn is_at_work(&self) -> bool {
         !matches!(self.incident.state, State::Recovering | State::Closed)

@@ -13,7 +13,7 @@ use super::{
     baseline::real,
     calibration::{Calibrated, Calibration},
     detect::step,
-    evidence::Counts,
+    evidence::{Counts, Sum},
     locate::Began,
 };
 
@@ -59,6 +59,16 @@ struct Row {
     user: Option<u8>,
 }
 
+impl Row {
+    fn sum(&self) -> Sum {
+        Sum {
+            n: real(self.counts.n[0]),
+            k: real(self.counts.k[0]),
+            e: self.expected,
+        }
+    }
+}
+
 impl Device {
     /// Which of its users somebody is; one more than are told apart is nobody.
     fn user(&mut self, user: Option<&Text>) -> Option<u8> {
@@ -75,20 +85,17 @@ impl Device {
 
     /// At risk, poor and expected since a window.
     pub fn since(&self, window: Window) -> (f64, f64, f64) {
-        let sums = self.windows.iter().filter(|row| row.window >= window);
-        sums.fold((0.0, 0.0, 0.0), |(n, k, e), row| {
-            (n + real(row.counts.n[0]), k + real(row.counts.k[0]), e + row.expected)
-        })
+        let mut sum = Sum::default();
+        let rows = self.windows.iter().filter(|row| row.window >= window);
+        rows.for_each(|row| sum.add(row.sum()));
+        (sum.n, sum.k, sum.e)
     }
 
     /// The same by the leaves it called from.
-    pub fn shown_by_leaf(&self, window: Window) -> BTreeMap<u32, (f64, f64, f64)> {
-        let mut leaves: BTreeMap<u32, (f64, f64, f64)> = BTreeMap::new();
+    pub fn since_by_leaf(&self, window: Window) -> BTreeMap<u32, Sum> {
+        let mut leaves: BTreeMap<u32, Sum> = BTreeMap::new();
         for row in self.windows.iter().filter(|row| row.window >= window) {
-            let (n, k, e) = leaves.entry(row.leaf).or_default();
-            *n += real(row.counts.n[0]);
-            *k += real(row.counts.k[0]);
-            *e += row.expected;
+            leaves.entry(row.leaf).or_default().add(row.sum());
         }
         leaves
     }
@@ -374,6 +381,23 @@ mod tests {
         }
     }
 
+    /// One call-end, poor or not.
+    fn one_call(poor: i64) -> Counts {
+        Counts {
+            n: [1, 0, 0],
+            k: [poor, 0, 0],
+            ..Counts::default()
+        }
+    }
+
+    /// One poor call in each of fourteen minutes, at a leaf.
+    fn fourteen_poor(devices: &mut Devices, id: &Text, leaf: u32, start: EventTime) {
+        for minute in 0..14 {
+            let window = Window::of_end(start.plus(minute * time::MINUTE));
+            devices.add(id, &reported(leaf, window, &one_call(1), None));
+        }
+    }
+
     /// Ann is poor on her laptop and on a shared phone, which is good in Eve's hands, Bob on his laptop, and a room's phone belongs to nobody; Eve's
     /// laptop is good, and one at another leaf is poor: four devices, two people.
     #[test]
@@ -391,11 +415,7 @@ mod tests {
             ("f-laptop", Some("finn"), 7, 1),
         ];
         for (id, user, leaf, poor) in all {
-            let counts = Counts {
-                n: [1, 0, 0],
-                k: [poor, 0, 0],
-                ..Counts::default()
-            };
+            let counts = one_call(poor);
             devices.add(&text(id), &reported(leaf, window, &counts, user.map(text).as_ref()));
         }
         let touched = devices.poor(window, |leaf| leaf == 0);
@@ -410,15 +430,7 @@ mod tests {
         let text = |text: &str| Text::new(text).expect("a text");
         let start = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
         let bad = |devices: &mut Devices, day: i64| {
-            let counts = Counts {
-                n: [1, 0, 0],
-                k: [1, 0, 0],
-                ..Counts::default()
-            };
-            for minute in 0..14 {
-                let window = Window::of_end(start.plus(day * time::DAY + minute * time::MINUTE));
-                devices.add(&text("mac-1"), &reported(0, window, &counts, None));
-            }
+            fourteen_poor(devices, &text("mac-1"), 0, start.plus(day * time::DAY));
             let noticed = devices.alarms(14.0).len();
             devices.expire(start.plus((day + 1) * time::DAY));
             noticed
@@ -441,19 +453,11 @@ mod tests {
         let id = Text::new("mac-1").expect("a text");
         let start = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
         let mut devices = Devices::default();
-        for minute in 0..14 {
-            let counts = Counts {
-                n: [1, 0, 0],
-                k: [1, 0, 0],
-                ..Counts::default()
-            };
-            let window = Window::of_end(start.plus(minute * time::MINUTE));
-            devices.add(&id, &reported(3, window, &counts, None));
-        }
+        fourteen_poor(&mut devices, &id, 3, start);
         let (device, since) = (devices.get(&id).expect("known"), Window::of_end(start));
         let nats = [1.0, 6.0].map(|worse| device.evidence_beside(since, worse));
         assert!((nats[0] - 17.3).abs() < 0.1 && (nats[1] - 3.0).abs() < 0.1, "{nats:?}");
-        let (n, k, e) = device.shown_by_leaf(since)[&3];
+        let Sum { n, k, e } = device.since_by_leaf(since)[&3];
         assert!((n - 14.0).abs() < 1e-9 && (k - 14.0).abs() < 1e-9 && (e - 0.7).abs() < 1e-9);
     }
 
@@ -492,11 +496,7 @@ mod tests {
         let mut devices = Devices::default();
         for (minute, leaf) in (0..).zip([1, 1, 2, 1, 2, 3]) {
             let window = Window::of_end(start.plus(minute * time::MINUTE));
-            let counts = Counts {
-                n: [1, 0, 0],
-                k: [i64::from(leaf == 1), 0, 0],
-                ..Counts::default()
-            };
+            let counts = one_call(i64::from(leaf == 1));
             devices.add(&id, &reported(leaf, window, &counts, None));
         }
         let side = |leaf| [None, Some(true), Some(false), None][leaf as usize];
@@ -521,11 +521,7 @@ mod tests {
         let mut devices = Devices::default();
         for (minute, (partition, leaf)) in (0..).zip([(0, 1), (1, 1), (0, 2), (1, 2), (1, 1)]) {
             let window = Window::of_end(start.plus(minute * time::MINUTE));
-            let counts = Counts {
-                n: [1, 0, 0],
-                k: [i64::from(leaf == 1), 0, 0],
-                ..Counts::default()
-            };
+            let counts = one_call(i64::from(leaf == 1));
             let of = Reported {
                 partition,
                 ..reported(leaf, window, &counts, None)

@@ -21,9 +21,10 @@
 //! Angrist & Pischke, Mostly Harmless Econometrics (2009) §5.2. The interval inverts the score test of a Poisson
 //! regression (McCullagh & Nelder, Generalized Linear Models (1989) §6, with the dispersion of their §9).
 
+use dialtone_explain::TWO_SIDED;
 use serde::{Deserialize, Serialize};
 
-use super::trial::{NO_HARM, OTHERS_PRIOR, TWO_SIDED};
+use super::trial::{NO_HARM, OTHERS_PRIOR};
 
 /// Stages of time since a change, each twice as long as the one before it: within one the dose counts as the same.
 pub const STAGES: usize = 7;

@@ -29,6 +29,16 @@ impl Sum {
         self.e += other.e;
     }
 
+    /// What is left without some of it.
+    pub fn without(&self, part: &Self) -> Self {
+        let left = |all: f64, part: f64| (all - part).max(0.0);
+        Self {
+            n: left(self.n, part.n),
+            k: left(self.k, part.k),
+            e: left(self.e, part.e),
+        }
+    }
+
     /// Poor ones as a multiple of the expected, pulled to one by so many.
     pub fn ratio(&self, prior: f64) -> f64 {
         (self.k + prior) / (self.e + prior)

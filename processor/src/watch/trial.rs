@@ -4,6 +4,7 @@
 //! φ the dispersion, `exp((k ln(μ₁/μ₀) + μ₀ − μ₁) / φ)` is an e-process against "the rate is μ₀": it exceeds 1/α with probability α at most,
 //! however often it is looked at. So a verdict may be given as soon as it can be (DESIGN.md §7).
 
+use dialtone_explain::TWO_SIDED;
 use dialtone_schemas::Ruling;
 
 use super::{
@@ -22,8 +23,6 @@ const CLEARED_OF: [f64; 5] = [1.25, 1.5, 2.0, 3.0, 5.0];
 const DOUBLE: f64 = 2.0;
 /// Expected poor call-ends by which everybody else's change of rate is pulled to none.
 pub(super) const OTHERS_PRIOR: f64 = 50.0;
-/// The half width of a 95 % interval, in standard deviations.
-pub(super) const TWO_SIDED: f64 = 1.96;
 
 /// The calls that a change touches and all others, before and after it. Where a new version is rolled out, "before" are the calls
 /// of the old one at the same time, and there are no others.

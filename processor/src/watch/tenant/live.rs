@@ -1,6 +1,6 @@
 //! Open incidents live on: their sums, whether quality is back, their complaints, what changed just before.
 
-use dialtone_explain::Condition;
+use dialtone_explain::{Condition, TWO_SIDED};
 use dialtone_schemas::{
     Channel, Dimension, EventTime, Incident, State, Text, Window,
     incident::{Evidence as Line, Severity},
@@ -20,7 +20,6 @@ use crate::{
         device,
         dictionary::{Codes, covers},
         evidence::{Counts, KINDS, WATCHED},
-        trial::TWO_SIDED,
     },
 };
 

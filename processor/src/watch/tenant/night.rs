@@ -7,12 +7,7 @@ use dialtone_schemas::{EventTime, time};
 use super::{MANY_DEVICES, Tenant};
 use crate::{
     config::WatchConfig,
-    watch::{
-        book::{Basis, Case},
-        calibration::Calibrated,
-        dependency::Dependencies,
-        evidence::WATCHED,
-    },
+    watch::{book::Case, calibration::Calibrated, dependency::Dependencies, evidence::WATCHED},
 };
 
 /// Where a day was quiet: no incident was open.
@@ -29,9 +24,8 @@ impl Tenant {
     pub(super) fn was_quiet(&self, since: EventTime) -> WasQuiet {
         let is_open = |case: &&Case| case.incident.closed.is_none_or(|closed| closed > since);
         let open = || self.cases.iter().filter(is_open);
-        let of_cells = |basis: Basis| !open().any(|case| case.basis == basis && case.incident.device_id.is_none());
         WasQuiet {
-            rates: [0, 1, 2].map(|channel| of_cells(Basis::Rate(channel))),
+            rates: [0, 1, 2].map(|channel| !open().any(|case| case.is_of_calls(channel))),
             others: open().next().is_none(),
         }
     }

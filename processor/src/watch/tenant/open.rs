@@ -120,9 +120,7 @@ impl Tenant {
         if self.is_same_trouble(&conditions) {
             return;
         }
-        let same = |case: &Case| {
-            case.basis == Basis::Rate(channel) && case.incident.device_id.is_none() && case.conditions == conditions
-        };
+        let same = |case: &Case| case.is_of_calls(channel) && case.conditions == conditions;
         if self.reopen(now, config, same).is_some() {
             return;
         }
@@ -255,8 +253,7 @@ impl Tenant {
     pub(super) fn open_devices(&mut self, now: EventTime, config: &WatchConfig) {
         let threshold = self.one_device_from(config);
         for (id, device) in self.devices.alarms(threshold) {
-            if self.stands_out(&device, threshold) {
-                self.devices.forget(&id);
+            if self.is_told(&id, device.leaf) || self.stands_out(&device, threshold) {
                 self.open_device(now, &id, &device, config);
             }
         }
@@ -268,10 +265,9 @@ impl Tenant {
         let Some(onset) = device.onset() else { return false };
         let evidence = self.evidence(0, 1.0);
         let mut around = evidence.sums(self.ring.since(onset.best));
-        for (leaf, (n, k, e)) in device.shown_by_leaf(onset.best) {
+        for (leaf, own) in device.since_by_leaf(onset.best) {
             if let Some(sum) = around.get_mut(&leaf) {
-                let left = |of: f64, own: f64| (of - own).max(0.0);
-                (sum.n, sum.k, sum.e) = (left(sum.n, n), left(sum.k, k), left(sum.e, e));
+                *sum = sum.without(&own);
             }
         }
         let control = Control::of_sums(&around, &self.dictionary, evidence.drift);
@@ -279,17 +275,17 @@ impl Tenant {
         device.evidence_beside(onset.best, worse) >= threshold
     }
 
+    /// Is an incident open of this device, or of a scope that its leaf lies in?
+    fn is_told(&self, id: &Text, leaf: u32) -> bool {
+        let codes = self.dictionary.codes(leaf);
+        let tells =
+            |case: &Case| case.incident.device_id.as_ref() == Some(id) || case.has_scope() && case.covers(codes);
+        self.cases.iter().any(|case| case.is_open() && tells(case))
+    }
+
     fn open_device(&mut self, now: EventTime, id: &Text, device: &Device, config: &WatchConfig) {
-        if self
-            .cases
-            .iter()
-            .any(|case| case.is_open() && case.incident.device_id.as_ref() == Some(id))
-        {
-            return;
-        }
-        let codes = *self.dictionary.codes(device.leaf);
-        let is_covered = |case: &Case| case.is_open() && case.has_scope() && case.covers(&codes);
-        if self.cases.iter().any(is_covered) {
+        self.devices.forget(id);
+        if self.is_told(id, device.leaf) {
             return;
         }
         if self
@@ -299,6 +295,7 @@ impl Tenant {
             return;
         }
         let Some(onset) = device.onset() else { return };
+        let codes = *self.dictionary.codes(device.leaf);
         let place = [Dimension::Site, Dimension::Segment, Dimension::Device];
         let conditions: Vec<Condition> = place
             .into_iter()

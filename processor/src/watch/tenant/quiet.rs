@@ -12,7 +12,7 @@ use super::{Spends, Tenant};
 use crate::{
     config::WatchConfig,
     watch::{
-        book::{Basis, Case},
+        book::Case,
         calibration::Calibrated,
         evidence::WATCHED,
         locate::{Evidence, settings, zones},
@@ -44,8 +44,7 @@ impl Tenant {
             return;
         }
         for channel in 0..WATCHED.len() {
-            let is_open =
-                |case: &Case| case.is_open() && case.basis == Basis::Rate(channel) && case.incident.device_id.is_none();
+            let is_open = |case: &Case| case.is_open() && case.is_of_calls(channel);
             if self.cases.iter().any(is_open) {
                 continue;
             }
