@@ -2,14 +2,14 @@
 
 #![allow(clippy::panic, reason = "a test may fail")]
 
-use dialtone::evaluate::Watched;
+use dialtone::evaluate::{Before, Watched};
 use dialtone_schemas::{EventTime, Incident, State, time};
 use dialtone_simulator::Scenario;
 
 fn watch(scenario: &str) -> Watched {
     let scenario = Scenario::from_toml(scenario).expect("a scenario");
     let config = dialtone_tests::defaults().expect("the defaults");
-    Watched::over(&config, &scenario, "life", 5, None).expect("a run")
+    Watched::over(&Before::new(&config, None, 1), &scenario, "life", 5).expect("a run")
 }
 
 fn one(run: &Watched) -> &Incident {

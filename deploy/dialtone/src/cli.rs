@@ -76,6 +76,9 @@ pub struct Demo {
     /// A built-in scenario (see `simulate --list`) or a file.
     #[arg(long, default_value = "demo", value_name = "NAME|FILE")]
     pub scenario: String,
+    /// No more of the scenario's history than this: three weeks of all reports are some three million.
+    #[arg(long, value_name = "SPAN", default_value = "25h", value_parser = span)]
+    pub history: Span,
     /// Replace the run that lies in DIR.
     #[arg(long)]
     pub overwrite: bool,
@@ -93,6 +96,9 @@ pub struct Simulate {
     /// Chance, made repeatable.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
+    /// No more of the scenario's history than this: three weeks of all reports are some three million.
+    #[arg(long, value_name = "SPAN", default_value = "25h", value_parser = span)]
+    pub history: Span,
     /// Where the files go.
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     pub out: Option<PathBuf>,

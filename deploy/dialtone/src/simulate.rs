@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use dialtone_schemas::Span;
 use dialtone_simulator::{Scenario, Simulation, scenario, write_run};
 
 use crate::{cli, say};
@@ -18,7 +19,7 @@ pub fn run(args: &cli::Simulate) -> Result<()> {
     let Some(out) = &args.out else {
         bail!("--out DIR is missing")
     };
-    let scenario = load(&args.scenario)?;
+    let scenario = shortened(&args.scenario, args.history)?;
     Simulation::new(&scenario, args.seed).check()?;
     let files = write_run(&scenario, args.seed, out).with_context(|| format!("cannot write to {}", out.display()))?;
     let [events, changes, complaints] = files.lines;
@@ -37,6 +38,11 @@ pub fn run(args: &cli::Simulate) -> Result<()> {
 /// A built-in scenario by its name, or a file.
 pub fn load(name: &str) -> Result<Scenario> {
     Scenario::from_toml(&text(name)?).with_context(|| format!("scenario {name}"))
+}
+
+/// ... with no more of its history than this.
+pub fn shortened(name: &str, history: Span) -> Result<Scenario> {
+    Ok(load(name)?.with_history_of(scenario::Span(history.micros())))
 }
 
 /// The text of a scenario.

@@ -1,4 +1,4 @@
-//! `simulate SCENARIO SEED DIR`: writes a run's files. SCENARIO is a built-in name or a path.
+//! `simulate SCENARIO SEED DIR`: writes a run's files, all of its history with them. SCENARIO is a built-in name or a path.
 #![allow(clippy::print_stderr, reason = "an example talks to a person")]
 
 use std::{env, error::Error, fs, path::Path};

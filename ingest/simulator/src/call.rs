@@ -63,7 +63,7 @@ const DROPPED: f64 = 0.005;
 /// Share of the calls between a room and a laptop that the meeting service's provider reports.
 const BY_PROVIDER: f64 = 0.3;
 /// Nobody talks longer.
-const LONGEST: i64 = 2 * time::HOUR;
+pub(crate) const LONGEST: i64 = 2 * time::HOUR;
 
 /// The calls that start in the minute, from all sites, in order of their numbers.
 pub(crate) fn calls_of_minute(world: &World, minute: EventTime) -> Vec<Call> {

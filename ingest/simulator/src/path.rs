@@ -60,6 +60,7 @@ pub(crate) struct Passage<'a> {
     call: &'a Call,
     dice: Dice,
     damage: Dice,
+    old_damage: Dice,
     /// Is this end in a bad spell?
     spells: [bool; 2],
 }
@@ -72,6 +73,7 @@ impl<'a> Passage<'a> {
             // The call's own numbers were used to draw it; its quality has the upper half of the stream numbers.
             dice: Dice::new(world.seed, Stream::Call, call.number | 1 << 55),
             damage: Dice::new(world.seed, Stream::Damage, call.number),
+            old_damage: Dice::new(world.seed, Stream::OldDamage, call.number),
             spells: [false; 2],
         }
     }
@@ -113,9 +115,13 @@ impl<'a> Passage<'a> {
             delay_ms: self.call.path_delay_ms * self.dice.lognormal(1.0, 0.08),
         };
         let Some(end) = self.call.ends.first() else { return path };
-        let faults = self.world.faults.iter().chain(&self.world.old);
-        for fault in faults.filter(|f| f.is_on_path()) {
-            path = path.then(harm(self.world, fault, end, at, &mut self.damage));
+        for (faults, damage) in [
+            (&self.world.faults, &mut self.damage),
+            (&self.world.old, &mut self.old_damage),
+        ] {
+            for fault in faults.iter().filter(|fault| fault.is_on_path()) {
+                path = path.then(harm(self.world, fault, end, at, damage));
+            }
         }
         path
     }
@@ -130,11 +136,15 @@ impl<'a> Passage<'a> {
             down: down.then(spell),
             up: up.then(spell.scaled(felt_up)),
         };
-        let faults = self.world.faults.iter().chain(&self.world.old);
-        for fault in faults.filter(|f| !f.is_on_path()) {
-            let harm = harm(self.world, fault, end, at, &mut self.damage);
-            access.down = access.down.then(harm);
-            access.up = access.up.then(harm.scaled(fault.far));
+        for (faults, damage) in [
+            (&self.world.faults, &mut self.damage),
+            (&self.world.old, &mut self.old_damage),
+        ] {
+            for fault in faults.iter().filter(|fault| !fault.is_on_path()) {
+                let harm = harm(self.world, fault, end, at, damage);
+                access.down = access.down.then(harm);
+                access.up = access.up.then(harm.scaled(fault.far));
+            }
         }
         access
     }

@@ -42,6 +42,8 @@ pub(crate) enum Stream {
     Drawn = 16,
     /// What broke in the history, when and for how long; numbered by the fault.
     Old = 17,
+    /// What that did to one call; numbered by the call.
+    OldDamage = 18,
 }
 
 /// One stream of random numbers.
@@ -79,6 +81,14 @@ impl Dice {
     /// Uniform index below `n`.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0.random_range(0..n.max(1))
+    }
+
+    /// The same things in any order.
+    pub(crate) fn shuffled<T>(&mut self, mut things: Vec<T>) -> Vec<T> {
+        for left in (2..=things.len()).rev() {
+            things.swap(left - 1, self.below(left));
+        }
+        things
     }
 
     /// Standard normal.

@@ -94,29 +94,34 @@ impl Disorder {
     /// Neither lies where something is broken: a fault is to be found by what it does.
     pub(crate) fn new(world: &World) -> Self {
         let mut dice = Dice::new(world.seed, Stream::Disorder, 0);
-        let gap = gap(world, &mut dice);
-        let mut sites = sound_sites(world);
-        sites.retain(|site| {
-            gap.as_ref()
-                .is_none_or(|gap| gap.site != world.estate.sites[*site].name)
-        });
-        let slow_by_seconds = world.scenario.reporting.clock_off.0 / time::SECOND;
-        let which = dice.below(sites.len());
-        let clock_off = sites.get(which).filter(|_| slow_by_seconds > 0).map(|site| ClockOff {
-            site: world.estate.sites[*site].name.clone(),
-            slow_by_seconds,
-        });
-        Self { gap, clock_off }
+        let sites = sound_sites(world);
+        let slow = clock_off(world, &sites, &mut dice);
+        let is_slow = |site: &usize| Some(&world.estate.sites[*site].name) == slow.as_ref().map(|clock| &clock.site);
+        let sites = sites.into_iter().filter(|site| !is_slow(site)).collect();
+        Self {
+            gap: gap(world, sites, &mut dice),
+            clock_off: slow,
+        }
     }
 }
 
+/// At the first sound site in an order that the seed alone draws: what is broken moves it only if it lies there.
+fn clock_off(world: &World, sound: &[usize], dice: &mut Dice) -> Option<ClockOff> {
+    let slow_by_seconds = world.scenario.reporting.clock_off.0 / time::SECOND;
+    let order = dice.shuffled((0..world.estate.sites.len()).collect());
+    let site = order.into_iter().find(|site| sound.contains(site))?;
+    (slow_by_seconds > 0).then(|| ClockOff {
+        site: world.estate.sites[site].name.clone(),
+        slow_by_seconds,
+    })
+}
+
 /// At a site of the middle third by size, of those that work at that time.
-fn gap(world: &World, dice: &mut Dice) -> Option<Gap> {
+fn gap(world: &World, mut sites: Vec<usize>, dice: &mut Dice) -> Option<Gap> {
     let span = world.scenario.reporting.gap.0;
     let room = world.scenario.evaluate.0 - FIRST_GAP - span;
     let when = dice.between(0, room.max(0) / time::SECOND + 1) * time::SECOND;
     let from = world.scenario.judged_from().plus(FIRST_GAP + when);
-    let mut sites = sound_sites(world);
     if sites.iter().any(|site| world.intensity(*site, from) >= AWAKE) {
         sites.retain(|site| world.intensity(*site, from) >= AWAKE);
     }

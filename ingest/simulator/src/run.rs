@@ -6,7 +6,7 @@ use dialtone_schemas::{Change, Complaint, Event, EventTime, Text, time};
 
 use crate::{
     calendar,
-    call::{Call, Outcome, calls_of_minute},
+    call::{Call, LONGEST, Outcome, calls_of_minute},
     change, complaint,
     complaint::{Grievance, Patience},
     drawn,
@@ -42,6 +42,9 @@ pub struct Aggrieved {
     /// It is told where people complain at so many times the scenario's rates or more: here below 1; known up to 2.
     pub told_from: f64,
 }
+
+/// Reports and complaints come so long after a call's end at the latest; who complains depends on what else was poor on its day.
+const HEARD_WITHIN: i64 = time::DAY + 2 * time::MINUTE;
 
 /// Things under way, by the time they arrive and the order they were sent in.
 type Underway<T> = BTreeMap<(EventTime, u64), T>;
@@ -132,6 +135,28 @@ impl Simulation {
     /// The clocks and the holidays of the sites, as tables of a configuration.
     pub fn calendars_toml(&self) -> String {
         calendar::calendars_toml(&self.world)
+    }
+
+    /// What all that lies before the judged part is made of: runs of which this is the same have the same reports of calls until then, and
+    /// differ in what breaks.
+    pub fn before(&self) -> String {
+        let Self { world, disorder, .. } = self;
+        let scenario = &world.scenario;
+        let span = (scenario.start, scenario.history, scenario.evaluate);
+        let habits = (&scenario.enterprise, &scenario.noise, &scenario.reporting);
+        let drawn = (&world.office_move, &world.rollouts, &world.old, &disorder.clock_off);
+        format!("{} {span:?} {habits:?} {drawn:?}", world.seed)
+    }
+
+    /// Leaves out calls of which nothing is heard after that instant: what arrives later is as if they had been made. Before the first step.
+    pub fn skip_to(&mut self, at: EventTime) {
+        let silent = at.plus(-HEARD_WITHIN).floor(time::DAY).plus(-LONGEST);
+        self.minute = self.minute.max(silent);
+    }
+
+    /// From when on no report comes that says it ended until then.
+    pub fn silent_of(&self, until: EventTime) -> EventTime {
+        until.plus(HEARD_WITHIN + self.world.scenario.reporting.clock_off.0)
     }
 
     /// The first instant.

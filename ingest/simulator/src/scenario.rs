@@ -318,6 +318,17 @@ impl Scenario {
         self.judged_from().plus(self.evaluate.0)
     }
 
+    /// The same with no more history than that, in whole minutes: what is judged stays where it is.
+    #[must_use]
+    pub fn with_history_of(self, longest: Span) -> Self {
+        let history = Span(self.history.0.min(longest.0) / time::MINUTE * time::MINUTE);
+        Self {
+            start: self.judged_from().plus(-history.0),
+            history,
+            ..self
+        }
+    }
+
     fn problems(&self) -> Vec<String> {
         let e = &self.enterprise;
         let calls = e.calls_per_user_busy_hour;

@@ -10,7 +10,15 @@ use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 use crate::{Summarise, SummariseConfig, summarise};
 
 /// Time is told to all logs when it has gone on by so much: less than the smallest bound.
-const CLOCK_STEP: i64 = 10 * time::SECOND;
+pub(super) const CLOCK_STEP: i64 = 10 * time::SECOND;
+
+/// When every window of what ended until then has closed.
+pub(super) fn all_closed(highest: EventTime, config: &SummariseConfig) -> EventTime {
+    let bounds = Class::ALL.into_iter().map(|class| config.lateness.of(class));
+    highest
+        .ceil(Window::SPAN)
+        .plus(bounds.max().unwrap_or(0) + time::MINUTE)
+}
 
 /// A record that watch reads, with the log it lies in.
 pub type Heard = (Place, Payload);
@@ -99,13 +107,7 @@ impl Logs {
     /// The end of input: every window closes.
     pub fn finish(&mut self) -> Result<(), FoldError> {
         let Some(highest) = self.highest else { return Ok(()) };
-        let config = self.folds[0].config();
-        let bound = Class::ALL
-            .into_iter()
-            .map(|class| config.lateness.of(class))
-            .max()
-            .unwrap_or(0);
-        self.clock(highest.ceil(Window::SPAN).plus(bound + time::MINUTE))
+        self.clock(all_closed(highest, self.folds[0].config()))
     }
 
     fn feed(&mut self, partition: i32, key: Bytes, payload: Payload) -> Result<(), FoldError> {

@@ -3,9 +3,11 @@
 //! What `replay`, `demo`'s judge, `evaluate` and the tests use. Logs are numbered as Kafka would number them, so that the folds
 //! cannot tell the difference.
 
+mod adding;
 mod logs;
 mod watching;
 
+pub use adding::Adding;
 pub use logs::{Heard, Logs};
 pub use watching::Watching;
 

@@ -10,7 +10,7 @@ use super::logs::Heard;
 use crate::{Watch, WatchConfig, watch::history::Day};
 
 /// Watch, and what it has told so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Watching {
     watch: Watch,
     offsets: BTreeMap<Place, i64>,

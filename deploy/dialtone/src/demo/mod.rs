@@ -33,11 +33,16 @@ const ASK: Duration = Duration::from_millis(100);
 
 /// Runs the demo; success only if every planted cause was named and nothing else was raised.
 pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
-    let scenario = simulate::load(&args.scenario)?;
+    let scenario = simulate::shortened(&args.scenario, args.history)?;
     let mut simulation = Simulation::new(&scenario, args.seed);
     simulation.check()?;
     let folder = Folder::prepare(args.dir.as_deref(), args.overwrite)?;
-    let config = folder.write(&simulation, &simulate::text(&args.scenario)?, config)?;
+    let text = format!(
+        "# Run with --history {}.\n{}",
+        args.history,
+        simulate::text(&args.scenario)?
+    );
+    let config = folder.write(&simulation, &text, config)?;
 
     let broker = Broker::start(BrokerConfig::new(folder.broker()))
         .await

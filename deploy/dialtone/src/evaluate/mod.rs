@@ -1,8 +1,10 @@
 //! `dialtone evaluate`: simulate, watch, compare with the truth, over scenarios and seeds.
 
+mod before;
 mod doors;
 mod fate;
 mod interval;
+mod kept;
 mod oracle;
 mod planted;
 mod simulated;
@@ -10,13 +12,19 @@ mod totals;
 mod watched;
 mod work;
 
-use std::{collections::VecDeque, path::Path, sync::Mutex, thread};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    path::Path,
+    sync::Mutex,
+    thread,
+};
 
 use anyhow::{Context, Result, bail};
 use dialtone_simulator::{Scenario, scenario};
 use serde_json::Value;
 
 use crate::{cli, config::Config, say, simulate};
+pub use before::Before;
 pub use fate::{CauseFate, Fate};
 pub use simulated::Simulated;
 pub use totals::Totals;
@@ -110,13 +118,16 @@ pub fn each<T: Send>(
     of: impl Fn(Watched) -> T + Sync,
     done: impl Fn(usize, &T) + Sync,
 ) -> Result<Vec<T>> {
-    let waiting: Mutex<VecDeque<_>> = Mutex::new(runs.iter().copied().enumerate().collect());
+    // What runs of one seed have in common is known once if they come one after the other; so many seeds at a time, since whoever is at the
+    // same days has to wait.
+    let threads = pace.threads.max(1);
+    let before = Before::new(config, pace.kept, 2 * threads);
+    let waiting: Mutex<VecDeque<_>> = Mutex::new(in_turn(runs, threads).into());
     let finished = std::sync::atomic::AtomicUsize::new(0);
     let take = || waiting.lock().map_or(None, |mut runs| runs.pop_front());
     let work = || {
         let one = |(i, ((name, scenario), seed)): (usize, (&Named, u64))| {
-            let watched =
-                Watched::over(config, scenario, name, seed, pace.kept).with_context(|| format!("{name}, seed {seed}"));
+            let watched = Watched::over(&before, scenario, name, seed).with_context(|| format!("{name}, seed {seed}"));
             if let (Err(_), Ok(mut runs)) = (&watched, waiting.lock()) {
                 // Whoever has mistyped a scope need not wait for all the others.
                 runs.clear();
@@ -128,7 +139,7 @@ pub fn each<T: Send>(
         std::iter::from_fn(take).map(one).collect::<Result<Vec<_>>>()
     };
     let mut outcomes = thread::scope(|scope| {
-        let workers: Vec<_> = (0..pace.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let mut outcomes = Vec::new();
         for worker in workers {
             let done = worker
@@ -140,6 +151,15 @@ pub fn each<T: Send>(
     })?;
     outcomes.sort_by_key(|(i, _)| *i);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// All runs, with their places: by their seeds, so many seeds at a time.
+fn in_turn<'a>(runs: &[(&'a Named, u64)], seeds: usize) -> Vec<(usize, (&'a Named, u64))> {
+    let of: BTreeSet<u64> = runs.iter().map(|(_, seed)| *seed).collect();
+    let of: BTreeMap<u64, usize> = of.into_iter().zip(0..).collect();
+    let mut runs: Vec<_> = runs.iter().copied().enumerate().collect();
+    runs.sort_by_key(|(_, (_, seed))| of.get(seed).map(|place| place / seeds));
+    runs
 }
 
 fn row(fate: &Fate) -> String {

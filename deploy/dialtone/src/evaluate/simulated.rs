@@ -1,7 +1,7 @@
-//! One simulated run as watch will read it: its logs, beside its truth.
+//! One simulated run as watch will read it, from where it is watched minute by minute: its logs, beside its truth.
 //!
-//! Every report comes by its door, those of the days before as well: the folds see what the formats leave of it. The truth is told by
-//! what was simulated, so that a scope means the same calls whatever their reports have lost.
+//! Every report comes by its door: the folds see what the formats leave of it. The truth is told by what was simulated, so that a scope means
+//! the same calls whatever their reports have lost.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -14,44 +14,35 @@ use dialtone_processor::{
         Counts,
         judge::{end_of, judge},
     },
-    watch::history::{Day, Days},
 };
-use dialtone_schemas::{
-    Channel, Event, EventTime, Text, avro, time,
-    topic::{Topic, event_key},
-};
+use dialtone_schemas::{Channel, Event, EventTime, Text, time};
 use dialtone_simulator::{Aggrieved, Cause, Scenario, Simulation, Truth};
-use dialtone_wire::Payload;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    before::live_from,
     doors::{Doors, Taken},
     interval::real,
+    kept,
 };
 use crate::{config::Config, judge::Calls};
 
 /// Whose calls they are.
 pub(super) const TENANT: &str = "replay";
 /// The simulation goes on by so much at a time.
-const STEP: i64 = 10 * time::MINUTE;
-/// Of the history so much is watched minute by minute like what is judged; whole days before that are fed as what they add up to.
-const LIVE: i64 = 25 * time::HOUR;
-/// What changed in the last days of what is fed so is told all the same.
+pub(super) const STEP: i64 = 10 * time::MINUTE;
+/// What changed in the last days before is told all the same.
 const CHANGES: i64 = 5 * time::DAY;
 /// How many calls a scope has is counted so long before the onset.
 const USUAL: i64 = time::HOUR;
 /// What a run holds and how its reports came into it. Another word where that changes: what was kept before is not taken
 /// for it.
-const LAYOUT: &str = "doors calendars typed surroundings";
+const LAYOUT: &str = "doors surroundings live";
 
 /// One simulated run, summarised: what watch will read, and what a judge must know.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Simulated {
     pub(super) truth: Truth,
-    pub(super) owners_toml: String,
-    pub(super) calendars_toml: String,
-    /// Days before the first record of the logs.
-    pub(super) past: Vec<Day>,
     pub(super) logs: Vec<Heard>,
     pub(super) counts: Counts,
     /// The reported calls of the judged part, as they were.
@@ -71,10 +62,11 @@ impl Simulated {
         let mut simulation = Simulation::new(scenario, seed);
         simulation.check()?;
         let sites = Sites::read(simulation.sites_csv().as_bytes()).context("the simulated sites")?;
-        let tenant = Text::new(TENANT)?;
-        let mut doors = Doors::new(config, sites, tenant.clone());
+        let mut doors = Doors::new(config, sites, Text::new(TENANT)?);
         let mut logs = Logs::new(&config.processor.summarise, config.kafka.partitions);
-        let mut past = Past::new(config, scenario);
+        let live_from = live_from(scenario);
+        let is_live = |event: &Event| live_from == scenario.start || event.end > live_from;
+        simulation.skip_to(live_from);
         let truth = simulation.truth().clone();
         let mut usual = Usual::new(&truth, &config.processor.summarise.thresholds);
         let mut complaints = Complaints::new(&truth);
@@ -84,32 +76,26 @@ impl Simulated {
         while now < simulation.end() {
             let is_judged = now >= scenario.judged_from();
             now = now.plus(STEP);
-            let arrived = simulation.advance(now);
+            let mut arrived = simulation.advance(now);
+            arrived.events.retain(is_live);
             for taken in doors.take(arrived.events, now)? {
                 let Taken { simulated, event } = &taken;
                 let may = simulation.may_have(simulated);
-                let of = if past.has(event) {
-                    &mut past.logs
-                } else {
-                    usual.see(&taken, &may);
-                    complaints.see(simulated, &may);
-                    since.see(simulated);
-                    &mut logs
-                };
+                usual.see(&taken, &may);
+                complaints.see(simulated, &may);
+                since.see(simulated);
                 if is_judged {
                     calls.add(&simulated.near);
                 }
-                let key = event_key(tenant.as_str(), event.call_id.as_str());
-                of.framed_event(&key, avro::built_in_frame_from(event)?.into())?;
+                logs.event(event)?;
             }
-            past.add_up()?;
             for change in arrived.changes {
-                if change.time_reported() >= past.until.plus(-CHANGES) {
+                if change.time_reported() >= live_from.plus(-CHANGES) {
                     logs.change(&doors.change(&change)?)?;
                 }
             }
             for complaint in arrived.complaints {
-                if complaint.complained_at >= past.until {
+                if complaint.complained_at >= live_from {
                     logs.complaint(&doors.complaint(&complaint)?)?;
                 }
             }
@@ -117,9 +103,6 @@ impl Simulated {
         logs.finish()?;
         Ok(Self {
             truth,
-            owners_toml: simulation.owners_toml(),
-            calendars_toml: simulation.calendars_toml(),
-            past: past.days()?,
             logs: logs.take(),
             counts: logs.counts(),
             calls,
@@ -139,82 +122,16 @@ impl Simulated {
         &self.logs
     }
 
-    /// The same from a folder where it was kept, or simulated and kept there for the next time. What is kept belongs to a scenario
-    /// as it is written, a seed, this version and these settings of the stages before watch.
-    pub fn kept(folder: &Path, config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {
-        let of = format!(
-            "{} {LAYOUT} {seed} {scenario:?} {:?} {} {:?}",
-            env!("CARGO_PKG_VERSION"),
-            config.processor.summarise,
-            config.kafka.partitions,
-            config.ingest
-        );
-        let letters = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        let name = format!(
-            "{}-{seed}-{}",
-            scenario.name.as_str().chars().map(letters).collect::<String>(),
-            &blake3::hash(of.as_bytes()).to_hex()[..16]
-        );
-        let file = folder.join(name);
-        if let Ok(bytes) = std::fs::read(&file) {
-            return postcard::from_bytes(&bytes).with_context(|| format!("{} is no run that was kept", file.display()));
-        }
-        let run = Self::new(config, scenario, seed)?;
-        let part = file.with_extension("part");
-        std::fs::create_dir_all(folder)?;
-        std::fs::write(&part, postcard::to_stdvec(&run)?)
-            .and_then(|()| std::fs::rename(&part, &file))
-            .with_context(|| format!("cannot keep {}", file.display()))?;
-        Ok(run)
+    /// The same from a folder where it was kept, or simulated and kept there for the next time.
+    pub fn kept(folder: Option<&Path>, config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {
+        let name = format!("{}-{seed}", scenario.name);
+        let made_of = format!("{LAYOUT} {seed} {scenario:?}");
+        kept::or_made(folder, config, &name, &made_of, || Self::new(config, scenario, seed))
     }
 }
 
 /// Multiples of the scenario's rate of complaints at which leads are told.
 pub(super) const RATES: [f64; 3] = [0.5, 1.0, 2.0];
-
-/// From when on everything is watched minute by minute: the midnight before the last 25 hours of the history.
-pub(super) fn live_from(scenario: &Scenario) -> EventTime {
-    let midnight = scenario.judged_from().plus(-LIVE).floor(time::DAY);
-    midnight.max(scenario.start)
-}
-
-/// The history that is fed as days.
-struct Past {
-    /// Its end.
-    until: EventTime,
-    logs: Logs,
-    days: Days,
-}
-
-impl Past {
-    fn new(config: &Config, scenario: &Scenario) -> Self {
-        Self {
-            until: live_from(scenario),
-            logs: Logs::new(&config.processor.summarise, config.kafka.partitions),
-            days: Days::default(),
-        }
-    }
-
-    fn has(&self, event: &Event) -> bool {
-        event.end <= self.until
-    }
-
-    /// The windows that have closed.
-    fn add_up(&mut self) -> Result<()> {
-        for (place, payload) in self.logs.take() {
-            if let (Topic::Summaries, Payload::Value(frame)) = (place.0, payload) {
-                self.days.add(&avro::record_from_built_in_frame(&frame)?);
-            }
-        }
-        Ok(())
-    }
-
-    fn days(mut self) -> Result<Vec<Day>> {
-        self.logs.finish()?;
-        self.add_up()?;
-        Ok(self.days.take_before(self.until.day()))
-    }
-}
 
 /// What was usual before anything was broken: the share of poor call-ends, and the call-ends of each planted scope in the hour
 /// before its onset.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_schemas::{Event, EventTime, Leaf, Scope, Text, time};
-use dialtone_simulator::{Cause, Scenario, Simulation};
+use dialtone_simulator::{Cause, Scenario, Simulation, scenario::Span};
 
 /// One end of one call.
 #[derive(Clone, Debug)]
@@ -154,16 +154,15 @@ pub(crate) fn covers(scope: &Scope, device_id: Option<&Text>, end: &CallEnd) -> 
     scope.covers(&end.leaf) && device_id.is_none_or(|id| *id == end.device_id)
 }
 
-/// A built-in scenario with an hour of history instead of a day: the judged part stays where it is.
+/// A built-in scenario with an hour of history instead of three weeks: the judged part stays where it is.
 pub(crate) fn short(name: &str) -> Scenario {
     let (_, toml) = dialtone_simulator::scenario::built_in()
         .iter()
         .find(|(n, _)| *n == name)
         .expect("built in");
-    let toml = toml
-        .replace("2026-03-02T06:00:00Z", "2026-03-03T06:00:00Z")
-        .replace("\"25h\"", "\"1h\"");
-    let mut scenario = Scenario::from_toml(&toml).expect("a scenario");
+    let mut scenario = Scenario::from_toml(toml)
+        .expect("a scenario")
+        .with_history_of(Span(time::HOUR));
     // What a change does good is told apart from what a fault does where it is asked for.
     scenario.changes.improving = 0.0;
     scenario

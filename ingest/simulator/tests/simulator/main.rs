@@ -3,6 +3,7 @@
 //! each door (`doors`), what is said of work that makes calls worse (`works`).
 
 mod audit;
+mod before;
 mod changes;
 mod claims;
 mod doors;
