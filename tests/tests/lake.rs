@@ -16,7 +16,7 @@ use dialtone::{
     stage::{Sink, Wire},
 };
 use dialtone_broker::{Broker, BrokerConfig};
-use dialtone_schemas::{Span, time, topic::Topic};
+use dialtone_schemas::topic::Topic;
 use dialtone_tests::{SMALL, defaults};
 use dialtone_wire::{LogRecord, OutRecord, Payload, Place, Publish, consume::Consumer};
 
@@ -166,7 +166,7 @@ async fn duckdb_and_polars_read_each_record_of_the_demos_lake_once_and_no_offset
         dir: Some(run.clone()),
         seed: 101,
         scenario: scenario.display().to_string(),
-        history: Span::from_micros(25 * time::HOUR),
+        history: None,
         overwrite: false,
     };
     demo::run(&args, defaults().unwrap()).await.unwrap();

@@ -9,7 +9,7 @@ use dialtone_simulator::Scenario;
 fn watch(scenario: &str) -> Watched {
     let scenario = Scenario::from_toml(scenario).expect("a scenario");
     let config = dialtone_tests::defaults().expect("the defaults");
-    Watched::over(&Before::new(&config, None, 1), &scenario, "life", 5).expect("a run")
+    Watched::over(&Before::new(&config, None, 0), &scenario, "life", 5).expect("a run")
 }
 
 fn one(run: &Watched) -> &Incident {

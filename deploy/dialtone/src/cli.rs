@@ -76,9 +76,10 @@ pub struct Demo {
     /// A built-in scenario (see `simulate --list`) or a file.
     #[arg(long, default_value = "demo", value_name = "NAME|FILE")]
     pub scenario: String,
-    /// No more of the scenario's history than this: three weeks of all reports are some three million.
-    #[arg(long, value_name = "SPAN", default_value = "25h", value_parser = span)]
-    pub history: Span,
+    /// No more history than this, another one than the scenario's then; of a built-in scenario 25h without it, since its three weeks are some
+    /// three million reports.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub history: Option<Span>,
     /// Replace the run that lies in DIR.
     #[arg(long)]
     pub overwrite: bool,
@@ -96,9 +97,10 @@ pub struct Simulate {
     /// Chance, made repeatable.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
-    /// No more of the scenario's history than this: three weeks of all reports are some three million.
-    #[arg(long, value_name = "SPAN", default_value = "25h", value_parser = span)]
-    pub history: Span,
+    /// No more history than this, another one than the scenario's then; of a built-in scenario 25h without it, since its three weeks are some
+    /// three million reports.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub history: Option<Span>,
     /// Where the files go.
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     pub out: Option<PathBuf>,
@@ -163,11 +165,11 @@ pub struct Evaluate {
     /// Seeds FIRST..END, without END.
     #[arg(long, value_name = "FIRST..END", value_parser = seeds)]
     pub seeds: (u64, u64),
-    /// Runs at a time; each takes a processor and some hundred megabytes.
+    /// Runs at a time; each takes a processor and up to a gigabyte, and so much again where scenarios share what was before.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
     /// Keep what was simulated in DIR, and take it from there the next time: for looking at the same runs with another
-    /// configuration. Some hundred megabytes a run; to be thrown away when the simulator is another.
+    /// configuration. Some hundred megabytes a run, the days before it among them; to be thrown away when the simulator is another.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// One JSON object for each run, and one for all.

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use dialtone_processor::offline::Watching;
-use dialtone_schemas::{Control, EventTime, Span, avro, control::ControlKind, time, topic::Topic};
+use dialtone_schemas::{Control, EventTime, Span, avro, control::ControlKind, topic::Topic};
 use dialtone_sinks::lake::{Days, Reader};
 use dialtone_wire::{LogRecord, Payload, Place};
 
@@ -36,8 +36,7 @@ pub async fn as_of(lake: Option<&PathBuf>, at: EventTime, history: Span, config:
 pub async fn refold((lake, days): (&Path, Days), config: &Config, until: EventTime) -> Result<Watching> {
     let read = Reader::new(lake, days, MOST_ROWS).logs().await;
     let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
-    let study = usize::try_from(config.processor.study.micros() / time::DAY)?;
-    let past = Past::before(lake, days.first, study).await?;
+    let past = Past::before(lake, days.first, config.processor.days_to_study()).await?;
     fold(logs, &past, config, until)
 }
 

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dialtone_schemas::Span;
+use dialtone_schemas::{Span, time};
 use dialtone_simulator::{Scenario, Simulation, scenario, write_run};
 
 use crate::{cli, say};
+
+/// What is simulated of a built-in scenario's history unless somebody wants more: three weeks are some three million reports.
+const SHORT: Span = Span::from_micros(25 * time::HOUR);
 
 /// Writes a run, or names the scenarios.
 pub fn run(args: &cli::Simulate) -> Result<()> {
@@ -40,9 +43,15 @@ pub fn load(name: &str) -> Result<Scenario> {
     Scenario::from_toml(&text(name)?).with_context(|| format!("scenario {name}"))
 }
 
-/// ... with no more of its history than this.
-pub fn shortened(name: &str, history: Span) -> Result<Scenario> {
-    Ok(load(name)?.with_history_of(scenario::Span(history.micros())))
+/// The scenario with no more history than this, a built-in one with no more than [`SHORT`] where nothing is said.
+pub fn shortened(name: &str, history: Option<Span>) -> Result<Scenario> {
+    let scenario = load(name)?;
+    let is_built_in = scenario::built_in().iter().any(|(known, _)| *known == name);
+    let longest = history.or_else(|| is_built_in.then_some(SHORT));
+    Ok(match longest {
+        Some(longest) => scenario.with_history_of(scenario::Span(longest.micros())),
+        None => scenario,
+    })
 }
 
 /// The text of a scenario.

@@ -18,6 +18,9 @@ pub(crate) struct Grievance {
     pub(crate) told_from: f64,
 }
 
+/// Nobody complains so many minutes after a call.
+const LATEST_MIN: f64 = 24.0 * 60.0;
+
 /// Grievances are known up to this multiple of the usual readiness to complain.
 const MOST_READY: f64 = 2.0;
 
@@ -41,7 +44,7 @@ impl Patience {
         let told_from = dice.unit() / readiness.max(f64::MIN_POSITIVE);
         let delay = dice
             .lognormal(rules.delay_median_min, rules.delay_sigma)
-            .min(24.0 * 60.0);
+            .min(LATEST_MIN);
         // A call that never was has no id to quote.
         let knows_call = dice.chance(0.3) && call.span > 0;
         let says = [!dice.chance(rules.without_site), dice.chance(0.3)];

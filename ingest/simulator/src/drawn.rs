@@ -49,8 +49,8 @@ const UNLOGGED: f64 = 0.25;
 const SMALL: (f64, f64) = (60.0, 300.0);
 /// What is drawn shares less than one in so many ends with what was drawn before.
 const SHARED: usize = 2;
-/// Nothing is broken in so many days before the judged part.
-const QUIET_DAYS: i64 = 2;
+/// Nothing is broken so long before the judged part: in all that is watched minute by minute, from the midnight before its last 25 hours.
+const QUIET: i64 = 2 * time::DAY + time::HOUR;
 /// Old faults are numbered from here on, apart from those of the judged part.
 const OLD: u64 = 1 << 32;
 /// Half of the old faults were mended by then.
@@ -108,11 +108,11 @@ fn draw_numbered(world: &World, broken: &[Fault], number: u64, onset: EventTime)
     }
 }
 
-/// What broke in the history, on working days from seven to sixteen, and was mended after an hour or some: whatever will break in the judged
-/// part. New firmware is not mended.
+/// What broke in the history, on working days from seven to sixteen, and was mended after an hour or some. It does not depend on what will
+/// break in the judged part, so that runs can share it. New firmware is not mended.
 pub(crate) fn old(world: &World) -> Vec<Fault> {
     let scenario = &world.scenario;
-    let days = (scenario.history.0 / time::DAY - QUIET_DAYS).max(0);
+    let days = ((scenario.history.0 - QUIET) / time::DAY).max(0);
     let mut dice = Dice::new(world.seed, Stream::Old, 0);
     #[allow(clippy::cast_precision_loss, reason = "days")]
     let count = dice.poisson(scenario.drawn.old_per_week * days as f64 / 7.0);
@@ -127,7 +127,7 @@ pub(crate) fn old(world: &World) -> Vec<Fault> {
         let is = draw_numbered(world, &[], OLD + i, onset);
         let lasts = Span(whole(minutes * 60.0) * time::SECOND);
         let is_mended = is.kind != FaultKind::FirmwareRollout && is.scope != nowhere();
-        let is_over = onset.plus(lasts.0) <= scenario.judged_from().plus(-QUIET_DAYS * time::DAY);
+        let is_over = onset.plus(lasts.0) <= scenario.judged_from().plus(-QUIET);
         (is_mended && is_over && day_of_week(onset) < 5).then(|| Fault::lasting(lasts, onset, is))
     });
     broken.collect()

@@ -38,8 +38,10 @@ pub(crate) fn move_office(
         return None;
     }
     let mut dice = Dice::new(seed, Stream::Move, 0);
-    let offices = offices(population, estate, scenario);
-    let segment = *offices.get(dice.below(offices.len()))?;
+    // In an order that the seed alone draws: what is broken only keeps its own people where they are.
+    let offices = dice.shuffled(offices(population));
+    let is_named = |segment: &usize| is_named(&estate.segments[*segment].name, scenario);
+    let segment = offices.into_iter().find(|segment| !is_named(segment))?;
     let old_home = &estate.segments[segment];
     let is_other = |site: &usize| estate.sites[*site].name != old_home.site;
     let sites: Vec<usize> = (0..estate.sites.len()).filter(is_other).collect();
@@ -64,18 +66,18 @@ pub(crate) fn move_office(
     })
 }
 
-/// Segments in which people sit, but none that a fault names.
-fn offices(population: &Population, estate: &Estate, scenario: &Scenario) -> Vec<usize> {
-    let is_named = |segment: usize| {
-        let name = &estate.segments[segment].name;
-        let mut scopes = scenario.faults.iter().filter_map(|fault| fault.scope.as_ref());
-        scopes.any(|scope| scope.conditions().any(|(_, value)| value == name))
-    };
+/// Does a fault name it?
+fn is_named(segment: &Text, scenario: &Scenario) -> bool {
+    let mut scopes = scenario.faults.iter().filter_map(|fault| fault.scope.as_ref());
+    scopes.any(|scope| scope.conditions().any(|(_, value)| value == segment))
+}
+
+/// Segments in which people sit.
+fn offices(population: &Population) -> Vec<usize> {
     let people = population.callers.iter().filter(|caller| caller.kind != Kind::Room);
     let mut offices: Vec<usize> = people.map(|caller| caller.office.whose.segment).collect();
     offices.sort_unstable();
     offices.dedup();
-    offices.retain(|segment| !is_named(*segment));
     offices
 }
 

@@ -78,6 +78,13 @@ pub struct ClockOff {
     pub slow_by_seconds: i64,
 }
 
+/// The provider's record of a call comes so long after its end at the latest, ...
+const LATEST: i64 = time::DAY;
+/// ... and what is sent a second time so long after the first one.
+const SECOND: [i64; 2] = [3, 60];
+/// No report comes later after its end.
+pub(crate) const HEARD_WITHIN: i64 = LATEST + SECOND[1] * time::SECOND;
+
 /// A gap begins no sooner after the beginning of the judged part.
 const FIRST_GAP: i64 = 30 * time::MINUTE;
 /// Where the load is below this share of the busiest hour's, a gap would hide nothing.
@@ -97,7 +104,8 @@ impl Disorder {
         let sites = sound_sites(world);
         let slow = clock_off(world, &sites, &mut dice);
         let is_slow = |site: &usize| Some(&world.estate.sites[*site].name) == slow.as_ref().map(|clock| &clock.site);
-        let sites = sites.into_iter().filter(|site| !is_slow(site)).collect();
+        let others: Vec<usize> = sites.iter().copied().filter(|site| !is_slow(site)).collect();
+        let sites = if others.is_empty() { sites } else { others };
         Self {
             gap: gap(world, sites, &mut dice),
             clock_off: slow,
@@ -182,7 +190,7 @@ impl<'a> Journey<'a> {
         let never = dice.chance(rules.never);
         #[allow(clippy::cast_precision_loss, reason = "seconds of hours")]
         let median = (rules.graph_delay_median.0 / time::SECOND) as f64;
-        let delay = whole(dice.lognormal(median, rules.graph_delay_sigma)).min(time::DAY / time::SECOND);
+        let delay = whole(dice.lognormal(median, rules.graph_delay_sigma)).min(LATEST / time::SECOND);
         Self {
             rules,
             dice,
@@ -196,7 +204,7 @@ impl<'a> Journey<'a> {
     /// The report as it arrives: not at all, once or twice.
     pub(crate) fn arrivals(&mut self, sent: Sent) -> Vec<Sent> {
         let twice = self.dice.chance(self.rules.duplicates);
-        let later = self.dice.between(3, 60) * time::SECOND;
+        let later = self.dice.between(SECOND[0], SECOND[1]) * time::SECOND;
         let at = self.delay.map_or(sent.at, |delay| sent.event.end.plus(delay));
         if self.never || !self.gets_out(at) {
             return Vec::new();

@@ -14,7 +14,7 @@ use crate::{
     owner, pick,
     random::{Dice, Stream},
     report::{Account, reports},
-    reporting::{Disorder, Journey},
+    reporting::{Disorder, HEARD_WITHIN, Journey},
     rollout,
     scenario::{Scenario, ScenarioError},
     truth::{self, Truth},
@@ -42,9 +42,6 @@ pub struct Aggrieved {
     /// It is told where people complain at so many times the scenario's rates or more: here below 1; known up to 2.
     pub told_from: f64,
 }
-
-/// Reports and complaints come so long after a call's end at the latest; who complains depends on what else was poor on its day.
-const HEARD_WITHIN: i64 = time::DAY + 2 * time::MINUTE;
 
 /// Things under way, by the time they arrive and the order they were sent in.
 type Underway<T> = BTreeMap<(EventTime, u64), T>;
@@ -137,9 +134,9 @@ impl Simulation {
         calendar::calendars_toml(&self.world)
     }
 
-    /// What all that lies before the judged part is made of: runs of which this is the same have the same reports of calls until then, and
-    /// differ in what breaks.
-    pub fn before(&self) -> String {
+    /// What all that lies before the judged part is made of: runs of which this is the same have the same reports of calls until then, and may
+    /// still differ in what breaks.
+    pub fn made_of_before(&self) -> String {
         let Self { world, disorder, .. } = self;
         let scenario = &world.scenario;
         let span = (scenario.start, scenario.history, scenario.evaluate);
@@ -148,14 +145,16 @@ impl Simulation {
         format!("{} {span:?} {habits:?} {drawn:?}", world.seed)
     }
 
-    /// Leaves out calls of which nothing is heard after that instant: what arrives later is as if they had been made. Before the first step.
+    /// Leaves out calls of which nothing is heard after that instant: what arrives later is as if they had been made, what arrives before is
+    /// incomplete. To be said before the first step.
     pub fn skip_to(&mut self, at: EventTime) {
+        // A complaint comes within a day as well, and who complains depends on what else was poor on the day of the call.
         let silent = at.plus(-HEARD_WITHIN).floor(time::DAY).plus(-LONGEST);
         self.minute = self.minute.max(silent);
     }
 
-    /// From when on no report comes that says it ended until then.
-    pub fn silent_of(&self, until: EventTime) -> EventTime {
+    /// By then every report has come that says it ended until that instant.
+    pub fn all_heard_of(&self, until: EventTime) -> EventTime {
         until.plus(HEARD_WITHIN + self.world.scenario.reporting.clock_off.0)
     }
 

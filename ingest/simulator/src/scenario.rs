@@ -108,7 +108,8 @@ pub struct Changes {
     pub maintenance: f64,
     /// Share of the innocent changes of the judged part, maintenance apart, that improve quality.
     pub improving: f64,
-    /// Harmless firmware versions that are rolled out in stages in the judged part.
+    /// Harmless firmware versions that are rolled out in stages in the judged part; with a history of five days or more, from up to three days
+    /// before it.
     pub rollouts: usize,
 }
 
@@ -318,13 +319,18 @@ impl Scenario {
         self.judged_from().plus(self.evaluate.0)
     }
 
-    /// The same with no more history than that, in whole minutes: what is judged stays where it is.
+    /// The same with no more history than that, which begins with a whole minute: what is judged stays where it is. What lies before it is
+    /// another one, since all chance begins with its first instant.
     #[must_use]
     pub fn with_history_of(self, longest: Span) -> Self {
-        let history = Span(self.history.0.min(longest.0) / time::MINUTE * time::MINUTE);
+        if self.history <= longest {
+            return self;
+        }
+        let judged_from = self.judged_from();
+        let start = judged_from.plus(-longest.0).ceil(time::MINUTE);
         Self {
-            start: self.judged_from().plus(-history.0),
-            history,
+            start,
+            history: Span(judged_from.since(start)),
             ..self
         }
     }

@@ -25,7 +25,7 @@ pub struct Truth {
     pub scenario: Text,
     /// The seed.
     pub seed: u64,
-    /// Until then a detector may warm up: nothing is broken.
+    /// Until then a detector may warm up: nothing that is judged is broken, though something may have been and mended.
     pub warm_up_until: EventTime,
     /// Everything ends here.
     pub end: EventTime,

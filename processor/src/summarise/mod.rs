@@ -94,22 +94,6 @@ impl Summarise {
         self.outbox.push(reject_record(&reject)?);
         Ok(())
     }
-
-    fn write(&mut self, summary: &Summary) -> Result<(), FoldError> {
-        let headers = summary
-            .tenant
-            .iter()
-            .map(|t| (topic::TENANT_HEADER.to_owned(), t.as_str().to_owned()))
-            .collect();
-        self.outbox.push(OutRecord {
-            topic: Topic::Summaries,
-            partition: Some(self.partition),
-            key: Bytes::new(),
-            payload: Payload::Value(avro::built_in_frame_from(summary)?.into()),
-            headers,
-        });
-        Ok(())
-    }
 }
 
 /// Original bytes beyond this are cut off: a broker takes messages of 1 MiB unless told otherwise, and a reject that cannot be
@@ -158,6 +142,22 @@ pub(crate) fn reject_record(reject: &Reject) -> Result<OutRecord, FoldError> {
     })
 }
 
+/// A summary on its way out, into the partition that its events were in.
+fn summary_record(summary: &Summary, partition: i32) -> Result<OutRecord, FoldError> {
+    let headers = summary
+        .tenant
+        .iter()
+        .map(|t| (topic::TENANT_HEADER.to_owned(), t.as_str().to_owned()))
+        .collect();
+    Ok(OutRecord {
+        topic: Topic::Summaries,
+        partition: Some(partition),
+        key: Bytes::new(),
+        payload: Payload::Value(avro::built_in_frame_from(summary)?.into()),
+        headers,
+    })
+}
+
 impl Fold for Summarise {
     fn absorb(&mut self, record: &LogRecord) -> Result<(), FoldError> {
         let place = (Topic::Events, self.partition);
@@ -181,10 +181,9 @@ impl Fold for Summarise {
             Payload::Absent(_) | Payload::Empty => {}
         }
         self.next_offset = record.offset + 1;
+        let (partition, outbox) = (self.partition, &mut self.outbox);
         self.summing
-            .advance()
-            .iter()
-            .try_for_each(|summary| self.write(summary))
+            .advance(|summary| summary_record(summary, partition).map(|record| outbox.push(record)))
     }
 
     fn mark(&self) -> i64 {

@@ -288,26 +288,28 @@ impl Summing {
         Some(seen)
     }
 
-    /// What the risen clock closes, and a marker after it; nothing while it stands in the same tick.
-    pub fn advance(&mut self) -> Vec<Summary> {
+    /// Writes what the risen clock closes, one window after the other, and a marker after them; nothing while it stands in the same tick. After
+    /// a long gap many windows close at once: no more than one of them is held as records. What cannot be written is the end of it.
+    pub fn advance<E>(&mut self, mut write: impl FnMut(&Summary) -> Result<(), E>) -> Result<(), E> {
         let Some(tick) = self
             .clock
             .tick()
             .filter(|tick| self.marked.is_none_or(|marked| *tick > marked))
         else {
-            return Vec::new();
+            return Ok(());
         };
-        let mut records = Vec::new();
         while let Some(entry) = self.windows.first_entry().filter(|entry| entry.key().0 <= tick) {
             let ((closing, class, window), table) = entry.remove_entry();
-            records.extend(self.close(closing, class, window, table));
+            for summary in self.close(closing, class, window, table) {
+                write(&summary)?;
+            }
         }
-        records.push(Summary::marker(self.number(), tick));
+        write(&Summary::marker(self.number(), tick))?;
         self.marked = Some(tick);
         self.ids.expire(tick.time());
         self.ends.expire(tick.time());
         self.suspects.retain(|_, until| *until > tick.time());
-        records
+        Ok(())
     }
 
     const fn number(&mut self) -> i64 {

@@ -236,22 +236,25 @@ impl Evidence<'_> {
     }
 
     /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause until that stays, `ROUNDS` times at most:
-    /// where several things are broken the alarm's own scope may seem to have begun long before any of them.
-    pub fn locate(&self, alarm: &[Condition], settings: &Settings<'_>) -> Vec<Located> {
+    /// where several things are broken the alarm's own scope may seem to have begun long before any of them. A cause has so many poor call-ends
+    /// beyond the expected ones at least.
+    pub fn locate(&self, alarm: &[Condition], min_excess: f64) -> Vec<Located> {
         let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
-        let look = |since: Window| self.causes_since(since, settings);
+        let zones = zones(self.drift, self.least);
+        let settings = settings(self.drift, &zones, min_excess);
+        let look = |since: Window| self.causes_since(since, &settings);
         let first = |found: &Causes| Some(self.onset(&found.causes.first()?.best.conditions)?.best);
         let (since, found) = settled(noticed.best, look, first);
         let control = self.control(since);
         let by_near = found.causes.first().map_or(0.0, |first| first.best.score);
-        if let Some(far) = self.far_cause(since, &control, settings, by_near) {
+        if let Some(far) = self.far_cause(since, &control, &settings, by_near) {
             return vec![far];
         }
         let (explained, everywhere) = (found.explained(), found.everywhere());
         let outside = (explained < MOST)
-            .then(|| self.outside(&found, since, settings))
+            .then(|| self.outside(&found, since, &settings))
             .flatten();
         let located = found.causes.into_iter().filter_map(|cause| {
             let onset = self.onset(&cause.best.conditions)?;
@@ -267,8 +270,8 @@ impl Evidence<'_> {
     }
 
     /// The most evidence of any cause with a scope that would be named, had this been noticed.
-    pub fn most_named(&self, noticed: &[Condition], settings: &Settings<'_>) -> f64 {
-        let located = self.locate(noticed, settings).into_iter();
+    pub fn most_named(&self, noticed: &[Condition], min_excess: f64) -> f64 {
+        let located = self.locate(noticed, min_excess).into_iter();
         let named = located.filter(|found| !found.is_outside());
         named.map(|found| found.evidence).fold(0.0, f64::max)
     }
@@ -641,12 +644,12 @@ pub(super) fn zone(drift: &Drift, attributes: &[usize], least: f64) -> f64 {
 }
 
 /// The rates of scopes that are still indifferent: at least so many times the expected ones.
-pub fn zones(drift: &Drift, least: f64) -> Indifference {
+pub(super) fn zones(drift: &Drift, least: f64) -> Indifference {
     Indifference::new(D, |attributes| zone(drift, attributes, least))
 }
 
 /// How causes are looked for among what drifts so.
-pub fn settings<'a>(drift: &Drift, zones: &'a Indifference, min_excess: f64) -> Settings<'a> {
+pub(super) fn settings<'a>(drift: &Drift, zones: &'a Indifference, min_excess: f64) -> Settings<'a> {
     Settings {
         min_excess,
         dispersion: drift.fine(),

@@ -15,7 +15,7 @@ use super::{
     evidence::Sum,
     hours::HourlyRates,
     levels::Levels,
-    locate::{Began, Evidence, Located, attributes_of, began, settled, zone},
+    locate::{Began, Evidence, Located, attributes_of, began, settings, settled, zone, zones},
 };
 
 /// No call-end has a higher score.
@@ -27,7 +27,7 @@ pub struct Moved<'a> {
     /// What the poor call-ends say: they date what has moved, and must be more than usual in it.
     poor: Evidence<'a>,
     /// How far the levels wander by themselves.
-    pub drift: &'a Drift,
+    drift: &'a Drift,
     /// Call-ends, their score and the expected one by window and leaf, oldest first, but for those of open incidents.
     scores: Vec<(Window, Vec<(u32, Sum)>)>,
 }
@@ -67,13 +67,15 @@ impl<'a> Moved<'a> {
     }
 
     /// The scopes in which what `alarm` noticed has moved.
-    pub fn locate(&self, alarm: &[Condition], settings: &Settings<'_>) -> Vec<MovedScope> {
+    pub fn locate(&self, alarm: &[Condition], min_excess: f64) -> Vec<MovedScope> {
         let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
+        let zones = zones(self.drift, self.poor.least);
+        let settings = settings(self.drift, &zones, min_excess);
         let look = |since: Window| {
             let control = self.control(since);
-            let found = self.scopes_since(since, &control, settings);
+            let found = self.scopes_since(since, &control, &settings);
             (control, found)
         };
         let first = |(_, found): &(Control, Explained)| Some(self.onset(&found.causes.first()?.best.conditions)?.best);

@@ -18,7 +18,7 @@ use dialtone_processor::{
         hours::HourlyRates,
         levels::Levels,
         local::Clocks,
-        locate::{Evidence, Located, settings, zones},
+        locate::{Evidence, Located},
         shift::Shifts,
     },
 };
@@ -163,8 +163,6 @@ impl Known {
             drift: &drift,
             ..evidence
         };
-        let zones = zones(&drift, config.indifference);
-        let settings = settings(&drift, &zones, config.min_excess);
         // What was noticed has paid for the number of cells; everything has not.
         let enough = (1440.0 / config.false_alarms_per_day).ln();
         let of = |found: &Located| {
@@ -177,7 +175,7 @@ impl Known {
         let Some(noticed) = self.noticed(&evidence) else {
             return Vec::new();
         };
-        let located = evidence.locate(&noticed, &settings);
+        let located = evidence.locate(&noticed, config.min_excess);
         located
             .into_iter()
             .filter(|found| found.evidence >= of(found))

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use dialtone_ingest::{IngestConfig, Sites};
 use dialtone_processor::{SummariseConfig, WatchConfig, config::Owners, watch::calendar};
-use dialtone_schemas::Span;
+use dialtone_schemas::{Span, time};
 use dialtone_wire::KafkaConfig;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,13 @@ pub struct ProcessorConfig {
     pub summarise: SummariseConfig,
     /// Watch; its owners come from the file named above.
     pub watch: WatchConfig,
+}
+
+impl ProcessorConfig {
+    /// So many whole days are studied.
+    pub fn days_to_study(&self) -> usize {
+        usize::try_from(self.study.micros() / time::DAY).unwrap_or(usize::MAX)
+    }
 }
 
 /// `[sink]`

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use dialtone_broker::{Broker, BrokerConfig};
-use dialtone_schemas::{ChangeVerdict, Incident, Record, Text, avro, topic::Topic};
+use dialtone_schemas::{ChangeVerdict, Incident, Record, Span, Text, avro, topic::Topic};
 use dialtone_simulator::Simulation;
 use dialtone_wire::{Payload, whole};
 
@@ -37,9 +37,9 @@ pub async fn run(args: &cli::Demo, config: Config) -> Result<ExitCode> {
     let mut simulation = Simulation::new(&scenario, args.seed);
     simulation.check()?;
     let folder = Folder::prepare(args.dir.as_deref(), args.overwrite)?;
+    let history = Span::from_micros(scenario.history.0);
     let text = format!(
-        "# Run with --history {}.\n{}",
-        args.history,
+        "# As run with --history {history}.\n{}",
         simulate::text(&args.scenario)?
     );
     let config = folder.write(&simulation, &text, config)?;

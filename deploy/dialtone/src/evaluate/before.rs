@@ -24,7 +24,7 @@ use super::{
 };
 use crate::config::{Config, or_simulated, owners};
 
-/// Of the history so much is watched minute by minute like what is judged; whole days before that are fed as what they add up to.
+/// Of the history so much is watched minute by minute like what is judged; the days before that are fed as what they add up to.
 const LIVE: i64 = 25 * time::HOUR;
 /// What such days hold and how their reports came. Another word where that changes: what was kept before is not taken for it.
 const LAYOUT: &str = "days by doors";
@@ -43,48 +43,49 @@ type Studied = Arc<Mutex<Option<Watching>>>;
 pub struct Before<'a> {
     pub(super) config: &'a Config,
     pub(super) kept: Option<&'a Path>,
-    most: usize,
+    remembered: usize,
     known: Mutex<VecDeque<(String, Studied)>>,
 }
 
 impl<'a> Before<'a> {
-    /// With a folder, days that lie there are not simulated again.
-    pub fn new(config: &'a Config, kept: Option<&'a Path>, most: usize) -> Self {
+    /// With a folder, days that lie there are not simulated again. So many watches are remembered: none where runs have nothing in common.
+    pub fn new(config: &'a Config, kept: Option<&'a Path>, remembered: usize) -> Self {
         Self {
             config,
             kept,
-            most: most.max(1),
+            remembered,
             known: Mutex::default(),
         }
     }
 
-    /// A watch as it is when a run of this scenario begins. Who asks while another is at the same days waits for them.
-    pub(super) fn watching(&self, scenario: &Scenario, seed: u64) -> Result<Watching> {
-        let simulation = Simulation::new(scenario, seed);
-        simulation.check()?;
-        let studied = self.of(simulation.before());
+    /// A watch as it is when a run begins whose days before are made of this. Who asks while another is at the same days waits for them.
+    pub(super) fn watching(&self, made_of: &str, scenario: &Scenario, seed: u64) -> Result<Watching> {
+        if self.remembered == 0 {
+            return self.study(made_of, scenario, seed);
+        }
+        let studied = self.remember(made_of);
         let mut studied = studied.lock().unwrap_or_else(PoisonError::into_inner);
         match &*studied {
             Some(watching) => Ok(watching.clone()),
-            None => Ok(studied.insert(self.study(scenario, simulation)?).clone()),
+            None => Ok(studied.insert(self.study(made_of, scenario, seed)?).clone()),
         }
     }
 
-    fn of(&self, made_of: String) -> Studied {
+    fn remember(&self, made_of: &str) -> Studied {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = known.iter().position(|(of, _)| *of == made_of);
-        let (_, studied) = place
+        let place = known.iter().position(|(of, _)| of == made_of);
+        let (of, studied) = place
             .and_then(|place| known.remove(place))
-            .unwrap_or_else(|| (made_of.clone(), Studied::default()));
-        known.truncate(self.most - 1);
-        known.push_front((made_of, Arc::clone(&studied)));
+            .unwrap_or_else(|| (made_of.to_owned(), Studied::default()));
+        known.truncate(self.remembered - 1);
+        known.push_front((of, Arc::clone(&studied)));
         studied
     }
 
-    fn study(&self, scenario: &Scenario, simulation: Simulation) -> Result<Watching> {
+    fn study(&self, made_of: &str, scenario: &Scenario, seed: u64) -> Result<Watching> {
+        let simulation = Simulation::new(scenario, seed);
         let mut watching = Watching::new(told(self.config, &simulation)?, self.config.kafka.partitions);
-        let made_of = format!("{LAYOUT} {}", simulation.before());
-        let days = kept::or_made(self.kept, self.config, "days", &made_of, || {
+        let days = kept::or_made(self.kept, self.config, "days", &format!("{LAYOUT} {made_of}"), || {
             days(self.config, simulation, live_from(scenario))
         })?;
         watching.study(&Text::new(TENANT)?, days);
@@ -106,7 +107,7 @@ pub(super) fn days(config: &Config, mut simulation: Simulation, until: EventTime
     let mut doors = Doors::new(config, sites, Text::new(TENANT)?);
     let mut adding = Adding::new(&config.processor.summarise, config.kafka.partitions);
     let mut now = simulation.start();
-    let end = simulation.silent_of(until).min(simulation.end());
+    let end = simulation.all_heard_of(until).min(simulation.end());
     while until > simulation.start() && now < end {
         now = now.plus(STEP);
         let mut events = simulation.advance(now).events;

@@ -1,6 +1,6 @@
 //! What was simulated once need not be simulated again: it is kept in a folder, by what it is made of.
 
-use std::path::Path;
+use std::{io::Write as _, path::Path};
 
 use anyhow::{Context, Result};
 use serde::{Serialize, de::DeserializeOwned};
@@ -31,13 +31,17 @@ pub(super) fn or_made<T: Serialize + DeserializeOwned>(
         return postcard::from_bytes(&bytes).with_context(|| format!("{} is nothing that was kept", file.display()));
     }
     let made = make()?;
-    // Another process may be at the same.
-    let part = file.with_extension(format!("part-{}", std::process::id()));
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(&part, postcard::to_stdvec(&made)?)
-        .and_then(|()| std::fs::rename(&part, &file))
-        .with_context(|| format!("cannot keep {}", file.display()))?;
+    keep(folder, &file, &postcard::to_stdvec(&made)?).with_context(|| format!("cannot keep {}", file.display()))?;
     Ok(made)
+}
+
+/// Under another name first: somebody else may be at the same.
+fn keep(folder: &Path, file: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut part = tempfile::NamedTempFile::new_in(folder)?;
+    part.write_all(bytes)?;
+    part.persist(file)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -109,7 +109,8 @@ pub struct Pace<'a> {
     pub kept: Option<&'a Path>,
 }
 
-/// Watches over all of these runs, so many at a time: each needs one processor and some hundred megabytes. What is made of each,
+/// Watches over all of these runs, so many at a time: each needs one processor and up to a gigabyte, and so
+/// much again where runs of one seed share what was before. What is made of each,
 /// in their order.
 pub fn each<T: Send>(
     config: &Config,
@@ -118,10 +119,11 @@ pub fn each<T: Send>(
     of: impl Fn(Watched) -> T + Sync,
     done: impl Fn(usize, &T) + Sync,
 ) -> Result<Vec<T>> {
-    // What runs of one seed have in common is known once if they come one after the other; so many seeds at a time, since whoever is at the
-    // same days has to wait.
+    // Runs of one seed wait for each other's days before: as many seeds are taken side by side as there are threads.
     let threads = pace.threads.max(1);
-    let before = Before::new(config, pace.kept, 2 * threads);
+    let seeds: BTreeSet<u64> = runs.iter().map(|(_, seed)| *seed).collect();
+    let remembered = if seeds.len() < runs.len() { 2 * threads } else { 0 };
+    let before = Before::new(config, pace.kept, remembered);
     let waiting: Mutex<VecDeque<_>> = Mutex::new(in_turn(runs, threads).into());
     let finished = std::sync::atomic::AtomicUsize::new(0);
     let take = || waiting.lock().map_or(None, |mut runs| runs.pop_front());
@@ -256,6 +258,19 @@ mod tests {
     use super::*;
 
     /// Of no runs a share lies anywhere.
+    #[test]
+    fn runs_of_as_many_seeds_as_threads_are_gone_through_together() {
+        let text = "name = \"x\"\nstart = \"2026-03-03T06:00:00Z\"\nhistory = \"1h\"\nevaluate = \"1h\"\n";
+        let named = ["a", "b"].map(|name| (name.to_owned(), Scenario::from_toml(text).expect("a scenario")));
+        let runs: Vec<(&Named, u64)> = named.iter().flat_map(|one| [4, 5, 9].map(|seed| (one, seed))).collect();
+        let order = |seeds| -> Vec<(usize, u64)> {
+            let turns = in_turn(&runs, seeds).into_iter();
+            turns.map(|(place, (_, seed))| (place, seed)).collect()
+        };
+        assert_eq!(order(1), [(0, 4), (3, 4), (1, 5), (4, 5), (2, 9), (5, 9)]);
+        assert_eq!(order(2), [(0, 4), (1, 5), (3, 4), (4, 5), (2, 9), (5, 9)]);
+    }
+
     #[test]
     fn a_figure_within_another_has_a_line_and_its_interval() {
         let said = table(&Totals::of(&[])).expect("a table");

@@ -37,12 +37,14 @@ const CHANGES: i64 = 5 * time::DAY;
 const USUAL: i64 = time::HOUR;
 /// What a run holds and how its reports came into it. Another word where that changes: what was kept before is not taken
 /// for it.
-const LAYOUT: &str = "doors surroundings live";
+const LAYOUT: &str = "doors surroundings before";
 
 /// One simulated run, summarised: what watch will read, and what a judge must know.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Simulated {
     pub(super) truth: Truth,
+    /// What the days before are made of.
+    pub(super) made_of_before: String,
     pub(super) logs: Vec<Heard>,
     pub(super) counts: Counts,
     /// The reported calls of the judged part, as they were.
@@ -103,6 +105,7 @@ impl Simulated {
         logs.finish()?;
         Ok(Self {
             truth,
+            made_of_before: simulation.made_of_before(),
             logs: logs.take(),
             counts: logs.counts(),
             calls,

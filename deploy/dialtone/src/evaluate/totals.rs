@@ -99,8 +99,8 @@ pub struct Totals {
     pub false_per_null_day: Option<f64>,
     /// Such days.
     pub null_days: f64,
-    /// Incidents a day in the watched history before the judged parts, where nothing is broken either, and in runs with a day of history hardly
-    /// more is known than that day.
+    /// Incidents a day in the watched history before the judged parts, where nothing is broken either, and where a scenario has only a day
+    /// of history hardly more is known than that day.
     pub false_per_history_day: Option<f64>,
     /// Such days.
     pub history_days: f64,

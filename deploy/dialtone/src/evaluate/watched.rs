@@ -52,7 +52,7 @@ impl Watched {
     pub fn over(before: &Before<'_>, scenario: &Scenario, name: &str, seed: u64) -> Result<Self> {
         let config = before.config;
         let run = Simulated::kept(before.kept, config, scenario, seed)?;
-        let mut watching = before.watching(scenario, seed)?;
+        let mut watching = before.watching(&run.made_of_before, scenario, seed)?;
         run.logs.into_iter().try_for_each(|heard| watching.hear(heard))?;
         let began = live_from(scenario);
         Ok(Self {

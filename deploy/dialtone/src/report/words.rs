@@ -320,18 +320,14 @@ pub(super) fn trust(ready: &Readiness) -> Vec<String> {
         if of.quiet_days == 0 {
             return format!("{channel}: no quiet day yet, the guarantee for independent minutes alone");
         }
-        let raised = if of.raised > 0 {
-            format!(
-                "{} sets of attributes need up to {:.1} nats more",
-                of.raised, of.raised_most
-            )
-        } else {
-            "no threshold had to be raised".to_owned()
-        };
-        format!(
-            "{channel}: {} quiet days: {raised}; {:.4} false alarms a day are to be expected",
-            of.quiet_days, of.false_a_day
-        )
+        let needs = format!("{} sets of attributes need up to", of.raised);
+        let raised = [needs.as_str(), "no threshold had to be raised"];
+        taught(channel, of, raised, "false alarms a day are to be expected")
+    };
+    let of_named = |(channel, of): (&&str, &Calibrated)| {
+        let raised = ["it needs", "it needs no more than by the guarantee"];
+        let cause = format!("a cause on {channel}");
+        taught(&cause, of, raised, "a day would be named for nothing")
     };
     let mut lines: Vec<String> = ready.calibration.iter().map(of_channel).collect();
     lines.extend(ready.named.iter().filter(|(_, of)| of.quiet_days > 0).map(of_named));
@@ -344,15 +340,15 @@ pub(super) fn trust(ready: &Readiness) -> Vec<String> {
     lines
 }
 
-/// What they say of the causes that are named.
-fn of_named((channel, of): (&&str, &Calibrated)) -> String {
+/// What quiet days have taught of something: whether more evidence is asked for or not, and what is false all the same.
+fn taught(of_what: &str, of: &Calibrated, [needs, needs_no_more]: [&str; 2], is_false: &str) -> String {
     let raised = if of.raised > 0 {
-        format!("it needs {:.1} nats more", of.raised_most)
+        format!("{needs} {:.1} nats more", of.raised_most)
     } else {
-        "it needs no more than by the guarantee".to_owned()
+        needs_no_more.to_owned()
     };
     format!(
-        "a cause on {channel}: {} quiet days: {raised}; {:.4} a day would be named for nothing",
+        "{of_what}: {} quiet days: {raised}; {:.4} {is_false}",
         of.quiet_days, of.false_a_day
     )
 }
@@ -409,6 +405,19 @@ mod tests {
             ..setup
         };
         assert!(call_budget(&drop).ends_with("call-ends were dropped, 3.0 % may be)"));
+    }
+
+    #[test]
+    fn what_quiet_days_have_taught_is_told_in_the_words_of_what_it_is_about() {
+        let of = |raised: usize| Calibrated {
+            quiet_days: 9,
+            raised,
+            raised_most: 2.04,
+            false_a_day: 0.016,
+        };
+        let told = |raised: usize| taught("silence", &of(raised), ["it needs", "it needs no more"], "a day");
+        assert_eq!(told(1), "silence: 9 quiet days: it needs 2.0 nats more; 0.0160 a day");
+        assert_eq!(told(0), "silence: 9 quiet days: it needs no more; 0.0160 a day");
     }
 
     #[test]

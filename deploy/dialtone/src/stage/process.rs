@@ -5,7 +5,7 @@ use std::{cell::RefCell, path::Path, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use dialtone_processor::{Summarise, Watch, config::Owners, watch::owner::doubts};
-use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, time, topic::Topic};
+use dialtone_schemas::{Control, EventId, Text, avro, control::ControlKind, topic::Topic};
 use dialtone_wire::{
     OutRecord, Payload, Place, Publish,
     fold::{
@@ -170,11 +170,11 @@ fn summarise(config: &Config) -> Result<Stage<Summarise>> {
 /// What a watch learns from that begins: nothing where a chain of checkpoints says what it knows. A lake that cannot be read keeps nobody from
 /// watching; it then begins knowing nothing, and warms up.
 async fn past(config: &Config, chain: &Chain) -> Result<Past> {
-    let days = config.processor.study.micros() / time::DAY;
-    if days <= 0 || chain.has_begun().context("processor.state_dir")? {
+    let days = config.processor.days_to_study();
+    if days == 0 || chain.has_begun().context("processor.state_dir")? {
         return Ok(Past::default());
     }
-    let read = Past::read(&config.sink.lake_dir, usize::try_from(days)?).await;
+    let read = Past::read(&config.sink.lake_dir, days).await;
     Ok(read.unwrap_or_else(|error| {
         tracing::warn!(error = format!("{error:#}"), "nothing is learnt from the past");
         Past::default()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Tenant,
-    verdicts::{BEFORE, BOTH_ENDS, Side, begins, version_of},
+    verdicts::{BEFORE, BOTH_ENDS, Shown, Side, begins, version_of},
 };
 use crate::{
     config::WatchConfig,
@@ -109,10 +109,15 @@ impl Tenant {
         })
     }
 
-    /// Sums up anew what was before.
-    pub(super) fn dose_before(&self, strata: &mut Strata, leaves: &Leaves<'_>, windows: (Window, Window)) {
+    /// Sums up anew what was before; what each leaf showed then.
+    pub(super) fn dose_before(
+        &self,
+        strata: &mut Strata,
+        leaves: &Leaves<'_>,
+        windows: (Window, Window),
+    ) -> Vec<Option<Shown>> {
         strata.forget_before();
-        self.dose(strata, leaves, When::Before, windows);
+        self.dose(strata, leaves, When::Before, windows)
     }
 
     /// Adds what some windows since showed, each to its stage.
@@ -126,9 +131,15 @@ impl Tenant {
         }
     }
 
-    fn dose(&self, strata: &mut Strata, leaves: &Leaves<'_>, when: When, windows: (Window, Window)) {
-        let has_group = |leaf: usize| leaves.groups.get(leaf).is_some_and(Option::is_some);
-        let by_leaf = self.shown(has_group, windows, leaves.holding);
+    /// Adds what each leaf showed over some windows, which is returned.
+    fn dose(
+        &self,
+        strata: &mut Strata,
+        leaves: &Leaves<'_>,
+        when: When,
+        windows: (Window, Window),
+    ) -> Vec<Option<Shown>> {
+        let by_leaf = self.shown(&leaves.groups, windows, leaves.holding);
         for ((shown, group), codes) in by_leaf.iter().zip(&leaves.groups).zip(self.dictionary.leaves()) {
             let (Some(shown), Some((group, is_new))) = (shown, group) else {
                 continue;
@@ -145,6 +156,7 @@ impl Tenant {
                 dosed.add(sum.k, sum.e, *is_new);
             }
         }
+        by_leaf
     }
 
     /// What a new version does by its dose on a channel.

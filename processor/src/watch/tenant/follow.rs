@@ -12,7 +12,7 @@ use crate::{
     watch::{
         book::{Basis, Case},
         control::CONTROL,
-        locate::{Evidence, Located, settings, zones},
+        locate::{Evidence, Located},
         owner::layer_of,
     },
 };
@@ -84,15 +84,13 @@ impl Tenant {
             cases: &others,
             ..self.evidence(channel, config.indifference)
         };
-        let drift = self.detectors[channel].drift();
-        let zones = zones(drift, config.indifference);
-        let settings = settings(drift, &zones, config.min_excess);
-        let located = evidence.locate(&case.conditions, &settings);
+        let located = evidence.locate(&case.conditions, config.min_excess);
         let may_be_outside = !case.is_outside() && located.iter().any(Located::is_outside);
         let second = self.second_of(&case, evidence, located, config);
         // Asked again with what this incident does expected, where it is still about what was thought.
         let is_asked = may_be_outside && matches!(second, Some(Second::Same(_)));
-        let again = is_asked.then(|| self.evidence(channel, config.indifference).locate(&[], &settings));
+        let with_it = self.evidence(channel, config.indifference);
+        let again = is_asked.then(|| with_it.locate(&[], config.min_excess));
         let enough = self.noticed_from(config);
         let is_sure = |found: &Located| found.is_outside() && found.evidence >= enough;
         (second, again.into_iter().flatten().find(is_sure))

@@ -15,7 +15,7 @@ use crate::{
         book::{Basis, Case},
         detect::Alarm,
         levels::METRICS,
-        locate::{Evidence, Located, settings, zones},
+        locate::{Evidence, Located},
         moved::{Moved, MovedScope},
     },
 };
@@ -90,7 +90,7 @@ impl Tenant {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one.
         let threshold = self.threshold(1, Spends::Rates, config);
         let moved = self.moved(self.evidence(0, config.indifference), metric);
-        let scopes = self.scopes_moved(&moved, noticed, config).into_iter();
+        let scopes = moved.locate(noticed, config.min_excess).into_iter();
         let (poor, early): (Vec<MovedScope>, Vec<MovedScope>) = scopes
             .filter(|scope| scope.located.evidence >= threshold)
             .partition(|scope| scope.poor >= POOR_TOO);
@@ -110,12 +110,6 @@ impl Tenant {
         Moved::of(poor, drift, &self.levels, &self.level_hours, metric)
     }
 
-    /// The scopes in which the levels of a metric have moved, where something was noticed.
-    fn scopes_moved(&self, moved: &Moved<'_>, noticed: &[Condition], config: &WatchConfig) -> Vec<MovedScope> {
-        let zones = zones(moved.drift, config.indifference);
-        moved.locate(noticed, &settings(moved.drift, &zones, config.min_excess))
-    }
-
     /// What the levels of the metric that says most of an incident's scope say of it, if they say enough: scopes that say more by a margin, or
     /// the same one.
     pub(super) fn moved_again(&self, case: &Case, evidence: Evidence<'_>, config: &WatchConfig) -> Vec<Located> {
@@ -133,7 +127,7 @@ impl Tenant {
             let is_same = scope.located.cause.best.conditions == case.conditions;
             scope.poor >= POOR_TOO && (is_same || scope.located.evidence >= said + MARGIN)
         };
-        let scopes = self.scopes_moved(&moved, &case.conditions, config).into_iter();
+        let scopes = moved.locate(&case.conditions, config.min_excess).into_iter();
         scopes.filter(says_more).map(|scope| scope.located).collect()
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         detect::Alarm,
         device::Device,
         dictionary::{Codes, covers},
-        locate::{Began, Located, settings, zones},
+        locate::{Began, Located},
         owner::{layer_of, owner_of},
         volume::Silence,
     },
@@ -79,10 +79,8 @@ impl Tenant {
     ) -> Outcome {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one. It has not paid for everything.
         let threshold = self.named_from(channel, config);
-        let drift = self.detectors[channel].drift();
-        let zones = zones(drift, config.indifference);
-        let settings = settings(drift, &zones, config.min_excess);
-        let located = self.evidence(channel, config.indifference).locate(noticed, &settings);
+        let evidence = self.evidence(channel, config.indifference);
+        let located = evidence.locate(noticed, config.min_excess);
         let everywhere = self.noticed_from(config);
         let is_sure = |found: &Located| found.evidence >= if found.is_outside() { everywhere } else { threshold };
         self.open_located(now, channel, located.into_iter().filter(is_sure), config)

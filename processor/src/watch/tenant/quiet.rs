@@ -11,12 +11,7 @@ use dialtone_schemas::{EventTime, time};
 use super::{Spends, Tenant};
 use crate::{
     config::WatchConfig,
-    watch::{
-        book::Case,
-        calibration::Calibrated,
-        evidence::WATCHED,
-        locate::{Evidence, settings, zones},
-    },
+    watch::{book::Case, calibration::Calibrated, evidence::WATCHED, locate::Evidence},
 };
 
 /// So often: an onset has three hours of control before it and what follows is young, so that two looks have little in common.
@@ -55,15 +50,13 @@ impl Tenant {
 
     /// The most evidence of a cause in what was seen, or in its mirror image.
     pub(super) fn most_named(&self, evidence: Evidence<'_>, config: &WatchConfig) -> f64 {
-        let zones = zones(evidence.drift, config.indifference);
-        let settings = settings(evidence.drift, &zones, config.min_excess);
         let of_image = |is_mirrored: bool| {
             let noticed = self.detectors[evidence.channel].most(is_mirrored)?;
             let image = Evidence {
                 is_mirrored,
                 ..evidence
             };
-            Some(image.most_named(&noticed, &settings))
+            Some(image.most_named(&noticed, config.min_excess))
         };
         let images = [false, true].into_iter().filter_map(of_image);
         images.fold(0.0, f64::max)

@@ -340,7 +340,10 @@ impl Tenant {
         let of_leaf = |codes: &Codes| others.iter().copied().filter(|case| case.covers(codes)).collect();
         let holding: Vec<Vec<&Case>> = self.dictionary.leaves().iter().map(of_leaf).collect();
         let without = version_of(change).map(|(dimension, _)| dimension.index());
-        let sums = |from: Window, to: Window| self.sums_of(sides, (from, to), &holding, without);
+        let sums = |from: Window, to: Window| {
+            let shown = self.shown(sides, (from, to), &holding);
+            self.sums_of(sides, &shown, without)
+        };
         let rollout = self.leaves_of_rollout(change, sides, &holding);
         let begins = begins(change);
         let until = taken_back.map_or(now, |at| at.clamp(begins, now));
@@ -349,10 +352,12 @@ impl Tenant {
         let before = BEFORE.min(memory / 2);
         if now.since(begins) + before <= memory {
             let windows = (Window::of_end(begins.plus(1 - before)), first);
-            trial.before = sums(windows.0, windows.1);
-            if let Some(rollout) = &rollout {
-                self.dose_before(&mut trial.strata, rollout, windows);
-            }
+            // Read once for both: whatever has a side is of some stratum.
+            let shown = match &rollout {
+                Some(rollout) => self.dose_before(&mut trial.strata, rollout, windows),
+                None => self.shown(sides, windows, &holding),
+            };
+            trial.before = self.sums_of(sides, &shown, without);
         }
         let from = trial.banked_until.unwrap_or(first);
         let soon_forgotten = Window::of_end(now.plus(-memory / 2)).min(end).max(from);
@@ -369,16 +374,8 @@ impl Tenant {
         Since { sides, strata }
     }
 
-    /// Sums of both sides over some windows. Calls that an incident holds meanwhile, by leaf, say nothing of a change.
-    fn sums_of(
-        &self,
-        sides: &[Option<Side>],
-        windows: (Window, Window),
-        holding: &[Vec<&Case>],
-        without: Option<usize>,
-    ) -> Sides {
-        let has_side = |leaf: usize| sides.get(leaf).is_some_and(Option::is_some);
-        let by_leaf = self.shown(has_side, windows, holding);
+    /// Sums of both sides of what each leaf showed.
+    fn sums_of(&self, sides: &[Option<Side>], by_leaf: &[Option<Shown>], without: Option<usize>) -> Sides {
         let mut sums = Sides::default();
         for ((shown, side), codes) in by_leaf.iter().zip(sides).zip(self.dictionary.leaves()) {
             let (Some(shown), Some(side)) = (shown, side) else {
@@ -395,10 +392,11 @@ impl Tenant {
         sums
     }
 
-    /// What each leaf that counts showed over some windows, but for the calls that an incident holds meanwhile.
-    pub(super) fn shown(
+    /// What each leaf that has a place, on a side or in a stratum, showed over some windows. Calls that an incident holds meanwhile, by leaf,
+    /// say nothing of a change.
+    pub(super) fn shown<T>(
         &self,
-        does_count: impl Fn(usize) -> bool,
+        places: &[Option<T>],
         (from, to): (Window, Window),
         holding: &[Vec<&Case>],
     ) -> Vec<Option<Shown>> {
@@ -413,7 +411,7 @@ impl Tenant {
             for (leaf, counts) in &slice.leaves {
                 let leaf = *leaf as usize;
                 let holds = |cases: &Vec<&Case>| cases.iter().any(|case| case.was_at_work(*window));
-                if !holding.get(leaf).is_some_and(holds) && does_count(leaf) {
+                if !holding.get(leaf).is_some_and(holds) && places.get(leaf).is_some_and(Option::is_some) {
                     let site = leaves[leaf][Dimension::Site.index()];
                     by_leaf[leaf].get_or_insert_default().add(counts, &hours, site);
                 }
@@ -556,10 +554,9 @@ impl Tenant {
             .iter()
             .map(|codes| case.covers(codes).then_some(Side::Touched))
             .collect();
-        let window = Window::of_end(since.plus(1));
-        let Sum { k, e, .. } = self
-            .sums_of(&sides, (window, Window::of_end(EventTime::MAX)), &[], None)
-            .touched[channel];
+        let windows = (Window::of_end(since.plus(1)), Window::of_end(EventTime::MAX));
+        let shown = self.shown(&sides, windows, &[]);
+        let Sum { k, e, .. } = self.sums_of(&sides, &shown, None).touched[channel];
         let minutes = real(last.end().since(since) / time::MINUTE).max(1.0);
         let dispersion = self
             .evidence(channel, config.indifference)

@@ -144,25 +144,18 @@ impl Tenant {
 
     /// Where a scope's rate is going.
     fn course(&self, conditions: &[Condition], now: EventTime, config: &WatchConfig) -> Option<Course> {
-        let evidence = self.evidence(0, 1.0);
-        let leaves = self.dictionary.leaves();
-        let is_inside: Vec<bool> = leaves.iter().map(|codes| covers(conditions, codes)).collect();
         let mut steps: BTreeMap<i64, Seen> = BTreeMap::new();
         let (mut expected, mut n, mut allowed) = (0.0, 0.0, 0.0);
-        for (window, slice) in self.ring.since(Window::of_end(now.plus(1 - MEMORY))) {
-            let hour = evidence.hour(*window);
+        for (window, inside) in self.inside_since(conditions, 0, Window::of_end(now.plus(1 - MEMORY))) {
+            // A window without its calls counts among the steps, too.
             let seen = steps.entry(window.start().micros().div_euclid(EVERY)).or_default();
-            let inside = slice
-                .leaves
-                .iter()
-                .filter(|(leaf, _)| is_inside.get(**leaf as usize) == Some(&true));
-            for (leaf, counts) in inside {
+            for (leaf, counts, e) in inside {
                 let at_risk = real(counts.n[0]);
                 seen.n += at_risk;
                 seen.k += real(counts.k[0]);
                 n += at_risk;
-                expected += evidence.expected(&hour, *leaf, counts.n[0]);
-                allowed += real(counts.media_ms) / 60_000.0 * self.target(*leaf, config);
+                expected += e;
+                allowed += real(counts.media_ms) / 60_000.0 * self.target(leaf, config);
             }
         }
         if n <= 0.0 || steps.len() < 3 {
@@ -170,10 +163,11 @@ impl Tenant {
         }
         let usual = expected / n;
         let line = (allowed / n / self.baseline.minutes_of_a_poor_end()).max(DOUBLE * usual);
+        let drift = self.detectors[0].drift();
         let known = Known {
             usual,
-            dispersion: evidence.drift.fine(),
-            wander: OF_A_MOMENT * evidence.drift.of(&attributes_of(conditions)),
+            dispersion: drift.fine(),
+            wander: OF_A_MOMENT * drift.of(&attributes_of(conditions)),
         };
         let an_hour_ago = now.plus(-time::HOUR).micros().div_euclid(EVERY);
         let lately = steps.range(an_hour_ago..).map(|(_, seen)| seen.n).sum();

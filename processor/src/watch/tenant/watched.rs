@@ -21,6 +21,7 @@ use crate::{
         book::{Basis, id_of},
         detect::{Alarm, NEAR},
         dictionary::covers,
+        evidence::Counts,
         owner::{layer_of, owner_of},
     },
 };
@@ -396,36 +397,51 @@ impl Tenant {
 
     /// Its effect, evidence and metric, as of late.
     fn say_what_shows(&self, incident: &mut Incident, conditions: &[Condition], channel: usize, now: EventTime) {
+        let (mut n, mut k, mut expected, mut kinds) = (0.0, 0.0, 0.0, [0.0; 4]);
+        let lately = self.inside_since(conditions, channel, Window::of_end(now.plus(1 - LATELY)));
+        for (_, counts, e) in lately.flat_map(|(_, shown)| shown) {
+            n += real(counts.n[channel]);
+            k += real(counts.k[channel]);
+            expected += e;
+            (0..4).for_each(|kind| kinds[kind] += real(counts.kinds[kind]));
+        }
+        let a_minute = expected / real(LATELY / time::MINUTE);
+        let dispersion = self.evidence(channel, 1.0).dispersion(conditions, a_minute);
+        says_effect(incident, (n, k, expected), dispersion);
+        incident.evidence = vec![line("inside", (n, k, expected))];
+        incident.metric = self.metric(channel, n, kinds);
+    }
+
+    /// What each leaf of a scope showed in each window since one, and the poor call-ends that were expected of it.
+    pub(super) fn inside_since(
+        &self,
+        conditions: &[Condition],
+        channel: usize,
+        since: Window,
+    ) -> impl Iterator<Item = (Window, Vec<(u32, &Counts, f64)>)> {
         let evidence = self.evidence(channel, 1.0);
         let leaves = self.dictionary.leaves();
         let is_inside: Vec<bool> = leaves.iter().map(|codes| covers(conditions, codes)).collect();
-        let (mut n, mut k, mut expected, mut kinds) = (0.0, 0.0, 0.0, [0.0; 4]);
-        for (window, slice) in self.ring.since(Window::of_end(now.plus(1 - LATELY))) {
+        self.ring.since(since).map(move |(window, slice)| {
             let hour = evidence.hour(*window);
             let inside = slice
                 .leaves
                 .iter()
                 .filter(|(leaf, _)| is_inside.get(**leaf as usize) == Some(&true));
-            for (leaf, counts) in inside {
-                n += real(counts.n[channel]);
-                k += real(counts.k[channel]);
-                expected += evidence.expected(&hour, *leaf, counts.n[channel]);
-                (0..4).for_each(|kind| kinds[kind] += real(counts.kinds[kind]));
-            }
-        }
-        let a_minute = expected / real(LATELY / time::MINUTE);
-        says_effect(incident, (n, k, expected), evidence.dispersion(conditions, a_minute));
-        incident.evidence = vec![line("inside", (n, k, expected))];
-        incident.metric = self.metric(channel, n, kinds);
+            let shown: Vec<_> = inside
+                .map(|(leaf, counts)| (*leaf, counts, evidence.expected(&hour, *leaf, counts.n[channel])))
+                .collect();
+            (*window, shown)
+        })
     }
 }
 
-/// The message about one that is watched. Opened is said of incidents: this is an update, and calls nobody.
 /// Has a scope every condition of another, so that all of its calls are that one's?
 fn is_part(conditions: &[Condition], of: &[Condition]) -> bool {
     of.iter().all(|condition| conditions.contains(condition))
 }
 
+/// The message about one that is watched. Opened is said of incidents: this is an update, and calls nobody.
 fn told(incident: &Incident, reason: AlertReason, title: String) -> Alert {
     Alert {
         alert_id: alert_id(incident),
