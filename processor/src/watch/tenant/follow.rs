@@ -37,7 +37,7 @@ impl Tenant {
             if case.incident.device_id.is_some()
                 || !matches!(case.incident.state, State::Open | State::Localised)
                 || !is_time_to_look(now, age)
-                || (age > ONSET_SETTLED && now.since(case.incident.onset.from) + CONTROL > config.memory.micros())
+                || (age > ONSET_SETTLED && !is_remembered(now, case.incident.onset.from, config))
             {
                 continue;
             }
@@ -47,7 +47,8 @@ impl Tenant {
             }
             let Some(second) = second else { continue };
             let (Second::Same(found) | Second::Other(found)) = &second;
-            if age <= ONSET_SETTLED {
+            // Where the hours before it are half forgotten, little is left that tells a step from a ramp: a former look knew more.
+            if age <= ONSET_SETTLED && is_remembered(now, found.onset.from.start(), config) {
                 self.cases[i].incident.onset = span_of(found.onset);
                 self.cases[i].grows = found.onset.grows;
             }
@@ -136,6 +137,11 @@ impl Tenant {
     }
 }
 
+/// Are the hours before an onset remembered that it is compared with?
+fn is_remembered(now: EventTime, onset: EventTime, config: &WatchConfig) -> bool {
+    now.since(onset) + CONTROL <= config.memory.micros()
+}
+
 /// Every five minutes while an incident is young, then every quarter of an hour until its scope is settled.
 fn is_time_to_look(now: EventTime, age: i64) -> bool {
     let pace = if age <= YOUNG { 5 } else { 15 } * time::MINUTE;
@@ -149,4 +155,19 @@ enum Second {
     Same(Located),
     /// It is about something else.
     Other(Located),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Six hours are remembered, and three before an onset are asked for.
+    #[test]
+    fn an_onset_is_followed_while_the_hours_before_it_are_remembered() {
+        let config = WatchConfig::default();
+        let onset = EventTime::parse("2026-03-03T08:00:00Z").expect("a time");
+        let is_at = |minutes: i64| is_remembered(onset.plus(minutes * time::MINUTE), onset, &config);
+        assert_eq!(config.memory.micros(), 6 * time::HOUR);
+        assert!(is_at(180) && !is_at(181));
+    }
 }

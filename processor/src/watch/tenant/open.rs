@@ -1,6 +1,6 @@
 //! Opening incidents: from what was noticed to a scope, an owner, an onset.
 
-use dialtone_explain::Condition;
+use dialtone_explain::{Candidate, Condition};
 use dialtone_schemas::{
     Dimension, EventTime, Incident, Scope, Text, Window,
     incident::{Alternative, Onset},
@@ -14,9 +14,10 @@ use crate::{
         book::{Basis, Case, id_of},
         control::Control,
         detect::Alarm,
-        device::Device,
+        device::{DISPERSION, Device},
         dictionary::{Codes, covers},
-        locate::{Began, Located},
+        evidence::Sum,
+        locate::{Began, Evidence, Located},
         owner::{layer_of, owner_of},
         volume::Silence,
     },
@@ -29,6 +30,12 @@ const ONE_DEVICE: f64 = 0.6;
 /// After a scan that explained nothing, the next one waits so long.
 pub(super) const PATIENCE: i64 = 3 * time::MINUTE;
 
+/// A fault that nothing tells apart is one of this share of all, at least: so many times as much of an excess of everything lies on those that
+/// have it.
+const FEW: f64 = 0.25;
+/// Expected poor call-ends that pull the ratio of everything towards 1.
+const ALL_PRIOR: f64 = 25.0;
+
 /// What came of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -38,6 +45,14 @@ pub(super) enum Outcome {
     Known,
     /// An incident was opened, or opened again.
     Opened,
+}
+
+/// How much worse than usual those are that have all the excess there is, as far as chance has no part in it: one standard deviation less than
+/// what is seen.
+fn of_the_few(all: &Sum) -> f64 {
+    let sure = all.k.max(0.0) - (DISPERSION * all.k.max(0.0)).sqrt();
+    let ratio = (sure + ALL_PRIOR) / (all.e + ALL_PRIOR);
+    1.0 + (ratio - 1.0).max(0.0) / FEW
 }
 
 impl Tenant {
@@ -112,7 +127,15 @@ impl Tenant {
         let conditions = found.cause.best.conditions.clone();
         let onset = found.onset.best;
         if let Some((id, device)) = self.one_device(&conditions, onset, &found) {
-            self.open_device(now, &id, &device, config);
+            let is_general = self.around(&device, onset).1 > 1.0;
+            if !is_general || self.stands_out(&device, self.one_device_from(config)) {
+                self.open_device(now, &id, &device, config);
+            }
+            return;
+        }
+        let Candidate { k, e, .. } = found.cause.best;
+        let is_borne_out = || self.by_devices(&conditions, onset, (k, k - e)) >= self.named_from(channel, config);
+        if self.is_broken_outside() && !found.is_outside() && !is_borne_out() {
             return;
         }
         if self.is_same_trouble(&conditions) {
@@ -258,19 +281,51 @@ impl Tenant {
     }
 
     /// Is a device as bad as that against what surrounds it in the same hours? Where all that it shares with others is worse than usual as well,
-    /// its trouble is not its own.
+    /// its trouble is not its own; nor where everything is, as far as a few may have all of that.
     fn stands_out(&self, device: &Device, threshold: f64) -> bool {
         let Some(onset) = device.onset() else { return false };
-        let evidence = self.evidence(0, 1.0);
-        let mut around = evidence.sums(self.ring.since(onset.best));
-        for (leaf, own) in device.since_by_leaf(onset.best) {
-            if let Some(sum) = around.get_mut(&leaf) {
+        let (worse, of_the_few) = self.around(device, onset.best);
+        device.evidence_beside(onset.best, worse.max(of_the_few)) >= threshold
+    }
+
+    /// How much worse than usual everybody else is since a window: those who share a device's values, and those who may have all the excess of
+    /// everything. What scopes explain is expected; what lies in no dimension is not, since nothing says who has it.
+    fn around(&self, device: &Device, onset: Window) -> (f64, f64) {
+        let scoped = self.cases.iter().filter(|case| !case.is_outside());
+        let scoped: Vec<Case> = scoped.cloned().collect();
+        let evidence = Evidence {
+            cases: &scoped,
+            ..self.evidence(0, 1.0)
+        };
+        let mut others = evidence.sums(self.ring.since(onset));
+        for (leaf, own) in device.since_by_leaf(onset) {
+            if let Some(sum) = others.get_mut(&leaf) {
                 *sum = sum.without(&own);
             }
         }
-        let control = Control::of_sums(&around, &self.dictionary, evidence.drift);
-        let worse = control.of(self.dictionary.codes(device.leaf)).max(1.0);
-        device.evidence_beside(onset.best, worse) >= threshold
+        let mut all = Sum::default();
+        others.values().for_each(|sum| all.add(*sum));
+        let control = Control::of_sums(&others, &self.dictionary, evidence.drift);
+        (
+            control.of(self.dictionary.codes(device.leaf)).max(1.0),
+            of_the_few(&all),
+        )
+    }
+
+    /// Is something broken in no dimension? Who has it may sit together anywhere.
+    fn is_broken_outside(&self) -> bool {
+        self.cases.iter().any(|case| case.is_open() && case.is_outside())
+    }
+
+    /// What the excess of a scope with so many poor call-ends says where each device has one vote, in nats: half of the square of its sum over
+    /// the sum of its squares by device, of which there are as many as poor call-ends at least.
+    fn by_devices(&self, conditions: &[Condition], onset: Window, (poor, excess): (f64, f64)) -> f64 {
+        let inside = self.devices.of(|leaf| covers(conditions, self.dictionary.codes(leaf)));
+        let squares = inside.map(|(_, device)| {
+            let (_, k, e) = device.since(onset);
+            (k - e).powi(2)
+        });
+        excess.max(0.0).powi(2) / (2.0 * squares.sum::<f64>().max(poor).max(1.0))
     }
 
     /// Is an incident open of this device, or of a scope that its leaf lies in?
@@ -364,4 +419,58 @@ pub(super) struct Shared {
     pub(super) of_first: f64,
     /// Of the calls of the second one, the share that both cover.
     pub(super) of_second: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::{
+        device::Reported,
+        evidence::Counts,
+        tenant::drive::{at, leaf, site, text},
+    };
+
+    /// Twenty poor call-ends, ten more than expected: of twenty devices one each, so that 10² / (2 · 20) = 2.5 nats; of two devices ten each with
+    /// none expected of them, so that 10² / (2 · 200) = 0.25.
+    #[test]
+    fn an_excess_of_two_devices_says_little_of_their_scope() {
+        let says = |devices: i64, poor: i64| {
+            let mut tenant = Tenant::new(text("acme"));
+            let berlin = tenant.dictionary.leaf(&leaf("berlin", "Aural 20"));
+            for device in 0..devices {
+                let counts = Counts {
+                    n: [100, 0, 0],
+                    k: [poor, 0, 0],
+                    ..Counts::default()
+                };
+                let of = Reported {
+                    leaf: berlin,
+                    window: Window::of_end(at(5)),
+                    counts: &counts,
+                    partition: 0,
+                    expected: 0.0,
+                    exemplars: &[],
+                    user: None,
+                };
+                tenant.devices.add(&text(&format!("phone-{device}")), &of);
+            }
+            let conditions = tenant.dictionary.conditions(&site("berlin")).expect("known");
+            tenant.by_devices(&conditions, Window::of_end(at(1)), (20.0, 10.0))
+        };
+        assert!((says(20, 1) - 2.5).abs() < 1e-9 && (says(2, 10) - 0.25).abs() < 1e-9);
+    }
+
+    /// Of 100 expected 240 were poor, 19 of which may be chance: (221 + 25) / (100 + 25) = 1.97 times, which a quarter of all shows where it is
+    /// 1 + 0.97 · 4 = 4.9 times as bad. 110 of 100 may be chance.
+    #[test]
+    fn an_excess_of_everything_may_lie_on_a_quarter_of_it() {
+        let all = |k: f64| Sum {
+            n: 10_000.0,
+            k,
+            e: 100.0,
+        };
+        let worse = [240.0, 110.0, -1.0].map(|k| of_the_few(&all(k)));
+        assert!((worse[0] - 4.87).abs() < 0.01, "{worse:?}");
+        assert!(worse[1..].iter().all(|worse| (worse - 1.0).abs() < 1e-9), "{worse:?}");
+    }
 }
