@@ -361,7 +361,7 @@ impl Evidence<'_> {
     }
 
     /// The dispersion of all calls together, of which so much is expected.
-    fn dispersion_of_all(&self, expected: f64) -> f64 {
+    pub(super) fn dispersion_of_all(&self, expected: f64) -> f64 {
         self.drift.fine() + self.drift.of(&[]) * expected
     }
 

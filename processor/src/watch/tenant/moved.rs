@@ -93,7 +93,7 @@ impl Tenant {
         let scopes = moved.locate(noticed, config.min_excess).into_iter();
         let (poor, early): (Vec<MovedScope>, Vec<MovedScope>) = scopes
             .filter(|scope| scope.located.evidence >= threshold)
-            .partition(|scope| scope.poor >= POOR_TOO);
+            .partition(|scope| scope.poor >= POOR_TOO && !self.may_be_outside(0, &scope.located, config));
         let of = |scope: MovedScope| Early {
             onset: scope.located.onset.best,
             conditions: scope.located.cause.best.conditions,

@@ -1,6 +1,6 @@
 //! Opening incidents: from what was noticed to a scope, an owner, an onset.
 
-use dialtone_explain::{Candidate, Condition};
+use dialtone_explain::Condition;
 use dialtone_schemas::{
     Dimension, EventTime, Incident, Scope, Text, Window,
     incident::{Alternative, Onset},
@@ -14,10 +14,10 @@ use crate::{
         book::{Basis, Case, id_of},
         control::Control,
         detect::Alarm,
-        device::{DISPERSION, Device},
+        device::Device,
         dictionary::{Codes, covers},
         evidence::Sum,
-        locate::{Began, Evidence, Located},
+        locate::{Began, Located},
         owner::{layer_of, owner_of},
         volume::Silence,
     },
@@ -30,11 +30,12 @@ const ONE_DEVICE: f64 = 0.6;
 /// After a scan that explained nothing, the next one waits so long.
 pub(super) const PATIENCE: i64 = 3 * time::MINUTE;
 
-/// A fault that nothing tells apart is one of this share of all, at least: so many times as much of an excess of everything lies on those that
-/// have it.
-const FEW: f64 = 0.25;
+/// A fault that nothing tells apart touches this share of all at least: an excess of everything weighs the more on those that have it.
+const OF_ALL: f64 = 0.25;
 /// Expected poor call-ends that pull the ratio of everything towards 1.
 const ALL_PRIOR: f64 = 25.0;
+/// Where an excess of everything may have made those that have it so many times as bad, one device is asked whether it stands out of them.
+const GENERAL: f64 = 2.0;
 
 /// What came of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +48,37 @@ pub(super) enum Outcome {
     Opened,
 }
 
-/// How much worse than usual those are that have all the excess there is, as far as chance has no part in it: one standard deviation less than
+/// What surrounds a device, as a multiple of what is usual.
+#[derive(Clone, Copy, Debug)]
+struct Around {
+    /// Those that share its values.
+    alike: f64,
+    /// A quarter of all, if all the excess of everything were theirs.
+    few: f64,
+}
+
+/// How many times as bad a quarter of all is if all the excess is theirs: as much of it as is sure, which is one standard deviation less than
 /// what is seen.
-fn of_the_few(all: &Sum) -> f64 {
-    let sure = all.k.max(0.0) - (DISPERSION * all.k.max(0.0)).sqrt();
+fn of_the_few(all: &Sum, dispersion: f64) -> f64 {
+    let k = all.k.max(0.0);
+    let sure = k - (dispersion * k).sqrt();
     let ratio = (sure + ALL_PRIOR) / (all.e + ALL_PRIOR);
-    1.0 + (ratio - 1.0).max(0.0) / FEW
+    1.0 + (ratio - 1.0).max(0.0) / OF_ALL
+}
+
+/// What an excess says that consists of the excesses of single devices: that their mean is not nothing, where their variance is what is seen, and
+/// no less than that of single call-ends. A normal likelihood ratio: m / 2 · ln(1 + S² / m / V), S the sum, V the squares around the mean.
+fn by_votes(sum: &Sum, votes: impl Iterator<Item = f64>) -> f64 {
+    let (mut devices, mut of_devices, mut squares) = (0.0, 0.0, 0.0);
+    for vote in votes {
+        devices += 1.0;
+        of_devices += vote;
+        squares += vote * vote;
+    }
+    let devices = f64::max(devices, 1.0);
+    let around_mean = f64::max(squares - of_devices * of_devices / devices, sum.k.max(1.0));
+    let excess = (sum.k - sum.e).max(0.0);
+    devices / 2.0 * (excess * excess / devices / around_mean).ln_1p()
 }
 
 impl Tenant {
@@ -113,8 +139,9 @@ impl Tenant {
         let before = open(&self.cases);
         let mut outcome = Outcome::Unexplained;
         for found in located {
-            outcome = Outcome::Known;
-            self.open_rate(now, channel, found, config);
+            if self.open_rate(now, channel, found, config) {
+                outcome = Outcome::Known;
+            }
         }
         if open(&self.cases) > before {
             Outcome::Opened
@@ -123,27 +150,25 @@ impl Tenant {
         }
     }
 
-    pub(super) fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) {
+    /// Opens an incident for a cause, unless one is open; or not yet, as long as what lies in no dimension may be all of it: then nothing explains it.
+    pub(super) fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) -> bool {
         let conditions = found.cause.best.conditions.clone();
-        let onset = found.onset.best;
-        if let Some((id, device)) = self.one_device(&conditions, onset, &found) {
-            let is_general = self.around(&device, onset).1 > 1.0;
-            if !is_general || self.stands_out(&device, self.one_device_from(config)) {
+        if let Some((id, device)) = self.one_device(channel, &found) {
+            let is_its_own = self.is_its_own(&device, found.onset.best, config);
+            if is_its_own {
                 self.open_device(now, &id, &device, config);
             }
-            return;
-        }
-        let Candidate { k, e, .. } = found.cause.best;
-        let is_borne_out = || self.by_devices(&conditions, onset, (k, k - e)) >= self.named_from(channel, config);
-        if self.is_broken_outside() && !found.is_outside() && !is_borne_out() {
-            return;
+            return is_its_own;
         }
         if self.is_same_trouble(&conditions) {
-            return;
+            return true;
         }
         let same = |case: &Case| case.is_of_calls(channel) && case.conditions == conditions;
         if self.reopen(now, config, same).is_some() {
-            return;
+            return true;
+        }
+        if self.may_be_outside(channel, &found, config) {
+            return false;
         }
         let scope = self.dictionary.scope(&conditions);
         let mut incident = self.incident(now, scope, (Basis::Rate(channel), None), found.onset, config);
@@ -153,6 +178,7 @@ impl Tenant {
         case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
         case.grows = found.onset.grows;
         self.cases.push(case);
+        true
     }
 
     /// Aliases, alternatives and exemplars of a located cause.
@@ -171,13 +197,13 @@ impl Tenant {
             .collect();
     }
 
-    /// Does one device have most of the scope's excess?
-    fn one_device(&self, conditions: &[Condition], onset: Window, found: &Located) -> Option<(Text, Device)> {
+    /// Does one device have most of the scope's excess? Of devices quality is known.
+    fn one_device(&self, channel: usize, found: &Located) -> Option<(Text, Device)> {
         let excess = found.cause.best.k - found.cause.best.e;
-        let covers = |leaf: u32| covers(conditions, self.dictionary.codes(leaf));
+        let covers = |leaf: u32| covers(&found.cause.best.conditions, self.dictionary.codes(leaf));
         self.devices
-            .of(covers)
-            .map(|(id, device)| (id, device, device.since(onset)))
+            .of(|leaf| channel == 0 && covers(leaf))
+            .map(|(id, device)| (id, device, device.since(found.onset.best)))
             .filter(|(_, _, (_, k, e))| k - e >= ONE_DEVICE * excess)
             .max_by(|a, b| a.2.1.total_cmp(&b.2.1).then_with(|| b.0.cmp(a.0)))
             .map(|(id, device, _)| (id.clone(), device.clone()))
@@ -284,21 +310,24 @@ impl Tenant {
     /// its trouble is not its own; nor where everything is, as far as a few may have all of that.
     fn stands_out(&self, device: &Device, threshold: f64) -> bool {
         let Some(onset) = device.onset() else { return false };
-        let (worse, of_the_few) = self.around(device, onset.best);
-        device.evidence_beside(onset.best, worse.max(of_the_few)) >= threshold
+        let Around { alike, few } = self.around(device, onset.best);
+        device.evidence_beside(onset.best, alike.max(few)) >= threshold
     }
 
-    /// How much worse than usual everybody else is since a window: those who share a device's values, and those who may have all the excess of
-    /// everything. What scopes explain is expected; what lies in no dimension is not, since nothing says who has it.
-    fn around(&self, device: &Device, onset: Window) -> (f64, f64) {
-        let scoped = self.cases.iter().filter(|case| !case.is_outside());
-        let scoped: Vec<Case> = scoped.cloned().collect();
-        let evidence = Evidence {
-            cases: &scoped,
-            ..self.evidence(0, 1.0)
-        };
-        let mut others = evidence.sums(self.ring.since(onset));
-        for (leaf, own) in device.since_by_leaf(onset) {
+    /// Is what one device has of a scope's excess its own trouble, even where everything is much worse?
+    fn is_its_own(&self, device: &Device, since: Window, config: &WatchConfig) -> bool {
+        if self.is_broken_outside(0) {
+            return false;
+        }
+        let is_general = self.around(device, since).few >= GENERAL;
+        !is_general || self.stands_out(device, self.one_device_from(config))
+    }
+
+    /// How everybody else is since a window, beyond what open incidents explain.
+    fn around(&self, device: &Device, since: Window) -> Around {
+        let evidence = self.evidence(0, 1.0);
+        let mut others = evidence.sums(self.ring.since(since));
+        for (leaf, own) in device.since_by_leaf(since) {
             if let Some(sum) = others.get_mut(&leaf) {
                 *sum = sum.without(&own);
             }
@@ -306,34 +335,46 @@ impl Tenant {
         let mut all = Sum::default();
         others.values().for_each(|sum| all.add(*sum));
         let control = Control::of_sums(&others, &self.dictionary, evidence.drift);
-        (
-            control.of(self.dictionary.codes(device.leaf)).max(1.0),
-            of_the_few(&all),
-        )
+        Around {
+            alike: control.of(self.dictionary.codes(device.leaf)).max(1.0),
+            few: of_the_few(&all, evidence.dispersion_of_all(all.e)),
+        }
     }
 
-    /// Is something broken in no dimension? Who has it may sit together anywhere.
-    fn is_broken_outside(&self) -> bool {
-        self.cases.iter().any(|case| case.is_open() && case.is_outside())
+    /// Is something broken in no dimension? Nothing tells who has that.
+    fn is_broken_outside(&self, channel: usize) -> bool {
+        let is_one = |case: &Case| case.is_of_calls(channel) && case.is_outside() && case.is_at_work();
+        self.cases.iter().any(is_one)
     }
 
-    /// What the excess of a scope with so many poor call-ends says where each device has one vote, in nats: half of the square of its sum over
-    /// the sum of its squares by device, of which there are as many as poor call-ends at least.
-    fn by_devices(&self, conditions: &[Condition], onset: Window, (poor, excess): (f64, f64)) -> f64 {
-        let inside = self.devices.of(|leaf| covers(conditions, self.dictionary.codes(leaf)));
-        let squares = inside.map(|(_, device)| {
-            let (_, k, e) = device.since(onset);
-            (k - e).powi(2)
+    /// May a scope be poor because something is broken in no dimension? Those who have that may sit together anywhere, so that a scope must be
+    /// bad by its devices' votes as well.
+    pub(super) fn may_be_outside(&self, channel: usize, found: &Located, config: &WatchConfig) -> bool {
+        channel == 0
+            && !found.is_outside()
+            && self.is_broken_outside(channel)
+            && self.by_devices(found, config) < self.named_from(channel, config)
+    }
+
+    /// What the excess of a scope since its onset says where each device has one vote, in nats.
+    fn by_devices(&self, found: &Located, config: &WatchConfig) -> f64 {
+        let (conditions, onset) = (&found.cause.best.conditions, found.onset.best);
+        let (sum, _) = self.evidence(0, config.indifference).stands(conditions, onset);
+        let is_inside = |leaf: &u32| covers(conditions, self.dictionary.codes(*leaf));
+        let votes = self.devices.of(|_| true).filter_map(|(_, device)| {
+            let leaves = device.since_by_leaf(onset).into_iter();
+            let inside: Vec<Sum> = leaves.filter(|(leaf, _)| is_inside(leaf)).map(|(_, sum)| sum).collect();
+            (!inside.is_empty()).then(|| inside.iter().map(|sum| sum.k - sum.e).sum())
         });
-        excess.max(0.0).powi(2) / (2.0 * squares.sum::<f64>().max(poor).max(1.0))
+        by_votes(&sum, votes)
     }
 
-    /// Is an incident open of this device, or of a scope that its leaf lies in?
+    /// Is an incident open of this device, of a scope that its leaf lies in, or of what lies in no dimension, which any device may have?
     fn is_told(&self, id: &Text, leaf: u32) -> bool {
         let codes = self.dictionary.codes(leaf);
         let tells =
             |case: &Case| case.incident.device_id.as_ref() == Some(id) || case.has_scope() && case.covers(codes);
-        self.cases.iter().any(|case| case.is_open() && tells(case))
+        self.is_broken_outside(0) || self.cases.iter().any(|case| case.is_open() && tells(case))
     }
 
     fn open_device(&mut self, now: EventTime, id: &Text, device: &Device, config: &WatchConfig) {
@@ -424,40 +465,20 @@ pub(super) struct Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::{
-        device::Reported,
-        evidence::Counts,
-        tenant::drive::{at, leaf, site, text},
-    };
 
-    /// Twenty poor call-ends, ten more than expected: of twenty devices one each, so that 10² / (2 · 20) = 2.5 nats; of two devices ten each with
-    /// none expected of them, so that 10² / (2 · 200) = 0.25.
+    /// Excesses of ten by each of two devices: 20 poor, V = 20 as of single call-ends, 2 / 2 · ln(1 + 400 / 2 / 20) = 2.4 nats; of ten by each of
+    /// fifteen, 15 / 2 · ln(1 + 150² / 15 / 150) = 18. Thirty by three of nine: V = 300 − 900 / 9 = 200, 9 / 2 · ln(1 + 900 / 9 / 200) = 1.8.
     #[test]
-    fn an_excess_of_two_devices_says_little_of_their_scope() {
-        let says = |devices: i64, poor: i64| {
-            let mut tenant = Tenant::new(text("acme"));
-            let berlin = tenant.dictionary.leaf(&leaf("berlin", "Aural 20"));
-            for device in 0..devices {
-                let counts = Counts {
-                    n: [100, 0, 0],
-                    k: [poor, 0, 0],
-                    ..Counts::default()
-                };
-                let of = Reported {
-                    leaf: berlin,
-                    window: Window::of_end(at(5)),
-                    counts: &counts,
-                    partition: 0,
-                    expected: 0.0,
-                    exemplars: &[],
-                    user: None,
-                };
-                tenant.devices.add(&text(&format!("phone-{device}")), &of);
-            }
-            let conditions = tenant.dictionary.conditions(&site("berlin")).expect("known");
-            tenant.by_devices(&conditions, Window::of_end(at(1)), (20.0, 10.0))
+    fn an_excess_of_few_devices_says_little_of_their_scope() {
+        let says = |votes: &[f64]| {
+            let k = votes.iter().sum();
+            by_votes(&Sum { n: 1000.0, k, e: 0.0 }, votes.iter().copied())
         };
-        assert!((says(20, 1) - 2.5).abs() < 1e-9 && (says(2, 10) - 0.25).abs() < 1e-9);
+        let mut three_of_nine = [0.0; 9];
+        three_of_nine[..3].fill(10.0);
+        let said = [says(&[10.0; 2]), says(&[10.0; 15]), says(&three_of_nine)];
+        let right = [2.398, 17.98, 1.825];
+        assert!(said.iter().zip(right).all(|(a, b)| (a - b).abs() < 0.01), "{said:?}");
     }
 
     /// Of 100 expected 240 were poor, 19 of which may be chance: (221 + 25) / (100 + 25) = 1.97 times, which a quarter of all shows where it is
@@ -469,7 +490,7 @@ mod tests {
             k,
             e: 100.0,
         };
-        let worse = [240.0, 110.0, -1.0].map(|k| of_the_few(&all(k)));
+        let worse = [240.0, 110.0, -1.0].map(|k| of_the_few(&all(k), 1.5));
         assert!((worse[0] - 4.87).abs() < 0.01, "{worse:?}");
         assert!(worse[1..].iter().all(|worse| (worse - 1.0).abs() < 1e-9), "{worse:?}");
     }
