@@ -66,17 +66,16 @@ fn of_the_few(all: &Sum, dispersion: f64) -> f64 {
     1.0 + (ratio - 1.0).max(0.0) / OF_ALL
 }
 
-/// What an excess says that consists of the excesses of single devices: that their mean is not nothing, where their variance is what is seen, and
-/// no less than that of single call-ends. A normal likelihood ratio: m / 2 · ln(1 + S² / m / V), S the sum, V the squares around the mean.
-fn by_votes(sum: &Sum, votes: impl Iterator<Item = f64>) -> f64 {
-    let (mut devices, mut of_devices, mut squares) = (0.0, 0.0, 0.0);
-    for vote in votes {
-        devices += 1.0;
-        of_devices += vote;
-        squares += vote * vote;
-    }
-    let devices = f64::max(devices, 1.0);
-    let around_mean = f64::max(squares - of_devices * of_devices / devices, sum.k.max(1.0));
+/// What an excess says that consists of the excesses of single devices, of each so many poor and expected: that their mean is not nothing, where
+/// their variance is what is seen, and no less than that of single call-ends. A normal likelihood ratio: m / 2 · ln(1 + S² / m / V), S the sum, V
+/// the squares around the mean. A poor call-end of no known device is one of its own.
+fn by_votes(sum: &Sum, votes: &[(f64, f64)]) -> f64 {
+    let known: f64 = votes.iter().map(|(k, _)| k).sum();
+    let unknown = (sum.k - known).max(0.0);
+    let devices = (votes.iter().map(|_| 1.0).sum::<f64>() + unknown).max(1.0);
+    let of_devices = unknown + votes.iter().map(|(k, e)| k - e).sum::<f64>();
+    let squares = unknown + votes.iter().map(|(k, e)| (k - e).powi(2)).sum::<f64>();
+    let around_mean = (squares - of_devices * of_devices / devices).max(sum.k).max(1.0);
     let excess = (sum.k - sum.e).max(0.0);
     devices / 2.0 * (excess * excess / devices / around_mean).ln_1p()
 }
@@ -362,11 +361,14 @@ impl Tenant {
         let (sum, _) = self.evidence(0, config.indifference).stands(conditions, onset);
         let is_inside = |leaf: &u32| covers(conditions, self.dictionary.codes(*leaf));
         let votes = self.devices.of(|_| true).filter_map(|(_, device)| {
+            let mut inside = Sum::default();
             let leaves = device.since_by_leaf(onset).into_iter();
-            let inside: Vec<Sum> = leaves.filter(|(leaf, _)| is_inside(leaf)).map(|(_, sum)| sum).collect();
-            (!inside.is_empty()).then(|| inside.iter().map(|sum| sum.k - sum.e).sum())
+            leaves
+                .filter(|(leaf, _)| is_inside(leaf))
+                .for_each(|(_, own)| inside.add(own));
+            (inside.n > 0.0).then_some((inside.k, inside.e))
         });
-        by_votes(&sum, votes)
+        by_votes(&sum, &votes.collect::<Vec<_>>())
     }
 
     /// Is an incident open of this device, of a scope that its leaf lies in, or of what lies in no dimension, which any device may have?
@@ -467,17 +469,20 @@ mod tests {
     use super::*;
 
     /// Excesses of ten by each of two devices: 20 poor, V = 20 as of single call-ends, 2 / 2 · ln(1 + 400 / 2 / 20) = 2.4 nats; of ten by each of
-    /// fifteen, 15 / 2 · ln(1 + 150² / 15 / 150) = 18. Thirty by three of nine: V = 300 − 900 / 9 = 200, 9 / 2 · ln(1 + 900 / 9 / 200) = 1.8.
+    /// fifteen, 15 / 2 · ln(1 + 150² / 15 / 150) = 18. Thirty by three of nine: V = 300 − 900 / 9 = 200, 9 / 2 · ln(1 + 900 / 9 / 200) = 1.8. Thirty
+    /// whose devices nobody knows: 30 / 2 · ln(1 + 30² / 30 / 30) = 10.4.
     #[test]
     fn an_excess_of_few_devices_says_little_of_their_scope() {
-        let says = |votes: &[f64]| {
-            let k = votes.iter().sum();
-            by_votes(&Sum { n: 1000.0, k, e: 0.0 }, votes.iter().copied())
-        };
-        let mut three_of_nine = [0.0; 9];
-        three_of_nine[..3].fill(10.0);
-        let said = [says(&[10.0; 2]), says(&[10.0; 15]), says(&three_of_nine)];
-        let right = [2.398, 17.98, 1.825];
+        let all = |k: f64| Sum { n: 1000.0, k, e: 0.0 };
+        let mut three_of_nine = [(0.0, 0.0); 9];
+        three_of_nine[..3].fill((10.0, 0.0));
+        let said = [
+            by_votes(&all(20.0), &[(10.0, 0.0); 2]),
+            by_votes(&all(150.0), &[(10.0, 0.0); 15]),
+            by_votes(&all(30.0), &three_of_nine),
+            by_votes(&all(30.0), &[]),
+        ];
+        let right = [2.398, 17.98, 1.825, 10.397];
         assert!(said.iter().zip(right).all(|(a, b)| (a - b).abs() < 0.01), "{said:?}");
     }
 
