@@ -1,12 +1,12 @@
 //! What the stories share: a simulated run, watched over without Kafka, its events by event time.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::LazyLock};
 
 use anyhow::Result;
 use bytes::Bytes;
 use dialtone::{
     config::Config,
-    evaluate::{self, Named, Pace, Watched},
+    evaluate::{self, Before, Named, Watched},
     simulate,
 };
 use dialtone_processor::offline::Heard;
@@ -41,14 +41,18 @@ change = true
 hit = { share = 0.25, loss = 0.12, jitter_ms = 20.0, delay_ms = 60.0 }
 "#;
 
+/// The days before built-in runs, for all tests of a process.
+static BEFORE: LazyLock<Before<'static>> = LazyLock::new(|| {
+    static CONFIG: LazyLock<Config> = LazyLock::new(|| defaults().expect("the defaults"));
+    Before::new(&CONFIG, None, 4)
+});
+
 /// Watches over all of these runs of built-in scenarios, two at a time.
 pub fn watch_over_all(runs: &[(&str, u64)]) -> Result<Vec<Watched>> {
-    let config = defaults()?;
     let named = |(name, seed): &(&str, u64)| Ok((((*name).to_owned(), simulate::load(name)?), *seed));
     let runs: Vec<(Named, u64)> = runs.iter().map(named).collect::<Result<_>>()?;
     let runs: Vec<(&Named, u64)> = runs.iter().map(|(named, seed)| (named, *seed)).collect();
-    let pace = Pace { threads: 2, kept: None };
-    evaluate::each(&config, &runs, pace, |watched| watched, |_, _| {})
+    evaluate::each(&BEFORE, &runs, 2, |watched| watched, |_, _| {})
 }
 
 /// What watch read and told, as the sink would have written it.

@@ -52,11 +52,13 @@ pub fn run(args: &cli::Evaluate, config: &Config) -> Result<()> {
             fate.seed
         ));
     };
-    let pace = Pace {
-        threads: args.threads,
-        kept: args.keep.as_deref(),
-    };
-    let fates = each(config, &runs, pace, |watched| Fate::of(&watched), told)?;
+    let is_shared = scenarios.len() > 1;
+    let before = Before::new(
+        config,
+        args.keep.as_deref(),
+        if is_shared { 2 * args.threads } else { 0 },
+    );
+    let fates = each(&before, &runs, args.threads, |watched| Fate::of(&watched), told)?;
     say::progress_done();
     for fate in &fates {
         say::line(if args.json {
@@ -100,36 +102,22 @@ fn of_folder(dir: &Path) -> Result<Vec<Named>> {
     Ok(scenarios)
 }
 
-/// How runs are gone through.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace<'a> {
-    /// So many at a time.
-    pub threads: usize,
-    /// Where simulated runs are kept.
-    pub kept: Option<&'a Path>,
-}
-
-/// Watches over all of these runs, so many at a time: each needs one processor and up to a gigabyte, and so
-/// much again where runs of one seed share what was before. What is made of each,
-/// in their order.
+/// Watches over all of these runs, so many at a time: each needs one processor and up to a gigabyte. What is made of each, in their order.
 pub fn each<T: Send>(
-    config: &Config,
+    before: &Before<'_>,
     runs: &[(&Named, u64)],
-    pace: Pace<'_>,
+    threads: usize,
     of: impl Fn(Watched) -> T + Sync,
     done: impl Fn(usize, &T) + Sync,
 ) -> Result<Vec<T>> {
     // Runs of one seed wait for each other's days before: as many seeds are taken side by side as there are threads.
-    let threads = pace.threads.max(1);
-    let seeds: BTreeSet<u64> = runs.iter().map(|(_, seed)| *seed).collect();
-    let remembered = if seeds.len() < runs.len() { 2 * threads } else { 0 };
-    let before = Before::new(config, pace.kept, remembered);
+    let threads = threads.max(1);
     let waiting: Mutex<VecDeque<_>> = Mutex::new(in_turn(runs, threads).into());
     let finished = std::sync::atomic::AtomicUsize::new(0);
     let take = || waiting.lock().map_or(None, |mut runs| runs.pop_front());
     let work = || {
         let one = |(i, ((name, scenario), seed)): (usize, (&Named, u64))| {
-            let watched = Watched::over(&before, scenario, name, seed).with_context(|| format!("{name}, seed {seed}"));
+            let watched = Watched::over(before, scenario, name, seed).with_context(|| format!("{name}, seed {seed}"));
             if let (Err(_), Ok(mut runs)) = (&watched, waiting.lock()) {
                 // Whoever has mistyped a scope need not wait for all the others.
                 runs.clear();
