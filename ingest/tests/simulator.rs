@@ -19,6 +19,7 @@ use dialtone_schemas::{Change, Complaint, Event, Source, Text, avro, time, topic
 use dialtone_simulator::{
     Deliveries as Arrived, Door as Way, Reporting, Scenario, Simulation, door_of, json_line,
     render::{graph::call_record, sip},
+    scenario::Span,
 };
 use dialtone_wire::{Delivered, Deliveries, OutRecord, Payload, Publish};
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};
@@ -71,7 +72,9 @@ fn simulated() -> (Simulation, Arrived) {
     let toml = include_str!("../simulator/scenarios/isp_at_site.toml");
     let scenario = Scenario {
         reporting: Reporting::perfect(),
-        ..Scenario::from_toml(toml).expect("a scenario")
+        ..Scenario::from_toml(toml)
+            .expect("a scenario")
+            .with_history_of(Span(time::HOUR))
     };
     let mut simulation = Simulation::new(&scenario, 7);
     let from = simulation.truth().warm_up_until;
