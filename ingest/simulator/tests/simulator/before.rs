@@ -51,7 +51,7 @@ fn what_was_before_is_the_same_where_it_is_made_of_the_same() {
         "kind = \"total_outage\"\nat = \"0m\"\nlasts = \"1h\"",
         "kind = \"firmware_rollout\"\nat = \"5m\"\nstages = [{ after = \"0m\", share = 1.0 }]",
         "kind = \"wifi_segment\"\nat = \"10m\"\nscope = { segment = \"berlin-b1-wifi-1\" }",
-        "kind = \"site_uplink\"\nat = \"10m\"\nlasts = \"1h\"\nwork = \"announced\"",
+        "kind = \"site_uplink\"\nat = \"10m\"\nlasts = \"1h\"\nwork = \"announced\"\nplanned = \"1h\"",
         "at = \"1h\"\nchange = true",
     ];
     let quiet = scenario("");

@@ -66,7 +66,7 @@ fn on_monday_afternoon_all_hands_call_three_times_as_often_for_an_hour() {
 
 #[test]
 fn an_office_moves_to_another_site_for_good_in_a_run_of_more_than_three_days() {
-    let mut simulation = Simulation::new(&small("2026-03-02T06:00:00Z", "4d"), 8);
+    let mut simulation = Simulation::new(&small("2026-03-02T06:00:00Z", "4d"), 9);
     let places = Places::new(&simulation.sites_csv());
     let moved = simulation.truth().office_move.clone().expect("one moves");
     assert_eq!(moved.from, moved.from.floor(time::DAY));
