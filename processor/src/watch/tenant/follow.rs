@@ -23,6 +23,9 @@ const YOUNG: i64 = 30 * time::MINUTE;
 const ONSET_SETTLED: i64 = 2 * time::HOUR;
 /// ... and its scope after this, or when the hours before its onset begin to be forgotten: few calls tell a site from its access line.
 const SETTLED: i64 = 4 * time::HOUR;
+/// An onset is followed to where so much before it is remembered: where levels used to lie before a ramp is told by what came more than a
+/// hundred minutes before it.
+const DATED_BY: i64 = 2 * time::HOUR;
 /// Scopes that share so much of their calls are one.
 const SAME_SCOPE: f64 = 0.95;
 
@@ -37,7 +40,7 @@ impl Tenant {
             if case.incident.device_id.is_some()
                 || !matches!(case.incident.state, State::Open | State::Localised)
                 || !is_time_to_look(now, age)
-                || (age > ONSET_SETTLED && !is_remembered(now, case.incident.onset.from, config))
+                || (age > ONSET_SETTLED && !is_remembered(now, case.incident.onset.from, CONTROL, config))
             {
                 continue;
             }
@@ -47,8 +50,8 @@ impl Tenant {
             }
             let Some(second) = second else { continue };
             let (Second::Same(found) | Second::Other(found)) = &second;
-            // Where the hours before it are half forgotten, little is left that tells a step from a ramp: a former look knew more.
-            if age <= ONSET_SETTLED && is_remembered(now, found.onset.from.start(), config) {
+            // Where the hours before it are mostly forgotten, little is left that tells a step from a ramp: a former look knew more.
+            if age <= ONSET_SETTLED && is_remembered(now, found.onset.from.start(), DATED_BY, config) {
                 self.cases[i].incident.onset = span_of(found.onset);
                 self.cases[i].grows = found.onset.grows;
             }
@@ -137,9 +140,9 @@ impl Tenant {
     }
 }
 
-/// Are the hours before an onset remembered that it is compared with?
-fn is_remembered(now: EventTime, onset: EventTime, config: &WatchConfig) -> bool {
-    now.since(onset) + CONTROL <= config.memory.micros()
+/// Is so much before an onset remembered?
+fn is_remembered(now: EventTime, onset: EventTime, before: i64, config: &WatchConfig) -> bool {
+    now.since(onset) + before <= config.memory.micros()
 }
 
 /// Every five minutes while an incident is young, then every quarter of an hour until its scope is settled.
@@ -161,13 +164,13 @@ enum Second {
 mod tests {
     use super::*;
 
-    /// Six hours are remembered, and three before an onset are asked for.
+    /// Six hours are remembered, and two before an onset are asked for.
     #[test]
     fn an_onset_is_followed_while_the_hours_before_it_are_remembered() {
         let config = WatchConfig::default();
         let onset = EventTime::parse("2026-03-03T08:00:00Z").expect("a time");
-        let is_at = |minutes: i64| is_remembered(onset.plus(minutes * time::MINUTE), onset, &config);
+        let is_at = |minutes: i64| is_remembered(onset.plus(minutes * time::MINUTE), onset, DATED_BY, &config);
         assert_eq!(config.memory.micros(), 6 * time::HOUR);
-        assert!(is_at(180) && !is_at(181));
+        assert!(is_at(240) && !is_at(241));
     }
 }
