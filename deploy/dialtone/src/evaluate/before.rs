@@ -7,8 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use anyhow::{Context, Result};
-use dialtone_ingest::Sites;
+use anyhow::Result;
 use dialtone_processor::{
     WatchConfig,
     offline::{Adding, Watching},
@@ -103,8 +102,7 @@ fn told(config: &Config, run: &Simulation) -> Result<WatchConfig> {
 
 /// Days until an instant, in the order in which their reports arrive: what comes too late for its window is set aside.
 pub(super) fn days(config: &Config, mut simulation: Simulation, until: EventTime) -> Result<Vec<Day>> {
-    let sites = Sites::read(simulation.sites_csv().as_bytes()).context("the simulated sites")?;
-    let mut doors = Doors::new(config, sites, Text::new(TENANT)?);
+    let mut doors = Doors::of(config, &simulation, TENANT)?;
     let mut adding = Adding::new(&config.processor.summarise, config.kafka.partitions);
     let mut now = simulation.start();
     let end = simulation.all_heard_of(until).min(simulation.end());
@@ -186,8 +184,7 @@ mod tests {
         let added = days(&config, Simulation::new(&scenario, 1), until).expect("days");
 
         let mut simulation = Simulation::new(&scenario, 1);
-        let sites = Sites::read(simulation.sites_csv().as_bytes()).expect("sites");
-        let mut doors = Doors::new(&config, sites, Text::new(TENANT).expect("a text"));
+        let mut doors = Doors::of(&config, &simulation, TENANT).expect("doors");
         let mut logs = Logs::new(&config.processor.summarise, config.kafka.partitions);
         let mut now = simulation.start();
         while now < simulation.end() {

@@ -22,7 +22,7 @@ use dialtone_ingest::{
 };
 use dialtone_schemas::{Change, Complaint, Event, EventTime, Source, Text};
 use dialtone_simulator::{
-    Door, door_of, json_line,
+    Door, Simulation, door_of, json_line,
     render::{self, graph::Halves, sip},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -51,14 +51,15 @@ pub(super) struct Doors {
 }
 
 impl Doors {
-    /// By the configuration's rules, for the tenant's sites.
-    pub(super) fn new(config: &Config, sites: Sites, tenant: Text) -> Self {
-        Self {
-            tenant,
+    /// By the configuration's rules, for a tenant with the simulated sites.
+    pub(super) fn of(config: &Config, simulation: &Simulation, tenant: &str) -> Result<Self> {
+        let sites = Sites::read(simulation.sites_csv().as_bytes()).context("the simulated sites")?;
+        Ok(Self {
+            tenant: Text::new(tenant)?,
             normaliser: replay::normaliser(config, sites.clone()),
             sites,
             halves: Halves::default(),
-        }
+        })
     }
 
     /// Reports that have arrived by now, in their order. Both ends of a call record come in the place of the one that arrived last.
@@ -194,7 +195,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use dialtone_schemas::{Dimension, ReportKind, measure::Millis};
-    use dialtone_simulator::{Scenario, Simulation};
+    use dialtone_simulator::Scenario;
 
     use super::*;
     use crate::config;
@@ -208,8 +209,7 @@ mod tests {
         let scenario = Scenario::from_toml(text).expect("a scenario");
         let mut simulation = Simulation::new(&scenario, 7);
         let config = config::load(None, std::iter::empty()).expect("the defaults");
-        let sites = Sites::read(simulation.sites_csv().as_bytes()).expect("the simulated sites");
-        let doors = Doors::new(&config, sites, Text::new(TENANT).expect("a text"));
+        let doors = Doors::of(&config, &simulation, TENANT).expect("doors");
         let reports = simulation.advance(scenario.end()).events;
         (doors, reports, scenario.end())
     }

@@ -5,8 +5,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use anyhow::{Context, Result};
-use dialtone_ingest::Sites;
+use anyhow::Result;
 use dialtone_processor::{
     config::Thresholds,
     offline::{Heard, Logs},
@@ -63,8 +62,7 @@ impl Simulated {
     pub fn new(config: &Config, scenario: &Scenario, seed: u64) -> Result<Self> {
         let mut simulation = Simulation::new(scenario, seed);
         simulation.check()?;
-        let sites = Sites::read(simulation.sites_csv().as_bytes()).context("the simulated sites")?;
-        let mut doors = Doors::new(config, sites, Text::new(TENANT)?);
+        let mut doors = Doors::of(config, &simulation, TENANT)?;
         let mut logs = Logs::new(&config.processor.summarise, config.kafka.partitions);
         let live_from = live_from(scenario);
         let is_live = |event: &Event| live_from == scenario.start || event.end > live_from;

@@ -315,7 +315,7 @@ impl Tenant {
 
     /// Is what one device has of a scope's excess its own trouble, even where everything is much worse?
     fn is_its_own(&self, device: &Device, since: Window, config: &WatchConfig) -> bool {
-        if self.is_broken_outside(0) {
+        if self.is_broken_outside() {
             return false;
         }
         let is_general = self.around(device, since).few >= GENERAL;
@@ -340,9 +340,9 @@ impl Tenant {
         }
     }
 
-    /// Is something broken in no dimension? Nothing tells who has that.
-    fn is_broken_outside(&self, channel: usize) -> bool {
-        let is_one = |case: &Case| case.is_of_calls(channel) && case.is_outside() && case.is_at_work();
+    /// Is quality worse in no dimension? Nothing tells who has that; of devices only quality is known.
+    fn is_broken_outside(&self) -> bool {
+        let is_one = |case: &Case| case.is_of_calls(0) && case.is_outside() && case.is_at_work();
         self.cases.iter().any(is_one)
     }
 
@@ -351,7 +351,7 @@ impl Tenant {
     pub(super) fn may_be_outside(&self, channel: usize, found: &Located, config: &WatchConfig) -> bool {
         channel == 0
             && !found.is_outside()
-            && self.is_broken_outside(channel)
+            && self.is_broken_outside()
             && self.by_devices(found, config) < self.named_from(channel, config)
     }
 
@@ -376,7 +376,7 @@ impl Tenant {
         let codes = self.dictionary.codes(leaf);
         let tells =
             |case: &Case| case.incident.device_id.as_ref() == Some(id) || case.has_scope() && case.covers(codes);
-        self.is_broken_outside(0) || self.cases.iter().any(|case| case.is_open() && tells(case))
+        self.is_broken_outside() || self.cases.iter().any(|case| case.is_open() && tells(case))
     }
 
     fn open_device(&mut self, now: EventTime, id: &Text, device: &Device, config: &WatchConfig) {
