@@ -92,6 +92,7 @@ impl Limits {
             settings: Settings {
                 indifference: None,
                 things: &[],
+                sets: None,
                 ..*settings
             },
             attributes,

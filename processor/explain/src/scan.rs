@@ -9,6 +9,7 @@ use crate::{
     limits::{Limits, Share},
     poor::{Found, Group, Poor},
     score::{inside_outside, price},
+    sets::Sets,
     table::{Condition, Row, Table},
 };
 
@@ -35,6 +36,9 @@ pub struct Settings<'a> {
     ///
     /// [`causes`]: crate::causes
     pub things: &'a [&'a [usize]],
+    /// What judged causes say of the attributes that a scope names; without it, nothing. As `things` do, it orders what [`scan`] has kept; whether
+    /// any of it is worth naming is asked of the evidence alone.
+    pub sets: Option<&'a Sets>,
 }
 
 impl Settings<'_> {
@@ -42,6 +46,11 @@ impl Settings<'_> {
     pub(crate) fn is_thing(&self, conditions: &[Condition]) -> bool {
         let attributes = || conditions.iter().map(|condition| condition.attribute);
         self.things.iter().any(|thing| thing.iter().copied().eq(attributes()))
+    }
+
+    /// What the attributes that these conditions name are worth because of the causes that were judged, in nats.
+    pub(crate) fn judged(&self, conditions: &[Condition]) -> f64 {
+        self.sets.map_or(0.0, |sets| sets.nats(conditions))
     }
 }
 
@@ -54,6 +63,7 @@ impl Default for Settings<'_> {
             keep: 40,
             indifference: None,
             things: &[],
+            sets: None,
         }
     }
 }

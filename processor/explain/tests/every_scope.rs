@@ -125,6 +125,7 @@ fn settings() -> impl Strategy<Value = Settings<'static>> {
     (1_usize..5, min_excess, dispersion, keep).prop_map(|(max_depth, min_excess, dispersion, keep)| Settings {
         indifference: None,
         things: &[],
+        sets: None,
         max_depth,
         min_excess,
         dispersion,

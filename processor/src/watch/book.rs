@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     dictionary::{Codes, covers},
+    judgements::Named,
     tenant::Outside,
 };
 
@@ -186,6 +187,15 @@ impl Case {
     /// Is it about a scope: neither in no dimension, nor of one device?
     pub const fn has_scope(&self) -> bool {
         !self.is_outside() && self.incident.device_id.is_none()
+    }
+
+    /// The dimensions that its cause names, as people were told last. A silence is looked for otherwise; a device, and what lies in no dimension
+    /// or mostly outside of them, names none.
+    pub fn named(&self) -> Option<Named> {
+        let sent = self.sent.as_ref()?;
+        let is_scope = self.basis != Basis::Volume && sent.device_id.is_none() && !sent.is_outside_the_dimensions();
+        let named: Named = sent.scope.conditions().map(|(dimension, _)| dimension).collect();
+        (is_scope && !named.is_empty()).then_some(named)
     }
 
     /// A minute of evidence: `k` poor of `e` expected by the baseline, over the dispersion. Is quality back?

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use dialtone_explain::{
-    Candidate, Cause, Condition, Explained, Indifference, Onset, Row, Settings, Step, Table, beyond, causes,
+    Candidate, Cause, Condition, Explained, Indifference, Onset, Row, Sets, Settings, Step, Table, beyond, causes,
     everything, onset, share_added,
 };
 use dialtone_schemas::{Dimension, Window, time};
@@ -16,6 +16,7 @@ use super::{
     dictionary::{Codes, D, Dictionary, covers},
     evidence::{Counts, Ring, Slice, Sum},
     hours::{AtHour, HourlyRates},
+    judgements::JudgedCauses,
     levels::Levels,
     local::Clocks,
     shift::Shifts,
@@ -79,6 +80,8 @@ pub struct Evidence<'a> {
     pub levels: &'a Levels,
     /// How far rates wander by themselves.
     pub drift: &'a Drift,
+    /// Which dimensions the causes of before named that were judged.
+    pub judged: &'a JudgedCauses,
     /// No rate below so many times the expected one is worth naming.
     pub least: f64,
     /// Minutes from one window to the next.
@@ -242,8 +245,8 @@ impl Evidence<'_> {
         let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
-        let zones = zones(self.drift, self.least);
-        let settings = settings(self.drift, &zones, min_excess);
+        let (zones, sets) = (zones(self.drift, self.least), self.judged.sets());
+        let settings = settings(self.drift, (&zones, &sets), min_excess);
         let look = |since: Window| self.causes_since(since, &settings);
         let first = |found: &Causes| Some(self.onset(&found.causes.first()?.best.conditions)?.best);
         let (since, found) = settled(noticed.best, look, first);
@@ -648,13 +651,18 @@ pub(super) fn zones(drift: &Drift, least: f64) -> Indifference {
     Indifference::new(D, |attributes| zone(drift, attributes, least))
 }
 
-/// How causes are looked for among what drifts so.
-pub(super) fn settings<'a>(drift: &Drift, zones: &'a Indifference, min_excess: f64) -> Settings<'a> {
+/// How causes are looked for among what drifts so, where causes were judged before.
+pub(super) fn settings<'a>(
+    drift: &Drift,
+    (zones, sets): (&'a Indifference, &'a Sets),
+    min_excess: f64,
+) -> Settings<'a> {
     Settings {
         min_excess,
         dispersion: drift.fine(),
         indifference: Some(zones),
         things: &THINGS,
+        sets: Some(sets),
         ..Settings::default()
     }
 }

@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod history;
 pub mod holiday;
 pub mod hours;
+pub mod judgements;
 pub mod levels;
 pub mod local;
 pub mod locate;
@@ -59,7 +60,7 @@ pub use tenant::{Explained, Warnings, readiness};
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
 /// What a snapshot begins with; another number where its fields are others.
-const LAYOUT: Layout = *b"w\x06";
+const LAYOUT: Layout = *b"w\x07";
 
 /// What is merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -71,8 +71,8 @@ impl<'a> Moved<'a> {
         let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
-        let zones = zones(self.drift, self.poor.least);
-        let settings = settings(self.drift, &zones, min_excess);
+        let (zones, sets) = (zones(self.drift, self.poor.least), self.poor.judged.sets());
+        let settings = settings(self.drift, (&zones, &sets), min_excess);
         let look = |since: Window| {
             let control = self.control(since);
             let found = self.scopes_since(since, &control, &settings);

@@ -1,9 +1,10 @@
 //! What changed just before: the posterior that a change caused what an incident shows.
 
-use std::collections::VecDeque;
-
+use dialtone_explain::odds;
 use dialtone_schemas::{Change, ChangeKind, EventTime, Text, incident::SuspectedChange, time};
 use serde::{Deserialize, Serialize};
+
+use super::judgements::Judgements;
 
 /// Weight of "none of the known changes": a change that fits in all else is believed rather than that as long as it lies within its
 /// reach, e⁻¹. Seven of ten incidents are said to be a change's doing (Beyer et al., Site Reliability Engineering, 2016), and of ten that fit
@@ -40,45 +41,24 @@ const fn reach(kind: ChangeKind) -> i64 {
 /// Kinds of changes that were judged before, and whether they were to blame: what people said of the incident's cause, and whether
 /// quality came back when the change was taken back. Nothing else feeds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Priors(VecDeque<((Text, Text), ChangeKind, bool)>);
-
-/// Judgements remembered.
-const MOST_JUDGED: usize = 1000;
-/// Judgements of either side that each kind is believed to have had: the first real ones change little.
-const BELIEVED: f64 = 4.0;
+pub struct Priors(Judgements<(Text, Text), ChangeKind>);
 
 impl Priors {
     /// A change was to blame for an incident, or it was not. Said again, the last word counts.
     pub fn judge(&mut self, incident: &Text, change: &Change, is_to_blame: bool) {
         let about = (incident.clone(), change.change_id.clone());
-        let judged = (about.clone(), change.kind, is_to_blame);
-        match self.0.iter_mut().find(|(known, ..)| *known == about) {
-            Some(known) => *known = judged,
-            None => {
-                self.0.push_back(judged);
-                if self.0.len() > MOST_JUDGED {
-                    self.0.pop_front();
-                }
-            }
-        }
+        self.0.judge(about, change.kind, is_to_blame);
     }
 
     /// Whether a change was to blame for an incident is not known after all.
     pub fn withdraw(&mut self, incident: &Text, change: &Change) {
-        self.0
-            .retain(|((of, id), ..)| (of, id) != (incident, &change.change_id));
+        self.0.withdraw(|(of, id)| (of, id) == (incident, &change.change_id));
     }
 
     /// How much more often than not changes of a kind were to blame.
     pub fn of(&self, kind: ChangeKind) -> f64 {
-        let count = |is_to_blame: bool| {
-            let such = self
-                .0
-                .iter()
-                .filter(|(_, of, blame)| *of == kind && *blame == is_to_blame);
-            such.fold(BELIEVED, |sum, _| sum + 1.0)
-        };
-        count(true) / count(false)
+        let (right, wrong) = self.0.count(&kind);
+        odds(right, wrong)
     }
 }
 
@@ -97,6 +77,11 @@ impl Overlap {
     /// Does it touch half of the cause's calls?
     pub fn is_enough(&self) -> bool {
         self.of_cause >= HALF
+    }
+
+    /// Does it touch half of the cause's calls, and not many more: are half of its own the cause's?
+    pub fn is_of_the_same(&self) -> bool {
+        self.is_enough() && self.of_change >= HALF
     }
 }
 

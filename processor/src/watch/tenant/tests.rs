@@ -1,8 +1,9 @@
 //! Stories of one tenant: what is normal, what is accepted, what is said of changes, how the day will be.
 
+use dialtone_explain::Condition;
 use dialtone_schemas::{
-    Change, ChangeKind, Control, Leaf, Repair, Ruling, Scope, State, Window, alert::AlertReason, control::ControlKind,
-    incident::Layer, time,
+    Change, ChangeKind, Control, Dimension, Leaf, Repair, Ruling, Scope, State, Window, alert::AlertReason,
+    control::ControlKind, incident::Layer, time,
 };
 
 use super::{
@@ -196,6 +197,32 @@ fn a_repair_is_confirmed_when_quality_is_back_and_has_no_effect_when_it_is_not()
     assert_eq!(verdict(&repaired(0.08)).repair, Some(Repair::NoEffect));
 }
 
+/// What it is worth that the next cause names this dimension alone, as odds.
+fn odds(drive: &Drive, dimension: Dimension) -> f64 {
+    let named = Condition {
+        attribute: dimension.index(),
+        code: 1,
+    };
+    drive.tenant.judged.sets().nats(&[named]).exp()
+}
+
+/// Confirmed, the next site is (4 + 1) / 4 as likely; without effect, as likely as before. Somebody says that it was not Berlin: 4 / (4 + 1), which
+/// outweighs the repair.
+#[test]
+fn a_confirmed_repair_says_that_the_cause_was_right_and_a_person_has_the_last_word() {
+    let is_near = |odds: f64, expected: f64| assert!((odds - expected).abs() < 1e-9, "{odds}");
+    is_near(odds(&repaired(0.08), Dimension::Site), 1.0);
+    let mut drive = repaired(0.02);
+    is_near(odds(&drive, Dimension::Site), 1.25);
+    let incident = &drive.tenant.cases.first().expect("an incident").incident;
+    let wrong = Control {
+        body: Some("wrong".to_owned()),
+        ..Control::about(incident, ControlKind::Verdict, drive.now())
+    };
+    assert!(drive.tenant.control(&wrong));
+    is_near(odds(&drive, Dimension::Site), 0.8);
+}
+
 /// Two sites call over two carriers. A route to the first is changed on Tuesday at nine, and it is broken from then on; at eleven that is
 /// taken back, and it is well again. So many minutes later the second has this share of poor call-ends.
 fn taken_back(later: i64, second: f64) -> Drive {
@@ -223,16 +250,20 @@ fn taken_back(later: i64, second: f64) -> Drive {
     drive
 }
 
-/// Confirmed once it is (4 + 1) / (4 + 0) that routes are to blame, and else 4 / 4.
+/// Confirmed once it is (4 + 1) / (4 + 0) that routes are to blame, and that a carrier is the cause; else 4 / 4.
 #[test]
 fn a_fault_that_turns_up_at_another_carrier_soon_after_the_repair_has_moved_and_confirms_nothing() {
     let of = |drive: &Drive| {
         let to_blame = drive.tenant.priors.of(ChangeKind::Route);
-        (verdict(drive).repair, (100.0 * to_blame).round())
+        let carrier = odds(drive, Dimension::Carrier);
+        (
+            verdict(drive).repair,
+            [to_blame, carrier].map(|odds| (100.0 * odds).round()),
+        )
     };
-    assert_eq!(of(&taken_back(5, 0.08)), (Some(Repair::Moved), 100.0));
-    assert_eq!(of(&taken_back(5, 0.02)), (Some(Repair::Confirmed), 125.0));
-    assert_eq!(of(&taken_back(60, 0.08)), (Some(Repair::Confirmed), 125.0));
+    assert_eq!(of(&taken_back(5, 0.08)), (Some(Repair::Moved), [100.0; 2]));
+    assert_eq!(of(&taken_back(5, 0.02)), (Some(Repair::Confirmed), [125.0; 2]));
+    assert_eq!(of(&taken_back(60, 0.08)), (Some(Repair::Confirmed), [125.0; 2]));
 }
 
 /// Berlin is as always, Ulm has a call in ten minutes, Lyon has said nothing since Tuesday midnight, Oslo is broken since Wednesday at

@@ -42,8 +42,13 @@ impl Tenant {
         hear(case, control);
         let suspect = case.sent.as_ref().and_then(|sent| sent.suspected_changes.first());
         let change = suspect.and_then(|suspect| self.changes.get(&suspect.change_id));
-        if let (Some(change), Some(verdict)) = (change, control.verdict()) {
-            self.priors.judge(&case.incident.id, change, verdict == Verdict::Right);
+        let verdict = control.verdict().filter(|_| control.kind == ControlKind::Verdict);
+        let is_right = verdict.map(|verdict| verdict == Verdict::Right);
+        if let (Some(change), Some(is_right)) = (change, is_right) {
+            self.priors.judge(&case.incident.id, change, is_right);
+        }
+        if let (Some(named), Some(is_right)) = (case.named(), is_right) {
+            self.judged.say(&case.incident.id, named, is_right);
         }
         true
     }
@@ -550,6 +555,40 @@ mod tests {
         assert_eq!((alert.reason, alert.page), (AlertReason::Updated, false));
         assert_eq!(alert.incident.verdict, Some(Verdict::Wrong));
         assert_eq!(alert.incident.verdict_reason, Some(text("it was the carrier")));
+    }
+
+    /// A site was named. Said to be wrong a site is worth ln(4/5), said to be right after all ln(5/4). What was never told has no cause that could be
+    /// judged, and neither has a device, nor what lies in no dimension.
+    #[test]
+    fn a_verdict_counts_for_the_dimensions_that_were_named_and_the_last_word_counts() {
+        let at_a_site = dialtone_explain::Condition {
+            attribute: Dimension::Site.index(),
+            code: 1,
+        };
+        let worth = |tenant: &Tenant| tenant.judged.sets().nats(&[at_a_site]);
+        let says = |id: &str, verdict: &str| Control {
+            body: Some(verdict.to_owned()),
+            ..control(id, ControlKind::Verdict, 5)
+        };
+        let mut tenant = tenant();
+        assert!(tenant.control(&says("c-0", "wrong")), "nobody was told of it yet");
+        assert!(worth(&tenant).abs() < 1e-12);
+        told(&mut tenant, 0);
+        for (id, verdict, odds) in [("c-1", "wrong", 0.8_f64), ("c-2", "right", 1.25)] {
+            assert!(tenant.control(&says(id, verdict)));
+            assert!((worth(&tenant) - odds.ln()).abs() < 1e-12, "{verdict}");
+        }
+        let of_none = |change: fn(&mut Incident)| {
+            let mut tenant = self::tenant();
+            change(&mut tenant.cases[0].incident);
+            told(&mut tenant, 0);
+            assert!(tenant.control(&says("c-1", "right")));
+            tenant.judged == crate::watch::judgements::JudgedCauses::default()
+        };
+        assert!(of_none(|incident| incident.device_id = Some(text("d-1"))));
+        assert!(of_none(|incident| incident.scope = Scope::default()));
+        assert!(of_none(|incident| incident.explained_ratio = Some(0.3)));
+        assert!(!of_none(|_| {}), "a site is one");
     }
 
     #[test]

@@ -170,6 +170,7 @@ impl Tenant {
             let said = trial.repair();
             told.extend(self.look_at(&change, &mut trial, now, config));
             self.judge_taken_back(&change, &trial, said);
+            self.judge_cause(&change, &trial);
             self.trials.insert(id, trial);
         }
         told
@@ -189,6 +190,22 @@ impl Tenant {
                 self.priors.withdraw(incident, taken_back);
             }
             Some(Repair::Moved) | None => {}
+        }
+    }
+
+    /// A confirmed repair of the calls of an incident's cause, and not of many more, says that the cause was the right one. Whatever else a repair
+    /// did says nothing of it: it may have been no repair.
+    fn judge_cause(&mut self, change: &Change, trial: &Trial) {
+        let is_confirmed = trial.repair() == Some(Repair::Confirmed);
+        let Some(incident) = trial.repairs.as_ref().filter(|_| is_confirmed) else {
+            self.judged.not_repaired(&change.change_id);
+            return;
+        };
+        // What was said of one that is forgotten stands.
+        let case = self.cases.iter().find(|case| case.incident.id == *incident);
+        let of_same = case.filter(|case| self.overlap_with(change, case).is_of_the_same());
+        if let Some(named) = of_same.and_then(Case::named) {
+            self.judged.repaired(incident, &change.change_id, named);
         }
     }
 
