@@ -471,8 +471,8 @@ fn hushed(minutes: i64) -> (Quiet, Heard, usize) {
     for _ in 0..minutes {
         drive.minute(&berlin);
     }
-    let headset = (dialtone_schemas::Dimension::Headset, text("Aural 20"));
-    let lyon = (dialtone_schemas::Dimension::Site, text("lyon"));
+    let headset = (Dimension::Headset, text("Aural 20"));
+    let lyon = (Dimension::Site, text("lyon"));
     let explained = drive
         .tenant
         .explain(&Scope::new([lyon, headset]), drive.now(), &drive.config)
