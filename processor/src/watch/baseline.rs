@@ -21,6 +21,8 @@ const FLOOR: f64 = 1e-4;
 /// Rate of a tenant of which nothing is known, with the weight of `PRIOR_CALLS` call-ends.
 const PRIOR_RATE: f64 = 0.02;
 const PRIOR_CALLS: f64 = 50.0;
+/// The share of each kind of poor that is believed before anything is known.
+const PRIOR_SHARE: f64 = 0.25;
 /// Minutes of a poor call-end that are believed to be poor before anything is known.
 const PRIOR_MINUTES: f64 = 2.0;
 
@@ -152,6 +154,11 @@ impl Baseline {
     /// The tenant's rate of one kind of poor.
     pub fn kind_rate(&self, kind: usize) -> f64 {
         (self.kinds[kind] + 0.5) / (self.kinds_n + 50.0)
+    }
+
+    /// The share of poor call-ends that are poor of one kind; some are of several.
+    pub fn share_of_kind(&self, kind: usize) -> f64 {
+        ((self.kinds[kind] + PRIOR_SHARE * PRIOR) / (self.poor_ends + PRIOR)).min(1.0)
     }
 
     /// How many minutes of a poor call-end are poor.

@@ -310,7 +310,7 @@ fn told(incident: &Incident) -> impl PartialEq + '_ {
         ),
         (incident.reassigned, &incident.reassigned_reason),
         (incident.verdict, &incident.verdict_reason),
-        (incident.accepted, incident.maintenance.as_ref()),
+        (incident.accepted, incident.maintenance.as_ref(), incident.crosses_by),
         // Of rates the kind of poor is a shade; lost calls and lost reports are two things.
         matches!(incident.metric.as_str(), "volume" | "telemetry").then_some(&incident.metric),
     )

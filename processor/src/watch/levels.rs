@@ -18,10 +18,12 @@ use super::{
 
 /// Loss, jitter, round trip and what is missing to R = 100.
 pub const METRICS: usize = 4;
+/// The first of them are measured; R is computed of these, and moves as they do.
+pub const MEASURED: usize = 3;
 /// Their names.
 pub const METRIC_NAMES: [&str; METRICS] = ["loss", "jitter", "delay", "r"];
 /// Quantiles of the history from which on a call-end counts one more.
-const CUTS: [f64; 4] = [0.5, 0.75, 0.9, 0.97];
+pub const CUTS: [f64; 4] = [0.5, 0.75, 0.9, 0.97];
 /// Call-ends of a scope that make a history of its own; of fewer, the kind of connection's is taken, and then everybody's.
 const ENOUGH: f64 = 500.0;
 /// Ranks are told to so many parts.

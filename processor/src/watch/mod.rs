@@ -25,6 +25,7 @@ pub mod owner;
 pub mod ownership;
 pub mod past;
 pub mod path;
+pub mod proportional;
 pub mod reference;
 pub mod season;
 pub mod shift;

@@ -11,12 +11,35 @@ use dialtone_schemas::{Dimension, EventTime, Window};
 use super::{
     control::{Control, beyond_own, control_from},
     detect::Drift,
-    dictionary::{D, covers},
-    evidence::Sum,
+    dictionary::{Codes, D, covers},
+    evidence::{Slice, Sum},
     hours::HourlyRates,
     levels::Levels,
     locate::{Began, Evidence, Located, attributes_of, began, settings, settled, zone, zones},
 };
+
+/// The call-ends of a window on one metric, their score and the expected one, by leaf of those that are wanted.
+pub(super) fn scores(
+    poor: &Evidence<'_>,
+    (levels, hours): (&Levels, &HourlyRates),
+    metric: usize,
+    (window, slice): (&Window, &Slice),
+    is_wanted: impl Fn(&Codes) -> bool,
+) -> Vec<(u32, Sum)> {
+    let sites = poor.dictionary.values(Dimension::Site.index());
+    let hour = hours.at(window.start(), metric, 0..sites, poor.clocks);
+    let all = slice
+        .bins
+        .iter()
+        .map(|(leaf, bins)| (*leaf, poor.dictionary.codes(*leaf), bins));
+    let wanted = all.filter(|(_, codes, _)| is_wanted(codes));
+    let scores = wanted.map(|(leaf, codes, bins)| {
+        let mut score = levels.of_metric(metric, codes, bins);
+        score.e *= hour.factor(codes[Dimension::Site.index()]);
+        (leaf, score)
+    });
+    scores.collect()
+}
 
 /// No call-end has a higher score.
 const HIGHEST: f64 = 4.0;
@@ -44,26 +67,11 @@ pub struct MovedScope {
 impl<'a> Moved<'a> {
     /// Of one metric, as its levels are at each hour.
     pub fn of(poor: Evidence<'a>, drift: &'a Drift, levels: &Levels, hours: &HourlyRates, metric: usize) -> Self {
-        let sites = poor.dictionary.values(Dimension::Site.index());
-        let scores = poor.ring.all().map(|(window, slice)| {
-            let hour = hours.at(window.start(), metric, 0..sites, poor.clocks);
-            let free = slice
-                .bins
-                .iter()
-                .map(|(leaf, bins)| (*leaf, poor.dictionary.codes(*leaf), bins));
-            let free = free.filter(|(_, codes, _)| !poor.is_held(codes));
-            let scores = free.map(|(leaf, codes, bins)| {
-                let mut score = levels.of_metric(metric, codes, bins);
-                score.e *= hour.factor(codes[Dimension::Site.index()]);
-                (leaf, score)
-            });
-            (*window, scores.collect())
-        });
-        Self {
-            poor,
-            drift,
-            scores: scores.collect(),
-        }
+        let is_free = |codes: &Codes| !poor.is_held(codes);
+        let all = poor.ring.all();
+        let scores = all.map(|in_window| (*in_window.0, scores(&poor, (levels, hours), metric, in_window, is_free)));
+        let scores = scores.collect();
+        Self { poor, drift, scores }
     }
 
     /// The scopes in which what `alarm` noticed has moved.

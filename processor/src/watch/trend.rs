@@ -1,10 +1,15 @@
 //! Where a rate is going: level and slope of its log-odds, and the probability that it gets to a line within the hour.
 //!
 //! A local linear trend with slow noise (Harvey 1989), filtered by Kalman in steps of five minutes: `level' = level + slope + noise`,
-//! `slope' = slope + noise`, `wander' = ρ wander + noise`. What is seen is `level + wander`, the log-odds of being poor, known to the
-//! dispersion over the poor call-ends of the step (DESIGN.md §3).
+//! `slope' = slope + noise`, `wander' = ρ wander + noise`. `x = level + wander` is by how much the log-odds of one metric differ from the
+//! usual ones. It shows in the levels of all call-ends (`proportional`), and in the poor ones: of these the metric makes a share poor, and
+//! `usual · (1 + share · (e^x − 1))` are poor. Both are linear near where the filter believes to be: what is seen beyond the expected, over
+//! what a unit of x would be worth (an extended Kalman filter, as for counts in Fahrmeir 1992), known to the dispersion of single calls
+//! (DESIGN.md §3).
 
 use dialtone_schemas::time;
+
+use super::{evidence::Sum, proportional::Scores};
 
 /// A step.
 pub const STEP: i64 = 5 * time::MINUTE;
@@ -17,9 +22,11 @@ const LEVEL_NOISE: f64 = 0.002;
 /// ... and the slope.
 const SLOPE_NOISE: f64 = 0.0001;
 /// The level before the first step is the usual one, known to this variance ...
-const LEVEL_START: f64 = 0.05;
+const LEVEL_START: f64 = 0.02;
 /// ... and the slope none, to this one: a rate that trebles within two hours climbs by 0.046 a step.
 const SLOPE_START: f64 = 0.0021;
+/// Further than this from the usual nothing is believed to be.
+const FARTHEST: f64 = 5.0;
 
 /// What a scope showed in five minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,6 +35,8 @@ pub struct Seen {
     pub n: f64,
     /// First poor.
     pub k: f64,
+    /// Call-ends, their score on one metric, and the expected one; nothing where no levels are known.
+    pub levels: Sum,
 }
 
 /// What is known besides the counts.
@@ -35,9 +44,13 @@ pub struct Seen {
 pub struct Known {
     /// The rate as it usually is.
     pub usual: f64,
-    /// The dispersion of single calls.
+    /// The share of the usual poor call-ends that are poor on this metric; all of them where it is about no metric.
+    pub share: f64,
+    /// The dispersion of single calls ...
     pub dispersion: f64,
-    /// The variance by which the log-rate of such scopes wanders.
+    /// ... and that of the scores.
+    pub of_levels: f64,
+    /// The variance by which the log-odds of such scopes wander.
     pub wander: f64,
 }
 
@@ -47,47 +60,72 @@ pub struct Trend {
     x: [f64; 3],
     p: [[f64; 3]; 3],
     known: Known,
+    /// The poor call-ends, and those that were to be expected of it.
+    poor: (f64, f64),
 }
 
 impl Trend {
     /// The trend after some steps.
     pub fn of(steps: &[Seen], known: Known) -> Self {
         let start = Self {
-            x: [logit(known.usual), 0.0, 0.0],
+            x: [0.0; 3],
             p: [
                 [LEVEL_START, 0.0, 0.0],
                 [0.0, SLOPE_START, 0.0],
                 [0.0, 0.0, known.wander],
             ],
             known,
+            poor: (0.0, 0.0),
         };
         steps.iter().fold(start, |trend, seen| trend.step().see(*seen))
     }
 
     /// The rate now.
     pub fn rate(&self) -> f64 {
-        1.0 / (1.0 + (-self.x[0] - self.x[2]).exp())
+        let Known { usual, share, .. } = self.known;
+        (usual * share.mul_add(self.odds() - 1.0, 1.0)).min(1.0)
+    }
+
+    /// By how much its log-odds differ from the usual ones.
+    fn now(&self) -> f64 {
+        self.x[0] + self.x[2]
+    }
+
+    /// The same as odds.
+    fn odds(&self) -> f64 {
+        self.now().clamp(-FARTHEST, FARTHEST).exp()
+    }
+
+    /// How far its log-odds are from those at which the rate is on a line.
+    fn way(&self, line: f64) -> f64 {
+        let Known { usual, share, .. } = self.known;
+        ((line / usual - 1.0) / share).ln_1p() - self.now()
+    }
+
+    /// Are as many poor as it expects, within two standard deviations? The levels may move without harming anybody.
+    pub fn is_borne_out(&self) -> bool {
+        let (seen, expected) = self.poor;
+        seen >= expected - 2.0 * (self.known.dispersion * expected).sqrt()
     }
 
     /// The probability that the rate is at or beyond a line at some time within the hour. With a way `a` to go, of which `m` is expected to
     /// be gone in the hour with variance `v`, as of a Brownian motion with drift (Harrison 1985):
     /// `Φ((m − a)/√v) + e^(2 m a / v) Φ((−a − m)/√v)`.
     pub fn crosses(&self, line: f64) -> f64 {
-        let now = self.x[0] + self.x[2];
-        let way = logit(line) - now;
+        let way = self.way(line);
         if way <= 0.0 {
             return 1.0;
         }
         let then = (0..AHEAD).fold(*self, |trend, _| trend.step());
         let variance = then.p[0][0] + 2.0 * then.p[0][2] + then.p[2][2];
-        let (gone, sd) = (then.x[0] + then.x[2] - now, variance.sqrt());
+        let (gone, sd) = (then.now() - self.now(), variance.sqrt());
         let back = normal((-way - gone) / sd).ln() + 2.0 * gone * way / variance;
         (normal((gone - way) / sd) + back.exp()).min(1.0)
     }
 
     /// Steps until the rate gets to a line by its slope; none if it does not climb, or is there.
     pub fn steps_to(&self, line: f64) -> Option<f64> {
-        let way = logit(line) - self.x[0] - self.x[2];
+        let way = self.way(line);
         (way > 0.0 && self.x[1] > 0.0).then(|| way / self.x[1])
     }
 
@@ -110,16 +148,38 @@ impl Trend {
     }
 
     /// Calls are seen.
-    fn see(mut self, seen: Seen) -> Self {
-        if seen.n <= 0.0 {
+    fn see(self, seen: Seen) -> Self {
+        self.see_levels(&seen.levels).see_poor(seen)
+    }
+
+    /// How the levels of all call-ends lie.
+    fn see_levels(self, seen: &Sum) -> Self {
+        if seen.n <= 0.0 || seen.e <= 0.0 {
             return self;
         }
-        // Half a call-end on both sides keeps the log-odds finite; its variance is that of as many as are to be expected.
-        let odds = ((seen.k + 0.5) / (seen.n - seen.k + 0.5).max(0.5)).ln();
-        let noise = self.known.dispersion / ((seen.n * self.rate()).max(seen.k) + 0.5);
+        let (now, usual) = (Scores::at(self.now()), Scores::at(0.0));
+        let (expected, a_unit) = (seen.e * now.mean / usual.mean, seen.e * now.slope / usual.mean);
+        let variance = self.known.of_levels * expected / (a_unit * a_unit);
+        self.observe((seen.k - expected) / a_unit, variance)
+    }
+
+    /// How many of them are poor.
+    fn see_poor(mut self, seen: Seen) -> Self {
+        let expected = seen.n * self.rate();
+        if expected <= 0.0 {
+            return self;
+        }
+        self.poor.0 += seen.k;
+        self.poor.1 += expected;
+        let a_unit = seen.n * self.known.usual * self.known.share * self.odds();
+        let variance = self.known.dispersion * expected / (a_unit * a_unit);
+        self.observe((seen.k - expected) / a_unit, variance)
+    }
+
+    /// The log-odds are seen to lie so far from where they were believed to be, with this variance.
+    fn observe(mut self, off: f64, noise: f64) -> Self {
         let with_seen = [0, 1, 2].map(|i| self.p[i][0] + self.p[i][2]);
         let variance = with_seen[0] + with_seen[2] + noise;
-        let off = odds - self.x[0] - self.x[2];
         for (i, x) in self.x.iter_mut().enumerate() {
             *x += with_seen[i] / variance * off;
         }
@@ -130,11 +190,6 @@ impl Trend {
         }
         self
     }
-}
-
-fn logit(rate: f64) -> f64 {
-    let rate = rate.clamp(1e-6, 1.0 - 1e-6);
-    (rate / (1.0 - rate)).ln()
 }
 
 /// The normal distribution function, to 7.5e-8 (Abramowitz and Stegun 26.2.17).
@@ -166,6 +221,7 @@ mod tests {
             .map(|step| Seen {
                 n: 500.0,
                 k: 500.0 * share(step),
+                ..Seen::default()
             })
             .collect()
     }
@@ -179,7 +235,9 @@ mod tests {
 
     const KNOWN: Known = Known {
         usual: 0.02,
+        share: 1.0,
         dispersion: 1.5,
+        of_levels: 1.5,
         wander: 0.04,
     };
 

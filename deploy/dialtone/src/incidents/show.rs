@@ -72,6 +72,7 @@ fn times(incident: &Incident) -> String {
         ("warned of", incident.warned),
         ("opened", incident.opened),
         ("named", incident.localised),
+        ("expected to cross its line by", incident.crosses_by),
         ("closed", incident.closed),
     ] {
         if let Some(at) = at {

@@ -46,6 +46,15 @@ impl Look {
         ALTERNATIVES.iter().map(by).reduce(f64::min)
     }
 
+    /// What the last hour and a bit say by themselves, however long evidence has been gathered: `(k ln(k/e) − (k − e)) / φ`, in nats.
+    pub fn lately(&self) -> f64 {
+        let (k, e) = (self.poor, self.expected);
+        if k <= e || e <= 0.0 {
+            return 0.0;
+        }
+        (k * (k / e).ln() - (k - e)) / self.dispersion
+    }
+
     /// What a minute adds for one alternative while the rate is such a multiple of the expected one.
     fn gain(&self, ratio: f64, tried: f64) -> f64 {
         (ratio * tried.ln() - (tried - 1.0) * self.indifference) * self.expected_per_minute / self.dispersion
@@ -74,6 +83,14 @@ mod tests {
         assert!((minutes - 15.0 / 0.6315).abs() < 0.1, "{minutes}");
         let quiet = Look { poor: 10.0, ..LOOK };
         assert_eq!(quiet.minutes_missing(), None, "as expected, and for ever");
+    }
+
+    /// 40 where 10 were expected: (40 ln 4 − 30) / 1.5 = 17.0. Fewer than expected say nothing.
+    #[test]
+    fn what_the_last_hour_says_does_not_grow_with_idle_minutes() {
+        assert!((LOOK.lately() - 16.97).abs() < 0.01, "{}", LOOK.lately());
+        let good = Look { poor: 9.0, ..LOOK };
+        assert!(good.lately() <= 0.0);
     }
 
     /// Within an hour 21 · 1.5 / 30 = 1.05 a unit is needed; λ = 3: (1.05 + 2.5) / ln 3 = 3.23 times, and λ = 2: 3.32 times.

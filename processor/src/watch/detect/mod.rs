@@ -225,6 +225,29 @@ impl Detector {
         above
     }
 
+    /// The cells of one condition of which the last hour and a bit say so many nats by themselves, with what they say.
+    pub fn climbing(&self, least: f64, indifference: f64) -> Vec<(Condition, f64)> {
+        let fine = self.drift.fine();
+        let of_one = self.cells.iter().filter_map(|(key, cell)| {
+            let [condition] = key.conditions()[..] else { return None };
+            let drift = self.drift.of_cuboid(key.cuboid(), fine);
+            let said = cell.look(drift, fine, indifference, 0.0).lately();
+            (said >= least).then_some((condition, said))
+        });
+        let mut climbing: Vec<(Condition, f64)> = of_one.collect();
+        climbing.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        climbing
+    }
+
+    /// How a scope differs from the model by its own history and by today, as a multiple; of more conditions than are watched together that of
+    /// the one with the fewest calls.
+    pub fn own(&self, conditions: &[Condition]) -> f64 {
+        let look = |conditions: &[Condition]| self.look(conditions, 1.0, 0.0);
+        let alone = conditions.iter().filter_map(|condition| look(&[*condition]));
+        let fewest = alone.min_by(|a, b| a.expected_per_minute.total_cmp(&b.expected_per_minute));
+        look(conditions).or(fewest).map_or(1.0, |look| look.own)
+    }
+
     /// The cell with the most evidence, or the one whose mirror image has the most.
     pub fn most(&self, is_mirrored: bool) -> Option<Vec<Condition>> {
         let evidence = |cell: &Cell| {

@@ -125,6 +125,7 @@ pub(super) fn site(name: &str) -> Scope {
     Scope::new([(dialtone_schemas::Dimension::Site, text(name))])
 }
 
+/// What is poor is so by its jitter.
 pub(super) fn summary(near: &Leaf, window: Window, n: i64, poor: i64) -> Summary {
     let quality = ChannelSums {
         at_risk: n,
@@ -141,6 +142,7 @@ pub(super) fn summary(near: &Leaf, window: Window, n: i64, poor: i64) -> Summary
         events: n,
         ends: n,
         quality,
+        jitter: quality,
         setup: at_end,
         drop: at_end,
         ..Sums::default()

@@ -3,6 +3,7 @@
 mod blame;
 mod complaints;
 mod cost;
+mod course;
 mod diagnose;
 mod doses;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use dialtone_schemas::{
 };
 
 use super::{
+    Told,
     drive::{Calls, Drive, at, day, leaf, site, text},
     readiness::Standing,
 };
@@ -32,7 +33,7 @@ fn change(rest: serde_json::Value) -> Change {
 }
 
 /// The first incident that opened; what is only watched or warned of does not.
-fn first_opened(told: &super::Told) -> Option<&dialtone_schemas::Incident> {
+fn first_opened(told: &Told) -> Option<&dialtone_schemas::Incident> {
     let incidents = told.alerts.iter().map(|alert| &alert.incident);
     incidents.into_iter().find(|incident| incident.opened.is_some())
 }
@@ -304,19 +305,33 @@ fn a_site_is_boring_only_if_a_fault_would_be_seen_and_silent_is_not_boring() {
     );
 }
 
-/// From Tuesday nine o'clock on Berlin gets poorer by a tenth every five minutes: it doubles within thirty-five.
+/// 600 call-ends of which half, a quarter, a tenth and three in a hundred lie beyond the cuts in the history, with odds e^x times as high: at ln 2
+/// 400, 240, 109 and 35.
+fn jitter_at(x: f64) -> Vec<(u16, i64)> {
+    let odds = [1.0_f64, 1.0 / 3.0, 1.0 / 9.0, 3.0 / 97.0].map(|usual| usual * x.exp());
+    #[allow(clippy::cast_possible_truncation, reason = "at most 600")]
+    let beyond = odds.map(|odds| (600.0 * odds / (1.0 + odds)).round() as i64);
+    let [p50, p75, p90, p97] = beyond;
+    vec![(4, 600 - p50), (5, p50 - p75), (6, p75 - p90), (7, p90 - p97), (8, p97)]
+}
+
+/// From Tuesday nine o'clock on the odds of Berlin's call-ends grow by a twentieth every five minutes, and twice in seventy are poor ones: their
+/// levels tell so before it opens, and before the rate has doubled.
 #[test]
 fn what_climbs_is_warned_of_before_it_is_told_and_calls_nobody() {
     let mut drive = Drive::new();
+    let both = |berlin: f64| [("berlin", berlin), ("lyon", 0.0)].map(|(site, x)| (text(site), jitter_at(x)));
+    drive.jitter = both(0.0).into();
     drive.until(day(1, 9), |_| two(0.02, 0.02));
-    let climbing = |now: dialtone_schemas::EventTime| {
-        let steps = now.since(day(1, 9)) / (5 * time::MINUTE);
-        let share = 0.02 * (0.1 * f64::from(i32::try_from(steps).expect("few"))).exp();
-        two(share.min(0.12), 0.02)
-    };
-    let told = drive.until(day(1, 11), climbing);
-    let mut alerts = told.alerts.iter();
-    let warning = alerts.find(|alert| alert.incident.crosses_by.is_some());
+    let mut told = Told::default();
+    for step in 0..30 {
+        let x = 0.05 * f64::from(step);
+        drive.jitter = both(x).into();
+        let end = drive.now().plus(5 * time::MINUTE);
+        told.alerts
+            .extend(drive.until(end, |_| two(0.02 * x.exp(), 0.02)).alerts);
+    }
+    let warning = told.alerts.iter().find(|alert| alert.incident.crosses_by.is_some());
     let warning = warning.expect("a warning");
     assert_eq!((warning.incident.state, warning.page), (State::Watch, false));
     assert_eq!(warning.incident.opened, None);
@@ -405,7 +420,7 @@ fn what_falls_back_is_let_go_has_never_opened_and_called_nobody() {
 }
 
 /// Berlin's lines are three times as bad from Tuesday nine until then; the jitter of its call-ends is told as well, or not.
-fn worse_until(end: dialtone_schemas::EventTime, jitter: bool) -> (Drive, super::Told) {
+fn worse_until(end: dialtone_schemas::EventTime, jitter: bool) -> (Drive, Told) {
     let mut drive = Drive::new();
     let at_sites = |drive: &mut Drive, berlin: &[(u16, i64)], lyon: &[(u16, i64)]| {
         let told = jitter.then(|| [(text("berlin"), berlin.to_vec()), (text("lyon"), lyon.to_vec())]);

@@ -226,6 +226,9 @@ fn title(case: &Case, now: EventTime) -> String {
     if let Some(warned) = incident.warned {
         title.push_str(&format!(", as warned at {warned}"));
     }
+    if let Some(by) = incident.crosses_by.filter(|by| *by > now) {
+        title.push_str(&format!(", expected to cross its line by {by}"));
+    }
     if is_telemetry(case) {
         title.push_str(", its calls go on and only their reports are missing");
     }

@@ -1,27 +1,22 @@
 //! Early warnings: what will cross its line within the hour, before there is evidence enough to open an incident. Nobody is called for
 //! one; it is kept until it is known whether it came true.
 
-use std::collections::BTreeMap;
-
 use dialtone_explain::Condition;
-use dialtone_schemas::{Alert, EventTime, Window, time};
+use dialtone_schemas::{Alert, EventTime, time};
 use serde::{Deserialize, Serialize};
 
-use super::{Tenant, watched::Forecast};
+use super::{
+    Tenant,
+    course::{Climber, Course},
+    watched::Forecast,
+};
 use crate::{
     config::WatchConfig,
-    watch::{
-        baseline::real,
-        dictionary::covers,
-        locate::attributes_of,
-        trend::{Known, STEP, Seen, Trend},
-    },
+    watch::{baseline::real, book::Case, detect::Detector, dictionary::covers, levels::MEASURED, trend::STEP},
 };
 
 /// It is looked so often.
 const EVERY: i64 = STEP;
-/// The trend is that of so long.
-const MEMORY: i64 = 2 * time::HOUR;
 /// A warning is about the hour to come ...
 pub(super) const AHEAD: i64 = time::HOUR;
 /// ... and comes true so often: ...
@@ -31,14 +26,10 @@ const SURE: f64 = 0.8;
 const ASKED: f64 = 0.9;
 /// Warnings that are believed to have been given, of which four in five came true.
 const BELIEVED: f64 = 5.0;
-/// Noise that remembers itself for twenty minutes varies so much more by itself than its means over twenty minutes, of which the
-/// drift is learnt: 1 / (2 / e).
-const OF_A_MOMENT: f64 = 1.36;
-/// Cells with this part of the evidence that would be noticed are watched closely, at most so many of them.
-const CLOSE: f64 = 6.0;
-const MOST: usize = 5;
-/// The line is the share of call minutes that may be poor; of a scope that uses more than that anyway, double its usual rate.
-const DOUBLE: f64 = 2.0;
+/// Of so many open incidents it is asked where they are going, and of so many scopes whose levels have moved.
+const MOST: usize = 8;
+/// Levels have moved when they say so many nats in the last hour and a bit: of some thousand cells one in an hour does by chance.
+const MOVED: f64 = 5.0;
 /// A scope that shares so much of its calls with one that was warned of, or is watched, is the same.
 pub(super) const SAME: f64 = 0.5;
 /// After a warning nothing is said of the same for so long.
@@ -47,7 +38,7 @@ const REST: i64 = 3 * time::HOUR;
 /// One warning, until it is known whether it came true. What is told of it is what is told of a scope that is watched.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Warning {
-    conditions: Vec<Condition>,
+    about: Climber,
     at: EventTime,
     /// The rate that it said would be crossed.
     line: f64,
@@ -89,95 +80,83 @@ impl Tenant {
         self.warnings.retain(|warning| now.since(warning.at) < REST);
         let needed = self.warned.needed();
         let before = std::mem::take(&mut self.sure);
-        for conditions in self.climbing(config) {
-            if self.is_known_trouble(&conditions) || !self.levels_move(&conditions, config) {
+        for climber in self.climbers(config) {
+            if self.is_known(&climber) {
                 continue;
             }
-            let Some(course) = self.course(&conditions, now, config) else {
+            let Some(course) = self.course(&climber, now, config) else {
                 continue;
             };
-            let is_sure = course.is_sure(needed) && self.matters(&conditions, &course, now, config);
-            if is_sure && before.contains(&conditions) {
-                told.push(self.warn_of(conditions, &course, now, config));
+            let is_sure = course.is_sure(needed) && self.matters(&climber.conditions, &course, now, config);
+            if is_sure && before.contains(&climber.conditions) {
+                told.extend(self.warn_of(climber, &course, now, config));
             } else if is_sure {
-                self.sure.push(conditions);
+                self.sure.push(climber.conditions);
             }
         }
         told
     }
 
-    /// The cells that gather evidence, the strongest first; a warning names a scope, so not that of all calls.
-    fn climbing(&self, config: &WatchConfig) -> Vec<Vec<Condition>> {
-        let threshold = self.noticed_from(config);
-        let cells = self.detectors[0].above(threshold / CLOSE).into_iter();
-        let scopes = cells
-            .map(|alarm| alarm.conditions)
-            .filter(|conditions| !conditions.is_empty());
-        scopes.take(MOST).collect()
-    }
-
-    /// Do the levels of all its call-ends move as well, with the same part of the evidence, in the condition where they move most? What makes
-    /// one call in twenty poor moves the others, too; chance does not. Where nothing is known of levels they say nothing.
-    fn levels_move(&self, conditions: &[Condition], config: &WatchConfig) -> bool {
-        let threshold = self.noticed_from(config);
-        let cells = conditions
-            .iter()
-            .flat_map(|condition| self.level_detectors.iter().map(move |detector| (detector, *condition)));
-        let evidence = cells.filter_map(|(detector, condition)| {
-            let look = detector.look(&[condition], config.indifference, threshold)?;
-            Some(look.evidence)
+    /// What may get worse: the scopes of open incidents, and those that are watched or whose levels have moved in the last hour. What nothing else
+    /// speaks against climbs by chance as often as not. A warning names a scope, so not that of all calls.
+    fn climbers(&self, config: &WatchConfig) -> Vec<Climber> {
+        let is_open = |case: &&Case| case.is_open() && case.is_of_calls(0) && case.has_scope();
+        let open = self.cases.iter().filter(is_open).map(Climber::of_case).take(MOST);
+        let watched = self.watched_scopes().map(|conditions| Climber {
+            metric: self.most_moved(conditions, config),
+            conditions: conditions.to_vec(),
+            is_open: false,
         });
-        evidence.reduce(f64::max).is_none_or(|most| most >= threshold / CLOSE)
+        open.chain(watched).chain(self.moving(config)).collect()
     }
 
-    /// Is it an open incident's, or has it been warned of?
-    fn is_known_trouble(&self, conditions: &[Condition]) -> bool {
-        let open = self
-            .cases
-            .iter()
-            .filter(|case| case.is_open() && !case.is_outside())
-            .map(|case| &case.conditions);
-        let warned = self.warnings.iter().map(|warning| &warning.conditions);
-        open.chain(warned)
-            .any(|known| self.overlap(conditions, known).of_smaller >= SAME)
-    }
-
-    /// Where a scope's rate is going.
-    fn course(&self, conditions: &[Condition], now: EventTime, config: &WatchConfig) -> Option<Course> {
-        let mut steps: BTreeMap<i64, Seen> = BTreeMap::new();
-        let (mut expected, mut n, mut allowed) = (0.0, 0.0, 0.0);
-        for (window, inside) in self.inside_since(conditions, 0, Window::of_end(now.plus(1 - MEMORY))) {
-            // A window without its calls counts among the steps, too.
-            let seen = steps.entry(window.start().micros().div_euclid(EVERY)).or_default();
-            for (leaf, counts, e) in inside {
-                let at_risk = real(counts.n[0]);
-                seen.n += at_risk;
-                seen.k += real(counts.k[0]);
-                n += at_risk;
-                expected += e;
-                allowed += real(counts.media_ms) / 60_000.0 * self.target(leaf, config);
-            }
-        }
-        if n <= 0.0 || steps.len() < 3 {
-            return None;
-        }
-        let usual = expected / n;
-        let line = (allowed / n / self.baseline.minutes_of_a_poor_end()).max(DOUBLE * usual);
-        let drift = self.detectors[0].drift();
-        let known = Known {
-            usual,
-            dispersion: drift.fine(),
-            wander: OF_A_MOMENT * drift.of(&attributes_of(conditions)),
+    /// The scopes of one condition whose levels have moved lately, those first of which they say most, as much as their metric makes poor.
+    fn moving(&self, config: &WatchConfig) -> Vec<Climber> {
+        let of_metric = |(metric, detector): (usize, &Detector)| {
+            let climbing = detector.climbing(MOVED, config.indifference).into_iter();
+            let share = self.baseline.share_of_kind(metric);
+            climbing.map(move |(condition, said)| (said * share, condition, metric))
         };
-        let an_hour_ago = now.plus(-time::HOUR).micros().div_euclid(EVERY);
-        let lately = steps.range(an_hour_ago..).map(|(_, seen)| seen.n).sum();
-        let steps: Vec<Seen> = steps.into_values().collect();
-        Some(Course {
-            trend: Trend::of(&steps, known),
-            usual,
-            line,
-            lately,
-        })
+        let mut moving: Vec<_> = self.measured().flat_map(of_metric).collect();
+        moving.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
+        let moving = moving.into_iter().map(|(_, condition, metric)| Climber {
+            conditions: vec![condition],
+            metric: Some(metric),
+            is_open: false,
+        });
+        moving.take(MOST).collect()
+    }
+
+    /// The levels of what is measured: those of R follow from them.
+    fn measured(&self) -> impl Iterator<Item = (usize, &Detector)> {
+        self.level_detectors.iter().enumerate().take(MEASURED)
+    }
+
+    /// The metric whose levels have moved most of late in one of these conditions, where anything is known of them.
+    fn most_moved(&self, conditions: &[Condition], config: &WatchConfig) -> Option<usize> {
+        let said = |detector: &Detector| {
+            let looks = conditions
+                .iter()
+                .filter_map(|condition| detector.look(&[*condition], config.indifference, 0.0));
+            looks.map(|look| look.lately()).reduce(f64::max)
+        };
+        let known = self
+            .measured()
+            .filter_map(|(metric, detector)| Some((metric, said(detector)?)));
+        let most = known.max_by(|(a, of_a), (b, of_b)| of_a.total_cmp(of_b).then(b.cmp(a)));
+        most.map(|(metric, _)| metric)
+    }
+
+    /// Is it an open incident's, or what is watched, under another name, or has it been warned of?
+    fn is_known(&self, climber: &Climber) -> bool {
+        let is_open = |case: &&Case| case.is_open() && !case.is_outside();
+        let open = self.cases.iter().filter(is_open).map(|case| case.conditions.as_slice());
+        let mut others = open
+            .chain(self.watched_scopes())
+            .filter(|conditions| *conditions != climber.conditions);
+        let mut warned = self.warnings.iter().map(|warning| warning.about.conditions.as_slice());
+        let is_same = |known: &[Condition]| self.overlap(&climber.conditions, known).of_smaller >= SAME;
+        warned.any(is_same) || (!climber.is_open && others.any(is_same))
     }
 
     /// Are there calls enough in the hour to come for somebody to mind? As many as the days before let expect, or as in the last one.
@@ -187,14 +166,22 @@ impl Tenant {
         course.beyond_the_usual(coming.map_or(course.lately, |(_, calls)| calls)) >= config.min_excess
     }
 
-    fn warn_of(&mut self, conditions: Vec<Condition>, course: &Course, now: EventTime, config: &WatchConfig) -> Alert {
+    /// Warns of a scope; an open incident says so itself.
+    fn warn_of(&mut self, about: Climber, course: &Course, now: EventTime, config: &WatchConfig) -> Option<Alert> {
         let forecast = Forecast {
-            effect: course.trend.rate() / course.usual.max(1e-9),
+            effect: course.effect(),
             crosses_by: course.crosses_by(now),
         };
-        let told = self.watch_warned(&conditions, &forecast, now, config);
+        let is_it = |case: &&mut Case| case.is_open() && case.conditions == about.conditions;
+        let case = self.cases.iter_mut().find(is_it).filter(|_| about.is_open);
+        let told = if let Some(case) = case {
+            case.incident.crosses_by = Some(forecast.crosses_by);
+            None
+        } else {
+            Some(self.watch_warned(&about.conditions, &forecast, now, config))
+        };
         self.warnings.push(Warning {
-            conditions,
+            about,
             at: now,
             line: course.line,
             came_true: None,
@@ -210,7 +197,8 @@ impl Tenant {
             if case.sent.is_some() || case.is_outside() {
                 continue;
             }
-            let is_same = |warning: &&Warning| self.overlap(&warning.conditions, &case.conditions).of_smaller >= SAME;
+            let is_same =
+                |warning: &&Warning| self.overlap(&warning.about.conditions, &case.conditions).of_smaller >= SAME;
             let first = self.warnings.iter().filter(is_same).map(|warning| warning.at).min();
             self.cases[i].incident.warned = first;
         }
@@ -221,7 +209,7 @@ impl Tenant {
         let mut warnings = std::mem::take(&mut self.warnings);
         for warning in warnings.iter_mut().filter(|warning| warning.came_true.is_none()) {
             let is_there = self
-                .course(&warning.conditions, now, config)
+                .course(&warning.about, now, config)
                 .is_some_and(|course| course.trend.rate() >= warning.line);
             let is_over = now.since(warning.at) >= AHEAD;
             if is_there || is_over {
@@ -234,65 +222,9 @@ impl Tenant {
     }
 }
 
-/// Where a scope's rate is going.
-struct Course {
-    trend: Trend,
-    /// What it usually is.
-    usual: f64,
-    line: f64,
-    /// Call-ends of the last hour.
-    lately: f64,
-}
-
-impl Course {
-    /// Is it as good as certain that a rate which is under its line will have crossed it within the hour?
-    fn is_sure(&self, needed: f64) -> bool {
-        self.trend.rate() < self.line && self.trend.crosses(self.line) >= needed
-    }
-
-    /// Of so many call-ends, the poor ones at its line that are not usual.
-    fn beyond_the_usual(&self, calls: f64) -> f64 {
-        (self.line - self.usual) * calls
-    }
-
-    /// When the level itself gets to the line, within the hour.
-    fn crosses_by(&self, now: EventTime) -> EventTime {
-        #[allow(clippy::cast_possible_truncation, reason = "at most an hour")]
-        let ahead = |steps: f64| ((steps * real(STEP)) as i64).min(AHEAD);
-        now.plus(self.trend.steps_to(self.line).map_or(AHEAD, ahead))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Ten steps of 500 call-ends, of which usually 2 % are poor and each step a little more; the line is 4 %. With 250 call-ends an
-    /// hour that is (0.04 − 0.02) · 250 = 5 poor ones more than usual, which is the least that counts.
-    #[test]
-    fn nobody_is_warned_of_what_hardly_anybody_would_hear() {
-        let share = |step: u32| 0.02 * (0.061 * f64::from(step)).exp();
-        let steps: Vec<Seen> = (0..10)
-            .map(|step| Seen {
-                n: 500.0,
-                k: 500.0 * share(step),
-            })
-            .collect();
-        let known = Known {
-            usual: 0.02,
-            dispersion: 1.5,
-            wander: 0.04,
-        };
-        let course = Course {
-            trend: Trend::of(&steps, known),
-            usual: 0.02,
-            line: 0.04,
-            lately: 6000.0,
-        };
-        assert!(course.is_sure(0.8), "{}", course.trend.crosses(0.04));
-        let least = WatchConfig::default().min_excess;
-        assert!(course.beyond_the_usual(250.1) >= least && course.beyond_the_usual(249.0) < least);
-    }
 
     /// None of five came true: s = (0 + 4) / (5 + 5) = 0.4, and 1 − 0.1 · 0.25 = 0.975 is asked for.
     #[test]

@@ -22,6 +22,7 @@ use crate::{
         detect::{Alarm, NEAR},
         dictionary::covers,
         evidence::Counts,
+        locate::Evidence,
         owner::{layer_of, owner_of},
     },
 };
@@ -171,6 +172,15 @@ impl Tenant {
             told.extend(self.watch_for(&reason, now, config));
         }
         told
+    }
+
+    /// The scopes that are watched for their quality.
+    pub(super) fn watched_scopes(&self) -> impl Iterator<Item = &[Condition]> {
+        let live = self
+            .watched
+            .iter()
+            .filter(|watched| watched.is_live() && watched.channel == 0);
+        live.map(|watched| watched.conditions.as_slice())
     }
 
     /// The scopes that are watched since their levels have moved.
@@ -419,7 +429,17 @@ impl Tenant {
         channel: usize,
         since: Window,
     ) -> impl Iterator<Item = (Window, Vec<(u32, &Counts, f64)>)> {
-        let evidence = self.evidence(channel, 1.0);
+        self.inside_of(self.evidence(channel, 1.0), conditions, since)
+    }
+
+    /// The same, by what some evidence expects.
+    pub(super) fn inside_of<'a>(
+        &'a self,
+        evidence: Evidence<'a>,
+        conditions: &[Condition],
+        since: Window,
+    ) -> impl Iterator<Item = (Window, Vec<(u32, &'a Counts, f64)>)> {
+        let channel = evidence.channel;
         let leaves = self.dictionary.leaves();
         let is_inside: Vec<bool> = leaves.iter().map(|codes| covers(conditions, codes)).collect();
         self.ring.since(since).map(move |(window, slice)| {
