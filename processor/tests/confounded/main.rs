@@ -16,6 +16,7 @@ use dialtone_processor::{
         dictionary::{D, Dictionary, covers},
         evidence::{Counts, Ring, Slice},
         hours::HourlyRates,
+        judgements::JudgedCauses,
         levels::Levels,
         local::Clocks,
         locate::{Evidence, Located},
@@ -142,7 +143,7 @@ impl Known {
     fn located(&self) -> Vec<Located> {
         let config = WatchConfig::default();
         let (untaught, hours, shifts) = (Drift::default(), HourlyRates::default(), Shifts::default());
-        let (clocks, levels) = (Clocks::default(), Levels::default());
+        let (clocks, levels, judged) = (Clocks::default(), Levels::default(), JudgedCauses::default());
         let evidence = Evidence {
             ring: &self.ring,
             baseline: &self.baseline,
@@ -153,6 +154,7 @@ impl Known {
             clocks: &clocks,
             shifts: &shifts,
             levels: &levels,
+            judged: &judged,
             drift: &untaught,
             least: config.indifference,
             every: 1.0,
