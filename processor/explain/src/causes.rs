@@ -29,7 +29,7 @@ pub struct Cause {
     pub best: Candidate,
     /// Other scopes that cover the same calls.
     pub aliases: Vec<Vec<Condition>>,
-    /// Other scopes, with their share of the evidence among all of these.
+    /// Other scopes, their scores with what was judged before, and their share of the evidence among all of these.
     pub alternatives: Vec<(Candidate, f64)>,
     /// The share of the evidence that the cause itself has.
     pub share: f64,
@@ -106,7 +106,7 @@ impl<F: FnMut(&mut Table, &Candidate)> Search<'_, F> {
         let candidates = reconsider(table, self.settings, scan(table, self.settings));
         let by_evidence = simplest(&candidates, self.settings);
         let score = by_evidence.filter(|top| top.score >= self.enough)?.score;
-        let mut cause = choose(table, &as_judged(candidates, self.settings), self.settings)?;
+        let mut cause = choose(table, &as_judged(candidates, self.settings, self.enough), self.settings)?;
         cause.best.score = score;
         let effect = effect(table, &cause.best);
         Some((cause, effect))
@@ -186,10 +186,18 @@ fn reconsider(table: &Table, settings: &Settings<'_>, candidates: Vec<Candidate>
     candidates
 }
 
-/// The candidates by what they are worth with the causes that were judged before, best first.
-fn as_judged(mut candidates: Vec<Candidate>, settings: &Settings<'_>) -> Vec<Candidate> {
+/// The candidates by what they are worth with the causes that were judged before, best first. What explains too little by itself comes before none
+/// that explains enough.
+fn as_judged(mut candidates: Vec<Candidate>, settings: &Settings<'_>, enough: f64) -> Vec<Candidate> {
+    let worth = |candidate: &Candidate| settings.judged(&candidate.conditions);
+    let is_enough = |candidate: &Candidate| candidate.score >= enough;
+    let least = candidates
+        .iter()
+        .filter(|c| is_enough(c))
+        .map(worth)
+        .fold(0.0, f64::min);
     for candidate in &mut candidates {
-        candidate.score += settings.judged(&candidate.conditions);
+        candidate.score += if is_enough(candidate) { worth(candidate) } else { least };
     }
     candidates.sort_by(order);
     candidates

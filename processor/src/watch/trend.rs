@@ -9,7 +9,10 @@
 
 use dialtone_schemas::time;
 
-use super::{evidence::Sum, proportional::Scores};
+use super::{
+    evidence::Sum,
+    proportional::{FARTHEST, Scores},
+};
 
 /// A step.
 pub const STEP: i64 = 5 * time::MINUTE;
@@ -25,8 +28,8 @@ const SLOPE_NOISE: f64 = 0.0001;
 const LEVEL_START: f64 = 0.02;
 /// ... and the slope none, to this one: a rate that trebles within two hours climbs by 0.046 a step.
 const SLOPE_START: f64 = 0.0021;
-/// Further than this from the usual nothing is believed to be.
-const FARTHEST: f64 = 5.0;
+/// Whether as many are poor as is expected is asked of half an hour or so: a step back it counts so much.
+const POOR_KEEPS: f64 = 0.8;
 
 /// What a scope showed in five minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -35,6 +38,8 @@ pub struct Seen {
     pub n: f64,
     /// First poor.
     pub k: f64,
+    /// As many as usual.
+    pub e: f64,
     /// Call-ends, their score on one metric, and the expected one; nothing where no levels are known.
     pub levels: Sum,
 }
@@ -60,7 +65,7 @@ pub struct Trend {
     x: [f64; 3],
     p: [[f64; 3]; 3],
     known: Known,
-    /// The poor call-ends, and those that were to be expected of it.
+    /// Of late, the poor call-ends and those that it expects.
     poor: (f64, f64),
 }
 
@@ -93,7 +98,7 @@ impl Trend {
 
     /// The same as odds.
     fn odds(&self) -> f64 {
-        self.now().clamp(-FARTHEST, FARTHEST).exp()
+        self.now().exp()
     }
 
     /// How far its log-odds are from those at which the rate is on a line.
@@ -102,7 +107,7 @@ impl Trend {
         ((line / usual - 1.0) / share).ln_1p() - self.now()
     }
 
-    /// Are as many poor as it expects, within two standard deviations? The levels may move without harming anybody.
+    /// Are of late as many poor as it expects, within two standard deviations? The levels may move without harming anybody.
     pub fn is_borne_out(&self) -> bool {
         let (seen, expected) = self.poor;
         seen >= expected - 2.0 * (self.known.dispersion * expected).sqrt()
@@ -115,6 +120,9 @@ impl Trend {
         let way = self.way(line);
         if way <= 0.0 {
             return 1.0;
+        }
+        if !way.is_finite() {
+            return 0.0;
         }
         let then = (0..AHEAD).fold(*self, |trend, _| trend.step());
         let variance = then.p[0][0] + 2.0 * then.p[0][2] + then.p[2][2];
@@ -165,13 +173,14 @@ impl Trend {
 
     /// How many of them are poor.
     fn see_poor(mut self, seen: Seen) -> Self {
-        let expected = seen.n * self.rate();
+        let share = self.known.share;
+        let expected = seen.e * share.mul_add(self.odds() - 1.0, 1.0);
         if expected <= 0.0 {
             return self;
         }
-        self.poor.0 += seen.k;
-        self.poor.1 += expected;
-        let a_unit = seen.n * self.known.usual * self.known.share * self.odds();
+        let (poor, of_it) = self.poor;
+        self.poor = (POOR_KEEPS.mul_add(poor, seen.k), POOR_KEEPS.mul_add(of_it, expected));
+        let a_unit = seen.e * share * self.odds();
         let variance = self.known.dispersion * expected / (a_unit * a_unit);
         self.observe((seen.k - expected) / a_unit, variance)
     }
@@ -183,6 +192,8 @@ impl Trend {
         for (i, x) in self.x.iter_mut().enumerate() {
             *x += with_seen[i] / variance * off;
         }
+        let beyond = self.now() - self.now().clamp(-FARTHEST, FARTHEST);
+        self.x[0] -= beyond;
         for (i, row) in self.p.iter_mut().enumerate() {
             for (j, p) in row.iter_mut().enumerate() {
                 *p -= with_seen[i] * with_seen[j] / variance;
@@ -221,6 +232,7 @@ mod tests {
             .map(|step| Seen {
                 n: 500.0,
                 k: 500.0 * share(step),
+                e: 10.0,
                 ..Seen::default()
             })
             .collect()
@@ -257,6 +269,60 @@ mod tests {
         let stays = Trend::of(&climbing(15, 0.0), KNOWN);
         assert!((stays.rate() - 0.02).abs() < 0.002, "{}", stays.rate());
         assert!(stays.crosses(0.06) < 0.15, "{}", stays.crosses(0.06));
+    }
+
+    /// 100 call-ends a step, of which 2 are usually poor, 24 steps; in the last 16 their levels climb, by 0.06 a step on the metric that makes half of them
+    /// poor. Where as many are poor as ever, the last of some five steps expect 2 · (1 + (e^0.8 − 1) / 2) = 3.2 each, and 8 of 13 or so are no less than by
+    /// two standard deviations of √(1.5 · 13); of ten times as many, 80 of 130, they are.
+    #[test]
+    fn levels_tell_of_a_climb_and_enough_poor_call_ends_that_it_harms_nobody() {
+        let known = Known { share: 0.5, ..KNOWN };
+        let trend = |times: f64, is_poor: bool| {
+            let step = |step: u32| {
+                let x = 0.06 * (f64::from(step) - 8.0).max(0.0);
+                let (n, e) = (100.0 * times, 2.0 * times);
+                Seen {
+                    n,
+                    k: if is_poor {
+                        e * (x.exp() - 1.0).mul_add(0.5, 1.0)
+                    } else {
+                        e
+                    },
+                    e,
+                    levels: Sum {
+                        n,
+                        k: n * Scores::at(x).mean,
+                        e: n * Scores::at(0.0).mean,
+                    },
+                }
+            };
+            Trend::of(&(0..24).map(step).collect::<Vec<Seen>>(), known)
+        };
+        let climbs = trend(1.0, true);
+        // e^0.9 = 2.46, and half of that beyond the usual: 1.73 times.
+        assert!((climbs.rate() / 0.02 - 1.73).abs() < 0.1, "{}", climbs.rate());
+        assert!(climbs.crosses(0.04) > 0.8 && climbs.is_borne_out(), "{climbs:?}");
+        assert!(trend(1.0, false).is_borne_out(), "of few nothing can be said");
+        let harmless = trend(10.0, false);
+        assert!(!harmless.is_borne_out(), "{harmless:?}");
+    }
+
+    /// All call-ends lie beyond the last cut, and the usual ones are poor: further than e^3 = 20 times the odds is not told apart.
+    #[test]
+    fn no_more_is_believed_than_can_be_told_apart() {
+        let worst = Seen {
+            n: 100.0,
+            k: 100.0,
+            e: 2.0,
+            levels: Sum {
+                n: 100.0,
+                k: 400.0,
+                e: 88.0,
+            },
+        };
+        let trend = Trend::of(&[worst; 24], KNOWN);
+        assert!((trend.rate() - 0.02 * 3.0_f64.exp()).abs() < 1e-9, "{}", trend.rate());
+        assert!(trend.crosses(f64::INFINITY) < 1e-9);
     }
 
     #[test]

@@ -88,7 +88,12 @@ mod tests {
     /// 40 where 10 were expected: (40 ln 4 − 30) / 1.5 = 17.0. Fewer than expected say nothing.
     #[test]
     fn what_the_last_hour_says_does_not_grow_with_idle_minutes() {
-        assert!((LOOK.lately() - 16.97).abs() < 0.01, "{}", LOOK.lately());
+        let idle = Look { evidence: 12.0, ..LOOK };
+        assert!(
+            [LOOK, idle].iter().all(|look| (look.lately() - 16.97).abs() < 0.01),
+            "{}",
+            LOOK.lately()
+        );
         let good = Look { poor: 9.0, ..LOOK };
         assert!(good.lately() <= 0.0);
     }

@@ -225,17 +225,21 @@ impl Detector {
         above
     }
 
-    /// The cells of one condition of which the last hour and a bit say so many nats by themselves, with what they say.
+    /// The cells of one condition of which the last hour and a bit say so many nats by themselves, with what they say, in the order of the
+    /// conditions.
     pub fn climbing(&self, least: f64, indifference: f64) -> Vec<(Condition, f64)> {
         let fine = self.drift.fine();
         let of_one = self.cells.iter().filter_map(|(key, cell)| {
-            let [condition] = key.conditions()[..] else { return None };
+            if key.is_pair() {
+                return None;
+            }
+            let condition = *key.conditions().first()?;
             let drift = self.drift.of_cuboid(key.cuboid(), fine);
             let said = cell.look(drift, fine, indifference, 0.0).lately();
             (said >= least).then_some((condition, said))
         });
         let mut climbing: Vec<(Condition, f64)> = of_one.collect();
-        climbing.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        climbing.sort_by_key(|(condition, _)| *condition);
         climbing
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_explain::Condition;
-use dialtone_schemas::{Channel, EventTime, Window, time};
+use dialtone_schemas::{Channel, EventTime, Text, Window, time};
 use serde::{Deserialize, Serialize};
 
 use super::{Tenant, warn::AHEAD};
@@ -29,6 +29,8 @@ const MEMORY: i64 = 2 * time::HOUR;
 const OF_A_MOMENT: f64 = 1.36;
 /// The line is the share of call minutes that may be poor; of a scope that uses more than that anyway, double its usual rate.
 const DOUBLE: f64 = 2.0;
+/// No rate is taken for less.
+const LEAST_USUAL: f64 = 1e-6;
 /// A trend has so many steps.
 const FEW: usize = 3;
 
@@ -38,8 +40,8 @@ pub(super) struct Climber {
     pub(super) conditions: Vec<Condition>,
     /// The metric whose levels tell of it, where any do.
     pub(super) metric: Option<usize>,
-    /// Is an incident open there?
-    pub(super) is_open: bool,
+    /// The open incident whose it is.
+    pub(super) incident: Option<Text>,
 }
 
 impl Climber {
@@ -49,7 +51,7 @@ impl Climber {
         Self {
             conditions: case.conditions.clone(),
             metric: KINDS[..MEASURED].iter().position(is_it),
-            is_open: true,
+            incident: Some(case.incident.id.clone()),
         }
     }
 }
@@ -87,15 +89,21 @@ impl Tenant {
             return None;
         }
         let own = self.detectors[0].own(&climber.conditions);
-        let usual = (shown.expected * own / shown.n).max(f64::MIN_POSITIVE);
+        let usual = (shown.expected * own / shown.n).max(LEAST_USUAL);
         let may_be = shown.allowed / shown.n / self.baseline.minutes_of_a_poor_end();
         let an_hour_ago = step_of(now.plus(-time::HOUR));
         let lately = shown.steps.range(an_hour_ago..).map(|(_, seen)| seen.n).sum();
-        let steps: Vec<Seen> = shown.steps.into_values().collect();
-        Some(Course {
+        let line = may_be.max(DOUBLE * usual);
+        let of_this_scope = |seen: Seen| Seen {
+            e: seen.e * own,
+            ..seen
+        };
+        let steps: Vec<Seen> = shown.steps.into_values().map(of_this_scope).collect();
+        // What is poor more often than not can hardly double.
+        (line < 1.0).then(|| Course {
             trend: Trend::of(&steps, self.known(climber, usual)),
             usual,
-            line: may_be.max(DOUBLE * usual),
+            line,
             lately,
         })
     }
@@ -122,9 +130,10 @@ impl Tenant {
 
     fn steps_of(&self, climber: &Climber, now: EventTime, config: &WatchConfig) -> Shown {
         let since = Window::of_end(now.plus(1 - MEMORY));
-        // What an open incident adds is no part of the usual.
+        // What an open incident adds is no part of the usual: of its own scope, or of one that has opened since it was warned of.
+        let is_open = climber.incident.is_some() || self.is_held(&climber.conditions);
         let evidence = || {
-            if climber.is_open {
+            if is_open {
                 self.usual(0, 1.0)
             } else {
                 self.evidence(0, 1.0)
@@ -139,6 +148,7 @@ impl Tenant {
                 seen.n += at_risk;
                 seen.k += real(counts.k[0]);
                 shown.n += at_risk;
+                seen.e += e;
                 shown.expected += e;
                 shown.allowed += real(counts.media_ms) / 60_000.0 * self.target(leaf, config);
             }
@@ -214,6 +224,7 @@ mod tests {
             .map(|step| Seen {
                 n: 500.0,
                 k: 500.0 * share(step),
+                e: 10.0,
                 ..Seen::default()
             })
             .collect();

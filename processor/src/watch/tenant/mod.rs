@@ -151,7 +151,7 @@ pub struct Tenant {
     judged: JudgedCauses,
     warnings: Vec<warn::Warning>,
     /// What would have been warned of at the last look, had it been so at the one before.
-    sure: Vec<Vec<Condition>>,
+    sure: Vec<course::Climber>,
     warned: Warnings,
     /// What is told of before an incident opens, or was of late.
     watched: Vec<watched::Watched>,

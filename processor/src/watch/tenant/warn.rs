@@ -1,4 +1,4 @@
-//! Early warnings: what will cross its line within the hour, before there is evidence enough to open an incident. Nobody is called for
+//! Early warnings: what will cross its line within the hour, mostly before there is evidence enough to open an incident. Nobody is called for
 //! one; it is kept until it is known whether it came true.
 
 use dialtone_explain::Condition;
@@ -26,8 +26,9 @@ const SURE: f64 = 0.8;
 const ASKED: f64 = 0.9;
 /// Warnings that are believed to have been given, of which four in five came true.
 const BELIEVED: f64 = 5.0;
-/// Of so many open incidents it is asked where they are going, and of so many scopes whose levels have moved.
+/// Of so many open incidents it is asked where they are going, and of so many scopes whose levels have moved: of the first so many.
 const MOST: usize = 8;
+const LOOKED_AT: usize = 40;
 /// Levels have moved when they say so many nats in the last hour and a bit: of some thousand cells one in an hour does by chance.
 const MOVED: f64 = 5.0;
 /// A scope that shares so much of its calls with one that was warned of, or is watched, is the same.
@@ -79,19 +80,22 @@ impl Tenant {
         self.come_out(now, config);
         self.warnings.retain(|warning| now.since(warning.at) < REST);
         let needed = self.warned.needed();
+        self.withdraw_forecasts();
         let before = std::mem::take(&mut self.sure);
         for climber in self.climbers(config) {
-            if self.is_known(&climber) {
+            // In a look one scope is sure once.
+            let is_sure_already = self.sure.iter().any(|sure| sure.conditions == climber.conditions);
+            if is_sure_already || self.is_known(&climber) {
                 continue;
             }
             let Some(course) = self.course(&climber, now, config) else {
                 continue;
             };
             let is_sure = course.is_sure(needed) && self.matters(&climber.conditions, &course, now, config);
-            if is_sure && before.contains(&climber.conditions) {
+            if is_sure && before.contains(&climber) {
                 told.extend(self.warn_of(climber, &course, now, config));
             } else if is_sure {
-                self.sure.push(climber.conditions);
+                self.sure.push(climber);
             }
         }
         told
@@ -100,12 +104,13 @@ impl Tenant {
     /// What may get worse: the scopes of open incidents, and those that are watched or whose levels have moved in the last hour. What nothing else
     /// speaks against climbs by chance as often as not. A warning names a scope, so not that of all calls.
     fn climbers(&self, config: &WatchConfig) -> Vec<Climber> {
-        let is_open = |case: &&Case| case.is_open() && case.is_of_calls(0) && case.has_scope();
-        let open = self.cases.iter().filter(is_open).map(Climber::of_case).take(MOST);
+        let at_work = |case: &&Case| case.is_at_work() && case.is_of_calls(0) && case.has_scope();
+        // The youngest first.
+        let open = self.cases.iter().rev().filter(at_work).map(Climber::of_case).take(MOST);
         let watched = self.watched_scopes().map(|conditions| Climber {
             metric: self.most_moved(conditions, config),
             conditions: conditions.to_vec(),
-            is_open: false,
+            incident: None,
         });
         open.chain(watched).chain(self.moving(config)).collect()
     }
@@ -122,9 +127,11 @@ impl Tenant {
         let moving = moving.into_iter().map(|(_, condition, metric)| Climber {
             conditions: vec![condition],
             metric: Some(metric),
-            is_open: false,
+            incident: None,
         });
-        moving.take(MOST).collect()
+        // What is known already takes nobody's place, however much it says.
+        let unknown = moving.take(LOOKED_AT).filter(|climber| !self.is_known(climber));
+        unknown.take(MOST).collect()
     }
 
     /// The levels of what is measured: those of R follow from them.
@@ -132,13 +139,16 @@ impl Tenant {
         self.level_detectors.iter().enumerate().take(MEASURED)
     }
 
-    /// The metric whose levels have moved most of late in one of these conditions, where anything is known of them.
+    /// The metric whose levels have moved most of late in one of these conditions, where any have.
     fn most_moved(&self, conditions: &[Condition], config: &WatchConfig) -> Option<usize> {
         let said = |detector: &Detector| {
             let looks = conditions
                 .iter()
                 .filter_map(|condition| detector.look(&[*condition], config.indifference, 0.0));
-            looks.map(|look| look.lately()).reduce(f64::max)
+            looks
+                .map(|look| look.lately())
+                .reduce(f64::max)
+                .filter(|said| *said > 0.0)
         };
         let known = self
             .measured()
@@ -156,7 +166,7 @@ impl Tenant {
             .filter(|conditions| *conditions != climber.conditions);
         let mut warned = self.warnings.iter().map(|warning| warning.about.conditions.as_slice());
         let is_same = |known: &[Condition]| self.overlap(&climber.conditions, known).of_smaller >= SAME;
-        warned.any(is_same) || (!climber.is_open && others.any(is_same))
+        warned.any(is_same) || (climber.incident.is_none() && others.any(is_same))
     }
 
     /// Are there calls enough in the hour to come for somebody to mind? As many as the days before let expect, or as in the last one.
@@ -166,15 +176,28 @@ impl Tenant {
         course.beyond_the_usual(coming.map_or(course.lately, |(_, calls)| calls)) >= config.min_excess
     }
 
+    /// An incident tells by when its line will be crossed until that has come out, while it is at work and about the same scope.
+    fn withdraw_forecasts(&mut self) {
+        let pending = self.warnings.iter().filter(|warning| warning.came_true.is_none());
+        let pending: Vec<&Climber> = pending.map(|warning| &warning.about).collect();
+        for case in &mut self.cases {
+            let is_its = |about: &&Climber| {
+                about.incident.as_ref() == Some(&case.incident.id) && about.conditions == case.conditions
+            };
+            if !case.is_at_work() || !pending.iter().any(is_its) {
+                case.incident.crosses_by = None;
+            }
+        }
+    }
+
     /// Warns of a scope; an open incident says so itself.
     fn warn_of(&mut self, about: Climber, course: &Course, now: EventTime, config: &WatchConfig) -> Option<Alert> {
         let forecast = Forecast {
             effect: course.effect(),
             crosses_by: course.crosses_by(now),
         };
-        let is_it = |case: &&mut Case| case.is_open() && case.conditions == about.conditions;
-        let case = self.cases.iter_mut().find(is_it).filter(|_| about.is_open);
-        let told = if let Some(case) = case {
+        let is_it = |case: &&mut Case| about.incident.as_ref() == Some(&case.incident.id);
+        let told = if let Some(case) = self.cases.iter_mut().find(is_it) {
             case.incident.crosses_by = Some(forecast.crosses_by);
             None
         } else {
@@ -197,8 +220,10 @@ impl Tenant {
             if case.sent.is_some() || case.is_outside() {
                 continue;
             }
-            let is_same =
-                |warning: &&Warning| self.overlap(&warning.about.conditions, &case.conditions).of_smaller >= SAME;
+            let is_same = |warning: &&Warning| {
+                warning.about.incident.is_none()
+                    && self.overlap(&warning.about.conditions, &case.conditions).of_smaller >= SAME
+            };
             let first = self.warnings.iter().filter(is_same).map(|warning| warning.at).min();
             self.cases[i].incident.warned = first;
         }
@@ -210,7 +235,7 @@ impl Tenant {
         for warning in warnings.iter_mut().filter(|warning| warning.came_true.is_none()) {
             let is_there = self
                 .course(&warning.about, now, config)
-                .is_some_and(|course| course.trend.rate() >= warning.line);
+                .is_some_and(|course| course.trend.rate() >= warning.line && course.trend.is_borne_out());
             let is_over = now.since(warning.at) >= AHEAD;
             if is_there || is_over {
                 warning.came_true = Some(is_there);

@@ -258,9 +258,11 @@ impl Tenant {
         config: &WatchConfig,
     ) -> Alert {
         let mut incident = self.to_be_watched(conditions, 0, now, config);
-        let (mut channel, mut since) = (0, now);
+        let (mut channel, mut since, mut until, mut moved) = (0, now, now.plus(AHEAD), None);
         if let Some(i) = self.most_alike(conditions) {
-            (channel, since) = (self.watched[i].channel, self.watched[i].since);
+            let watched = &self.watched[i];
+            (channel, since, moved) = (watched.channel, watched.since, watched.moved);
+            until = until.max(watched.until);
             let known = &self.watched[i].incident;
             (incident.id, incident.revision) = (known.id.clone(), known.revision + 1);
             (incident.watched, incident.warned, incident.onset) = (known.watched, known.warned, known.onset);
@@ -274,8 +276,9 @@ impl Tenant {
             incident.scope, forecast.crosses_by
         );
         let told = told(&incident, AlertReason::Updated, title);
-        let span = (since, now.plus(AHEAD));
-        self.keep(Watched::new(incident, conditions.to_vec(), channel, span));
+        let mut watched = Watched::new(incident, conditions.to_vec(), channel, (since, until));
+        watched.moved = moved;
+        self.keep(watched);
         told
     }
 
@@ -305,7 +308,7 @@ impl Tenant {
     }
 
     /// Has an open incident half of its calls? One outside the dimensions has all of them, and hides none; nor does a single device.
-    fn is_held(&self, conditions: &[Condition]) -> bool {
+    pub(super) fn is_held(&self, conditions: &[Condition]) -> bool {
         let mut open = self.cases.iter().filter(|case| case.is_open() && case.has_scope());
         open.any(|case| {
             is_part(conditions, &case.conditions) || self.overlap(conditions, &case.conditions).of_first >= SAME
