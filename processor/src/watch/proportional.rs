@@ -14,11 +14,11 @@ pub struct Scores {
     pub slope: f64,
 }
 
-/// Log-odds further from the usual ones are not told apart: all call-ends lie at one end.
-pub const FARTHEST: f64 = 3.0;
+/// Log-odds further from the usual ones are not told apart: with nine times the odds nine in ten lie above the median.
+pub const FARTHEST: f64 = 2.2;
 
 impl Scores {
-    /// Where the log-odds differ so much from the usual ones, at most by 3.
+    /// Where the log-odds differ so much from the usual ones, at most by 2.2.
     pub fn at(log_odds: f64) -> Self {
         let x = log_odds.clamp(-FARTHEST, FARTHEST);
         let beyond = CUTS.map(|cut| 1.0 / (1.0 + cut / (1.0 - cut) * (-x).exp()));
@@ -42,6 +42,6 @@ mod tests {
             "{usual:?}"
         );
         assert!((twice.mean - 1.307).abs() < 1e-3, "{twice:?}");
-        assert_eq!(Scores::at(50.0), Scores::at(3.0));
+        assert_eq!(Scores::at(50.0), Scores::at(FARTHEST));
     }
 }

@@ -83,8 +83,15 @@ fn step_of(at: EventTime) -> i64 {
 
 impl Tenant {
     /// Where a scope's rate is going; none where too little was seen.
-    pub(super) fn course(&self, climber: &Climber, now: EventTime, config: &WatchConfig) -> Option<Course> {
-        let shown = self.steps_of(climber, now, config);
+    /// The calls of `others` are left out: they are the doing of what they say.
+    pub(super) fn course(
+        &self,
+        climber: &Climber,
+        others: &[&[Condition]],
+        now: EventTime,
+        config: &WatchConfig,
+    ) -> Option<Course> {
+        let shown = self.steps_of(climber, others, now, config);
         if shown.n <= 0.0 || shown.steps.len() < FEW {
             return None;
         }
@@ -128,7 +135,8 @@ impl Tenant {
         }
     }
 
-    fn steps_of(&self, climber: &Climber, now: EventTime, config: &WatchConfig) -> Shown {
+    fn steps_of(&self, climber: &Climber, others: &[&[Condition]], now: EventTime, config: &WatchConfig) -> Shown {
+        let is_free = |codes: &Codes| !others.iter().any(|other| covers(other, codes));
         let since = Window::of_end(now.plus(1 - MEMORY));
         // What an open incident adds is no part of the usual: of its own scope, or of one that has opened since it was warned of.
         let is_open = climber.incident.is_some() || self.is_held(&climber.conditions);
@@ -143,7 +151,8 @@ impl Tenant {
         for (window, inside) in self.inside_of(evidence(), &climber.conditions, since) {
             // A window without its calls counts among the steps, too.
             let seen = shown.steps.entry(step_of(window.start())).or_default();
-            for (leaf, counts, e) in inside {
+            let free = inside.into_iter();
+            for (leaf, counts, e) in free.filter(|(leaf, ..)| is_free(self.dictionary.codes(*leaf))) {
                 let at_risk = real(counts.n[0]);
                 seen.n += at_risk;
                 seen.k += real(counts.k[0]);
@@ -154,21 +163,24 @@ impl Tenant {
             }
         }
         if let Some(metric) = climber.metric {
-            self.add_levels(&mut shown, (&climber.conditions, metric), &evidence(), since);
+            let evidence = evidence();
+            let is_wanted =
+                |codes: &Codes| covers(&climber.conditions, codes) && !evidence.is_held(codes) && is_free(codes);
+            let own = self.level_detectors[metric].own(&climber.conditions);
+            self.add_levels(&mut shown, (metric, own), &evidence, since, is_wanted);
         }
         shown
     }
 
-    /// The levels of a scope's call-ends, but for those of open incidents where it is none itself.
+    /// The levels of the call-ends that are wanted, on a metric on which the scope's own differ so from what its site and connection show.
     fn add_levels(
         &self,
         shown: &mut Shown,
-        (conditions, metric): (&[Condition], usize),
+        (metric, own): (usize, f64),
         evidence: &Evidence<'_>,
         since: Window,
+        is_wanted: impl Fn(&Codes) -> bool + Copy,
     ) {
-        let own = self.level_detectors[metric].own(conditions);
-        let is_wanted = |codes: &Codes| covers(conditions, codes) && !evidence.is_held(codes);
         for in_window in self.ring.since(since) {
             let seen = shown.steps.entry(step_of(in_window.0.start())).or_default();
             for (_, score) in scores(
@@ -191,6 +203,11 @@ impl Course {
     /// Is it as good as certain that a rate which is under its line will have crossed it within the hour, and does no poor call-end say otherwise?
     pub(super) fn is_sure(&self, needed: f64) -> bool {
         self.trend.rate() < self.line && self.trend.is_borne_out() && self.trend.crosses(self.line) >= needed
+    }
+
+    /// Is the rate at a line or beyond, and does no poor call-end say otherwise?
+    pub(super) fn has_crossed(&self, line: f64) -> bool {
+        self.trend.rate() >= line && self.trend.is_borne_out()
     }
 
     /// The rate as a multiple of the usual one.

@@ -88,7 +88,7 @@ impl Tenant {
             if is_sure_already || self.is_known(&climber) {
                 continue;
             }
-            let Some(course) = self.course(&climber, now, config) else {
+            let Some(course) = self.course(&climber, &self.warned_before(self.warnings.len()), now, config) else {
                 continue;
             };
             let is_sure = course.is_sure(needed) && self.matters(&climber.conditions, &course, now, config);
@@ -229,21 +229,29 @@ impl Tenant {
         }
     }
 
+    /// The scopes of the first so many warnings, but for those that did not come true.
+    fn warned_before(&self, count: usize) -> Vec<&[Condition]> {
+        let stand = self.warnings.iter().take(count);
+        let stand = stand.filter(|warning| warning.came_true != Some(false));
+        stand.map(|warning| warning.about.conditions.as_slice()).collect()
+    }
+
     /// Warnings that came true or whose hour is over, whatever has become of what was told of them.
     fn come_out(&mut self, now: EventTime, config: &WatchConfig) {
-        let mut warnings = std::mem::take(&mut self.warnings);
-        for warning in warnings.iter_mut().filter(|warning| warning.came_true.is_none()) {
-            let is_there = self
-                .course(&warning.about, now, config)
-                .is_some_and(|course| course.trend.rate() >= warning.line && course.trend.is_borne_out());
+        for i in 0..self.warnings.len() {
+            let warning = &self.warnings[i];
+            if warning.came_true.is_some() {
+                continue;
+            }
+            let course = self.course(&warning.about, &self.warned_before(i), now, config);
+            let is_there = course.is_some_and(|course| course.has_crossed(warning.line));
             let is_over = now.since(warning.at) >= AHEAD;
             if is_there || is_over {
-                warning.came_true = Some(is_there);
+                self.warnings[i].came_true = Some(is_there);
                 self.warned.given += 1;
                 self.warned.came_true += u64::from(is_there);
             }
         }
-        self.warnings = warnings;
     }
 }
 
