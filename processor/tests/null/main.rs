@@ -161,9 +161,16 @@ impl Row {
                 }
                 if judged.contains(&day) {
                     // Those that are near tell every minute, the others now and then.
-                    let above = minute.is_multiple_of(20).then(|| detector.above(0.0));
-                    let shown = found.near.first().into_iter().chain(above.iter().flatten().take(1));
-                    row.most = shown.map(|alarm| alarm.log_m).fold(row.most, f64::max);
+                    let evidence = || {
+                        Some(
+                            detector
+                                .look(&detector.most(false)?, INDIFFERENCE, threshold())?
+                                .evidence,
+                        )
+                    };
+                    let now_and_then = minute.is_multiple_of(20).then(evidence).flatten();
+                    let near = found.near.first().map(|alarm| alarm.log_m);
+                    row.most = near.into_iter().chain(now_and_then).fold(row.most, f64::max);
                 }
             }
             detector.night(is_quiet, threshold());

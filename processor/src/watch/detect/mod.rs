@@ -208,23 +208,6 @@ impl Detector {
         self.calibration.stand(threshold)
     }
 
-    /// The cells with more evidence than this, strongest first.
-    pub fn above(&self, log_m: f64) -> Vec<Alarm> {
-        let mut above: Vec<Alarm> = self
-            .cells
-            .iter()
-            .map(|(key, cell)| (key, cell.log_mixture()))
-            .filter(|(_, of_cell)| *of_cell >= log_m)
-            .map(|(key, of_cell)| Alarm {
-                conditions: key.conditions(),
-                log_m: of_cell,
-                key: *key,
-            })
-            .collect();
-        above.sort_by(strongest);
-        above
-    }
-
     /// The cells of one condition of which the last hour and a bit say so many nats by themselves, with what they say, in the order of the
     /// conditions.
     pub fn climbing(&self, least: f64, indifference: f64) -> Vec<(Condition, f64)> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialtone_explain::Condition;
-use dialtone_schemas::{Channel, EventTime, Text, Window, time};
+use dialtone_schemas::{EventTime, Text, Window, time};
 use serde::{Deserialize, Serialize};
 
 use super::{Tenant, warn::AHEAD};
@@ -13,8 +13,8 @@ use crate::{
         baseline::real,
         book::Case,
         dictionary::{Codes, covers},
-        evidence::{KINDS, Sum},
-        levels::MEASURED,
+        evidence::Sum,
+        levels::{MEASURED, METRIC_NAMES},
         locate::{Evidence, attributes_of},
         moved::scores,
         proportional::Scores,
@@ -47,10 +47,10 @@ pub(super) struct Climber {
 impl Climber {
     /// The scope of an open incident, by the levels of what it is about.
     pub(super) fn of_case(case: &Case) -> Self {
-        let is_it = |kind: &Channel| kind.name() == case.incident.metric.as_str();
+        let is_it = |name: &&str| **name == *case.incident.metric.as_str();
         Self {
             conditions: case.conditions.clone(),
-            metric: KINDS[..MEASURED].iter().position(is_it),
+            metric: METRIC_NAMES[..MEASURED].iter().position(is_it),
             incident: Some(case.incident.id.clone()),
         }
     }
@@ -66,13 +66,10 @@ pub(super) struct Course {
     pub(super) lately: f64,
 }
 
-/// What a scope showed, by steps, and all of it together.
+/// What a scope showed, by steps.
 #[derive(Default)]
 struct Shown {
     steps: BTreeMap<i64, Seen>,
-    /// Call-ends at risk, and the poor ones that are usual.
-    n: f64,
-    expected: f64,
     /// Minutes that may be poor.
     allowed: f64,
 }
@@ -92,12 +89,14 @@ impl Tenant {
         config: &WatchConfig,
     ) -> Option<Course> {
         let shown = self.steps_of(climber, others, now, config);
-        if shown.n <= 0.0 || shown.steps.len() < FEW {
+        let all = |of: fn(&Seen) -> f64| shown.steps.values().map(of).sum::<f64>();
+        let (at_risk, expected) = (all(|seen| seen.n), all(|seen| seen.e));
+        if at_risk <= 0.0 || shown.steps.len() < FEW {
             return None;
         }
         let own = self.detectors[0].own(&climber.conditions);
-        let usual = (shown.expected * own / shown.n).max(LEAST_USUAL);
-        let may_be = shown.allowed / shown.n / self.baseline.minutes_of_a_poor_end();
+        let usual = (expected * own / at_risk).max(LEAST_USUAL);
+        let may_be = shown.allowed / at_risk / self.baseline.minutes_of_a_poor_end();
         let an_hour_ago = step_of(now.plus(-time::HOUR));
         let lately = shown.steps.range(an_hour_ago..).map(|(_, seen)| seen.n).sum();
         let line = may_be.max(DOUBLE * usual);
@@ -140,30 +139,24 @@ impl Tenant {
         let since = Window::of_end(now.plus(1 - MEMORY));
         // What an open incident adds is no part of the usual: of its own scope, or of one that has opened since it was warned of.
         let is_open = climber.incident.is_some() || self.is_held(&climber.conditions);
-        let evidence = || {
-            if is_open {
-                self.usual(0, 1.0)
-            } else {
-                self.evidence(0, 1.0)
-            }
+        let evidence = if is_open {
+            self.usual(0, 1.0)
+        } else {
+            self.evidence(0, 1.0)
         };
         let mut shown = Shown::default();
-        for (window, inside) in self.inside_of(evidence(), &climber.conditions, since) {
+        for (window, inside) in self.inside_of(evidence, &climber.conditions, since) {
             // A window without its calls counts among the steps, too.
             let seen = shown.steps.entry(step_of(window.start())).or_default();
             let free = inside.into_iter();
             for (leaf, counts, e) in free.filter(|(leaf, ..)| is_free(self.dictionary.codes(*leaf))) {
-                let at_risk = real(counts.n[0]);
-                seen.n += at_risk;
+                seen.n += real(counts.n[0]);
                 seen.k += real(counts.k[0]);
-                shown.n += at_risk;
                 seen.e += e;
-                shown.expected += e;
                 shown.allowed += real(counts.media_ms) / 60_000.0 * self.target(leaf, config);
             }
         }
         if let Some(metric) = climber.metric {
-            let evidence = evidence();
             let is_wanted =
                 |codes: &Codes| covers(&climber.conditions, codes) && !evidence.is_held(codes) && is_free(codes);
             let own = self.level_detectors[metric].own(&climber.conditions);
@@ -212,7 +205,7 @@ impl Course {
 
     /// The rate as a multiple of the usual one.
     pub(super) fn effect(&self) -> f64 {
-        self.trend.rate() / self.usual.max(1e-9)
+        self.trend.rate() / self.usual
     }
 
     /// Of so many call-ends, the poor ones at its line that are not usual.

@@ -82,10 +82,11 @@ impl Tenant {
         let needed = self.warned.needed();
         self.withdraw_forecasts();
         let before = std::mem::take(&mut self.sure);
+        let known = self.warnings.len();
         for climber in self.climbers(config) {
             // In a look one scope is sure once.
             let is_sure_already = self.sure.iter().any(|sure| sure.conditions == climber.conditions);
-            if is_sure_already || self.is_known(&climber) {
+            if is_sure_already || self.is_warned_of(&climber.conditions, known) {
                 continue;
             }
             let Some(course) = self.course(&climber, &self.warned_before(self.warnings.len()), now, config) else {
@@ -107,7 +108,9 @@ impl Tenant {
         let at_work = |case: &&Case| case.is_at_work() && case.is_of_calls(0) && case.has_scope();
         // The youngest first.
         let open = self.cases.iter().rev().filter(at_work).map(Climber::of_case).take(MOST);
-        let watched = self.watched_scopes().map(|conditions| Climber {
+        let open = open.filter(|climber| !self.is_warned_of(&climber.conditions, 0));
+        let watched = self.watched_scopes().filter(|conditions| !self.is_known(conditions));
+        let watched = watched.map(|conditions| Climber {
             metric: self.most_moved(conditions, config),
             conditions: conditions.to_vec(),
             incident: None,
@@ -130,7 +133,9 @@ impl Tenant {
             incident: None,
         });
         // What is known already takes nobody's place, however much it says.
-        let unknown = moving.take(LOOKED_AT).filter(|climber| !self.is_known(climber));
+        let unknown = moving
+            .take(LOOKED_AT)
+            .filter(|climber| !self.is_known(&climber.conditions));
         unknown.take(MOST).collect()
     }
 
@@ -157,16 +162,18 @@ impl Tenant {
         most.map(|(metric, _)| metric)
     }
 
+    /// Has half of the same been warned of, but for the first so many warnings?
+    fn is_warned_of(&self, conditions: &[Condition], after: usize) -> bool {
+        let mut warned = self.warnings.iter().skip(after);
+        warned.any(|warning| self.overlap(conditions, &warning.about.conditions).of_smaller >= SAME)
+    }
+
     /// Is it an open incident's, or what is watched, under another name, or has it been warned of?
-    fn is_known(&self, climber: &Climber) -> bool {
+    fn is_known(&self, conditions: &[Condition]) -> bool {
         let is_open = |case: &&Case| case.is_open() && !case.is_outside();
         let open = self.cases.iter().filter(is_open).map(|case| case.conditions.as_slice());
-        let mut others = open
-            .chain(self.watched_scopes())
-            .filter(|conditions| *conditions != climber.conditions);
-        let mut warned = self.warnings.iter().map(|warning| warning.about.conditions.as_slice());
-        let is_same = |known: &[Condition]| self.overlap(&climber.conditions, known).of_smaller >= SAME;
-        warned.any(is_same) || (climber.incident.is_none() && others.any(is_same))
+        let mut others = open.chain(self.watched_scopes()).filter(|known| *known != conditions);
+        self.is_warned_of(conditions, 0) || others.any(|known| self.overlap(conditions, known).of_smaller >= SAME)
     }
 
     /// Are there calls enough in the hour to come for somebody to mind? As many as the days before let expect, or as in the last one.

@@ -263,7 +263,7 @@ impl Tenant {
             let watched = &self.watched[i];
             (channel, since, moved) = (watched.channel, watched.since, watched.moved);
             until = until.max(watched.until);
-            let known = &self.watched[i].incident;
+            let known = &watched.incident;
             (incident.id, incident.revision) = (known.id.clone(), known.revision + 1);
             (incident.watched, incident.warned, incident.onset) = (known.watched, known.warned, known.onset);
         }
