@@ -67,6 +67,8 @@ pub struct Case {
     pub silent: Option<(EventTime, Option<Outside>)>,
     /// Did it get worse and worse for a while, rather than at once?
     pub grows: bool,
+    /// The other channel on which its calls are poor as well, with the sums that showed it: at risk, poor, expected.
+    pub also: Option<(usize, (f64, f64, f64))>,
 }
 
 impl Case {
@@ -90,6 +92,7 @@ impl Case {
             overrun: 0.0,
             silent: None,
             grows: false,
+            also: None,
         };
         if !case.is_named() {
             (case.incident.state, case.incident.localised) = (State::Open, None);
@@ -179,6 +182,11 @@ impl Case {
         covers(&self.conditions, codes)
     }
 
+    /// The one condition of which nothing comes any more, if it is about a silence; none if that is of everything.
+    pub fn silent_condition(&self) -> Option<Condition> {
+        self.conditions.first().copied()
+    }
+
     /// Is its cause in no dimension, so that its scope is everything?
     pub const fn is_outside(&self) -> bool {
         self.conditions.is_empty() && self.incident.device_id.is_none()
@@ -196,6 +204,17 @@ impl Case {
         let is_scope = self.basis != Basis::Volume && sent.device_id.is_none() && !sent.is_outside_the_dimensions();
         let named: Named = sent.scope.conditions().map(|(dimension, _)| dimension).collect();
         (is_scope && !named.is_empty()).then_some(named)
+    }
+
+    /// Its calls are poor on another channel as well, which may make it worse.
+    pub fn is_poor_too(&mut self, channel: usize, sums: (f64, f64, f64), severity: Severity) {
+        self.also = Some((channel, sums));
+        self.incident.severity = self.incident.severity.max(severity);
+    }
+
+    /// No call passes its scope any more, so that none can be poor: as good as quality that is back.
+    pub fn is_deserted(&mut self) {
+        self.back = BACK;
     }
 
     /// A minute of evidence: `k` poor of `e` expected by the baseline, over the dispersion. Is quality back?

@@ -30,15 +30,27 @@ pub(super) const BY_DIMENSION: [(Dimension, Layer); 14] = [
     (Dimension::Codec, Layer::Service),
 ];
 
+/// The kind of connection that is no access network: a VPN's concentrators are the WAN's.
+const VPN: &str = "vpn";
+
 /// The layer of a cause.
 pub fn layer_of(scope: &Scope, is_one_device: bool) -> Layer {
     if is_one_device {
         return Layer::Device;
     }
-    let decides = BY_DIMENSION
-        .iter()
-        .find(|(dimension, _)| scope.get(*dimension).is_some());
-    decides.map_or(Layer::Unknown, |(_, layer)| *layer)
+    let mut named = BY_DIMENSION.iter().filter_map(|(of, _)| Some((*of, scope.get(*of)?)));
+    named
+        .next()
+        .map_or(Layer::Unknown, |(dimension, value)| layer_at(dimension, value))
+}
+
+/// The layer at which a value of a dimension is passed.
+pub(super) fn layer_at(dimension: Dimension, value: &Text) -> Layer {
+    if dimension == Dimension::Connection && value.as_str() == VPN {
+        return Layer::Wan;
+    }
+    let layer = BY_DIMENSION.iter().find(|(of, _)| *of == dimension);
+    layer.map_or(Layer::Unknown, |(_, layer)| *layer)
 }
 
 /// An owner, and what happens if it does not answer.
@@ -301,6 +313,12 @@ mod tests {
         assert_eq!(layer_of(&scope, false), Layer::Wan);
         assert_eq!(layer_of(&Scope::default(), false), Layer::Unknown);
         assert_eq!(layer_of(&scope, true), Layer::Device);
+    }
+
+    #[test]
+    fn a_vpn_is_the_wans_and_wifi_the_access_networks() {
+        let by = |connection| layer_of(&Scope::new([(Dimension::Connection, text(connection))]), false);
+        assert_eq!((by("vpn"), by("wifi")), (Layer::Wan, Layer::AccessNetwork));
     }
 
     #[test]

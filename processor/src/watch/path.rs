@@ -51,11 +51,25 @@ pub struct Wander {
     pub dispersion: f64,
 }
 
-/// Every layer but that of the unknown, in the order of the path. `wander` tells of a dimension and what is expected in all.
-pub fn layers(leaves: &[Leaf<'_>], cause: Layer, wander: impl Fn(Dimension, f64) -> Wander) -> Vec<Found> {
+/// Every layer but that of the unknown, in the order of the path. `wander` tells of a dimension and what is expected in all, `layer_at` where
+/// a value of a dimension is passed.
+pub fn layers(
+    leaves: &[Leaf<'_>],
+    cause: Layer,
+    wander: impl Fn(Dimension, f64) -> Wander,
+    layer_at: impl Fn(Dimension, u32) -> Layer,
+) -> Vec<Found> {
     let inside = sum_of(leaves, |leaf| leaf.is_inside);
     let effect = (inside.k / inside.e.max(0.1)).max(1.0);
     let path = Layer::ALL.into_iter().filter(|layer| *layer != Layer::Unknown);
+    let judged = BY_DIMENSION.iter().filter_map(|(dimension, _)| {
+        let (value, found) = judge(leaves, *dimension, effect, &wander)?;
+        Some(Found {
+            layer: layer_at(*dimension, value),
+            ..found
+        })
+    });
+    let judged: Vec<Found> = judged.collect();
     let stand = |layer: Layer| {
         if layer == cause {
             return Found {
@@ -65,11 +79,7 @@ pub fn layers(leaves: &[Leaf<'_>], cause: Layer, wander: impl Fn(Dimension, f64)
                 sum: inside,
             };
         }
-        let dimensions = BY_DIMENSION
-            .iter()
-            .filter(|(_, of)| *of == layer)
-            .map(|(dimension, _)| *dimension);
-        let judged = dimensions.filter_map(|dimension| judge(leaves, dimension, effect, &wander));
+        let judged = judged.iter().filter(|found| found.layer == layer);
         // Suspected by one of its dimensions it is suspected; cleared only by all of those that are known.
         let worst = judged.min_by_key(|found| match found.standing {
             Standing::Suspected => 0,
@@ -83,7 +93,7 @@ pub fn layers(leaves: &[Leaf<'_>], cause: Layer, wander: impl Fn(Dimension, f64)
                 value: None,
                 sum: Sum::default(),
             },
-            |found| Found { layer, ..found },
+            |found| *found,
         )
     };
     path.map(stand).collect()
@@ -95,7 +105,7 @@ fn judge(
     dimension: Dimension,
     effect: f64,
     wander: impl Fn(Dimension, f64) -> Wander,
-) -> Option<Found> {
+) -> Option<(u32, Found)> {
     let index = dimension.index();
     let value = most_passed(leaves, index)?;
     let beside = sum_of(leaves, |leaf| !leaf.is_inside && leaf.codes[index] == value);
@@ -117,12 +127,13 @@ fn judge(
         };
         (standing, others)
     };
-    Some(Found {
+    let found = Found {
         layer: Layer::Unknown,
         standing,
         value: Some((dimension, value)),
         sum,
-    })
+    };
+    Some((value, found))
 }
 
 /// Poor beyond what is indifferent, or no more than half as poor as the incident, or neither.
@@ -198,7 +209,12 @@ mod tests {
             Layer::Wan,
             Layer::Carrier,
         ];
-        layers(&leaves, cause, wander)
+        // Nobody connects by VPN.
+        let layer_at = |dimension, _| {
+            let of = BY_DIMENSION.iter().find(|(of, _)| *of == dimension);
+            of.expect("every dimension has a layer").1
+        };
+        layers(&leaves, cause, wander, layer_at)
             .into_iter()
             .filter(|found| said.contains(&found.layer))
             .map(|found| (found.layer, found.standing))
@@ -233,6 +249,37 @@ mod tests {
         let rows = [(codes(1, 1, 1), true, 100.0), (codes(2, 3, 1), false, 60.0)];
         let said = stand(&rows, Layer::Site);
         assert!(said.contains(&(Layer::Wan, Standing::Suspected)), "{said:?}");
+    }
+
+    /// Everybody by VPN is poor, and nobody else: it is the WAN's. The one segment of both is as usual for those by wire, which clears the access
+    /// network, of which a VPN is no part.
+    #[test]
+    fn a_vpn_is_passed_after_the_access_network() {
+        let by = |connection: u32| {
+            let mut codes = codes(1, 1, 1);
+            codes[Dimension::Connection.index()] = connection;
+            codes
+        };
+        let (vpn, wire) = (by(1), by(2));
+        let leaf = |codes, is_inside, k| Leaf {
+            codes,
+            is_inside,
+            sum: Sum { n: 1000.0, k, e: 20.0 },
+        };
+        let leaves = [leaf(&vpn, true, 100.0), leaf(&wire, false, 20.0)];
+        let wander = |_, _| Wander {
+            zone: 1.25,
+            dispersion: 1.5,
+        };
+        let layer_at = |dimension, code| match (dimension, code) {
+            (Dimension::Connection, 1) => Layer::Wan,
+            (Dimension::Segment | Dimension::Connection, _) => Layer::AccessNetwork,
+            _ => Layer::Unknown,
+        };
+        let found = layers(&leaves, Layer::Wan, wander, layer_at);
+        let of = |layer| found.iter().find(|found| found.layer == layer).map(|found| found.standing);
+        assert_eq!(of(Layer::Wan), Some(Standing::Suspected));
+        assert_eq!(of(Layer::AccessNetwork), Some(Standing::Cleared));
     }
 
     /// One segment only, and no call beside it: nothing tells whether it or the site is the cause.

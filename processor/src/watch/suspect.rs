@@ -69,7 +69,7 @@ pub struct Overlap {
     pub of_cause: f64,
     /// Share of the change's calls that the cause covers.
     pub of_change: f64,
-    /// Does the cause name the change's new version?
+    /// Does the cause name the version that the change rolls out?
     pub names_version: bool,
 }
 
@@ -130,10 +130,12 @@ fn weight(change: &Change, from: EventTime, to: EventTime, fit: &Fit) -> f64 {
     if change.started_at > to.plus(SLACK) || !overlap.is_enough() {
         return 0.0;
     }
-    let lag = from.since(change.started_at).max(0);
-    let reach = reach(change.kind);
-    #[allow(clippy::cast_precision_loss, reason = "hours in microseconds are far below 2^52")]
-    let in_time = (-(lag as f64) / reach as f64).exp();
+    // A version that is rolled out in stages does harm where it has come to, and shows it when enough have it, however many days that takes.
+    let in_time = if overlap.names_version {
+        1.0
+    } else {
+        soon_after(change, from)
+    };
     // A change of much more than what broke would have broken more, unless it is rolled out in stages.
     let fits = if overlap.names_version { 1.0 } else { overlap.of_change };
     let grows = if fit.grows && !is_rolled_out(change.kind) {
@@ -142,6 +144,14 @@ fn weight(change: &Change, from: EventTime, to: EventTime, fit: &Fit) -> f64 {
         1.0
     };
     in_time * overlap.of_cause * fits * grows * (-fit.against.clamp(0.0, MOST_AGAINST)).exp()
+}
+
+/// How likely the harm of a change is to begin as late as that.
+fn soon_after(change: &Change, from: EventTime) -> f64 {
+    let lag = from.since(change.started_at).max(0);
+    #[allow(clippy::cast_precision_loss, reason = "hours in microseconds are far below 2^52")]
+    let share = lag as f64 / reach(change.kind) as f64;
+    (-share).exp()
 }
 
 #[cfg(test)]
@@ -206,6 +216,27 @@ mod tests {
         let grows = |kind| score(kind, Fit { grows: true, ..FITS });
         assert!((grows("route") - 0.405).abs() < 0.001);
         assert!((grows("client") - 0.731).abs() < 0.001);
+    }
+
+    /// Three days are nine times the eight hours in which a client's harm begins to show, e^-9 of nothing. Where the cause names the version, the
+    /// third stage may be the first that shows: 1 / 1.37 = 0.73.
+    #[test]
+    fn a_version_that_was_rolled_out_in_stages_is_suspected_days_after_the_first() {
+        let at = EventTime::from_micros(3 * time::DAY);
+        let score = |names_version| {
+            let overlap = Overlap {
+                names_version,
+                of_change: 0.1,
+                ..FITS.overlap
+            };
+            let named = suspects([&change("c", "client", 0)], (at, at), &Priors::default(), |_| Fit {
+                overlap,
+                ..FITS
+            });
+            named.first().map_or(0.0, |first| first.score)
+        };
+        assert!((score(true) - 0.731).abs() < 0.001);
+        assert!(score(false) < 1e-9);
     }
 
     /// A route and a policy at the same minute fit alike. Twelve times routes were to blame, once a policy was not: 16/4 against 4/5.

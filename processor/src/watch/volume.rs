@@ -3,8 +3,9 @@
 //! A cell of one condition expects the mean of its last minutes, moved by what everybody else does meanwhile and by what it
 //! did at this time yesterday. Calls last minutes, so the events of neighbouring minutes are the same calls: the evidence
 //! of the present state counts once, and over time only once a `CORRELATION` (DESIGN.md §5). When a tenant sends nothing at
-//! all, that is telemetry, not a cause: no cell is judged.
+//! all, no cell is judged, but everything is.
 
+mod everything;
 mod look;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,10 +23,11 @@ use super::{
 pub use look::{Heard, Quiet, Unheard};
 
 /// Dimensions whose values can fall silent together.
-const WATCHED: [Dimension; 6] = [
+const WATCHED: [Dimension; 7] = [
     Dimension::Site,
     Dimension::Building,
     Dimension::Segment,
+    Dimension::Connection,
     Dimension::Isp,
     Dimension::Carrier,
     Dimension::Relay,
@@ -224,8 +226,8 @@ impl Cell {
 /// A cell that has fallen silent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Silence {
-    /// Its one condition.
-    pub condition: Condition,
+    /// Its one condition; none if everything is silent.
+    pub condition: Option<Condition>,
     /// Events missing so far.
     pub missing: f64,
     /// Events expected a minute.
@@ -245,6 +247,8 @@ pub struct Silence {
 pub struct Volume {
     cells: BTreeMap<(usize, u32), Cell>,
     all: Cell,
+    /// Events of the last minutes, silent ones included.
+    lately: VecDeque<i64>,
     /// By attribute.
     calibration: Calibration<usize>,
 }
@@ -261,13 +265,15 @@ impl Volume {
         }
     }
 
-    /// Ends the minute. Returns the cells whose silence passes `threshold` nats, strongest first.
+    /// Ends the minute. Returns the cells whose silence passes `threshold` nats, strongest first; everything, if none of them does and that is silent.
     pub fn minute(&mut self, threshold: f64) -> Vec<Silence> {
+        push(&mut self.lately, self.all.now, BACK);
+        let everything = self.everything(threshold);
         if self.all.now == 0 {
             // Nobody is judged, and nothing is learnt; the time of day goes on.
             self.all.pass();
             self.cells.values_mut().for_each(Cell::pass);
-            return Vec::new();
+            return everything.into_iter().collect();
         }
         let of_all = (self.all.present(), self.all.mean());
         let mut silences = Vec::new();
@@ -283,19 +289,14 @@ impl Volume {
                     attribute: *attribute,
                     code: *code,
                 };
-                silences.push(Silence {
-                    condition,
-                    missing: cell.missing,
-                    expected: expected.events,
-                    seen: cell.present(),
-                    drop: expected.drop,
-                    minutes: cell.age,
-                    evidence,
-                });
+                silences.push(cell.silence(Some(condition), &expected, evidence));
             }
         }
         self.all.next();
         self.cells.values_mut().for_each(Cell::next);
+        if silences.is_empty() {
+            return everything.into_iter().collect();
+        }
         silences.sort_by(|a, b| b.evidence.total_cmp(&a.evidence).then(a.condition.cmp(&b.condition)));
         silences
     }
@@ -316,8 +317,7 @@ impl Volume {
 
     /// An incident is open about this cell: its expectation stays as it is until it is back, but for the time of day.
     pub fn is_out(&mut self, silence: &Silence) {
-        let c = silence.condition;
-        if let Some(cell) = self.cells.get_mut(&(c.attribute, c.code)) {
+        if let Some(cell) = self.cell_mut(silence.condition) {
             cell.out = Some(Out {
                 expected: silence.expected,
                 left: cell.left(silence.minutes),
@@ -342,41 +342,53 @@ impl Volume {
     }
 
     /// Is the volume of a silent cell back?
-    pub fn is_back(&self, condition: Condition) -> bool {
-        let Some(cell) = self.cells.get(&(condition.attribute, condition.code)) else {
+    pub fn is_back(&self, of: Option<Condition>) -> bool {
+        let Some(cell) = self.cell(of) else {
             return true;
         };
         let expected = cell.out().unwrap_or(0.0);
+        // Where everything is silent, its minutes are not learnt.
+        let minutes = if of.is_some() { &cell.minutes } else { &self.lately };
         // Each of the last minutes: those before the silence must not speak for it.
-        let mut last = cell.minutes.iter().rev().take(BACK);
+        let mut last = minutes.iter().rev().take(BACK);
         last.all(|events| real(*events) >= 0.3 * expected)
     }
 
     /// What is expected now of a cell that is out, as a share of what was when its incident was opened.
-    pub fn still_expected(&self, condition: Condition) -> f64 {
-        let cell = self.cells.get(&(condition.attribute, condition.code));
-        cell.and_then(|cell| Some(cell.left_since(cell.out?))).unwrap_or(1.0)
+    pub fn still_expected(&self, of: Option<Condition>) -> f64 {
+        self.cell(of).and_then(|cell| Some(cell.left_since(cell.out?))).unwrap_or(1.0)
     }
 
     /// What the time of day has left of a cell's calls since it fell silent.
-    pub fn gone_home(&self, condition: Condition) -> f64 {
-        let cell = self.cells.get(&(condition.attribute, condition.code));
-        cell.map_or(1.0, Cell::gone_home)
+    pub fn gone_home(&self, of: Option<Condition>) -> f64 {
+        self.cell(of).map_or(1.0, Cell::gone_home)
     }
 
     /// The incident about a cell is over: it is judged anew.
-    pub fn release(&mut self, condition: Condition) {
-        if let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) {
+    pub fn release(&mut self, of: Option<Condition>) {
+        if let Some(cell) = self.cell_mut(of) {
             (cell.out, cell.held) = (None, None);
             (cell.evidence, cell.missing, cell.age) = (0.0, 0.0, 0);
         }
     }
 
     /// What a cell shows is usual from now on: it learns anew.
-    pub fn relearn(&mut self, condition: Condition) {
-        self.release(condition);
-        if let Some(cell) = self.cells.get_mut(&(condition.attribute, condition.code)) {
+    pub fn relearn(&mut self, of: Option<Condition>) {
+        self.release(of);
+        if let Some(cell) = self.cell_mut(of) {
             cell.minutes.clear();
+        }
+    }
+
+    /// A cell, or that of everything.
+    fn cell(&self, of: Option<Condition>) -> Option<&Cell> {
+        of.map_or(Some(&self.all), |c| self.cells.get(&(c.attribute, c.code)))
+    }
+
+    fn cell_mut(&mut self, of: Option<Condition>) -> Option<&mut Cell> {
+        match of {
+            Some(c) => self.cells.get_mut(&(c.attribute, c.code)),
+            None => Some(&mut self.all),
         }
     }
 
@@ -411,6 +423,19 @@ impl Cell {
             (self.missing, self.age) = (0.0, 0);
         }
         self.evidence + expected.state(self.present())
+    }
+
+    /// As it is told once its evidence is enough.
+    fn silence(&self, condition: Option<Condition>, expected: &Expected, evidence: f64) -> Silence {
+        Silence {
+            condition,
+            missing: self.missing,
+            expected: expected.events,
+            seen: self.present(),
+            drop: expected.drop,
+            minutes: self.age,
+            evidence,
+        }
     }
 
     fn next(&mut self) {
@@ -465,16 +490,12 @@ fn push<T>(events: &mut VecDeque<T>, newest: T, most: usize) {
 pub fn outermost(silences: Vec<Silence>, leaves: &[Codes], weight: impl Fn(u32) -> f64) -> Vec<Silence> {
     let mut kept: Vec<Silence> = Vec::new();
     for silence in silences {
-        let c = silence.condition;
+        let is_of = |silence: &Silence, codes: &Codes| silence.condition.is_none_or(|c| codes[c.attribute] == c.code);
         let (mut own, mut shared) = (0.0, 0.0);
-        for (leaf, codes) in leaves
-            .iter()
-            .enumerate()
-            .filter(|(_, codes)| codes[c.attribute] == c.code)
-        {
+        for (leaf, codes) in leaves.iter().enumerate().filter(|(_, codes)| is_of(&silence, codes)) {
             let w = weight(u32::try_from(leaf).unwrap_or(u32::MAX));
             own += w;
-            shared += if kept.iter().any(|k| codes[k.condition.attribute] == k.condition.code) {
+            shared += if kept.iter().any(|kept| is_of(kept, codes)) {
                 w
             } else {
                 0.0
@@ -518,7 +539,7 @@ mod tests {
                 volume.add(&site(2), 20);
             }
             for silence in volume.minute(14.0) {
-                assert_eq!(silence.condition.code, 2);
+                assert_eq!(silence.condition, Some(SECOND));
                 noticed.get_or_insert(minute);
             }
         }
@@ -591,7 +612,7 @@ mod tests {
                 volume.add(&site(2), 7);
             }
             for silence in volume.minute(14.0) {
-                assert_eq!(silence.condition.code, 2);
+                assert_eq!(silence.condition, Some(SECOND));
                 noticed.get_or_insert(minute - SILENT);
             }
         }
@@ -630,7 +651,7 @@ mod tests {
             for silence in volume.minute(14.0).iter().filter(|_| minute == 72) {
                 volume.is_out(silence);
             }
-            if minute > 72 && volume.is_back(SECOND) {
+            if minute > 72 && volume.is_back(Some(SECOND)) {
                 back.push(minute);
             }
         }
@@ -662,7 +683,7 @@ mod tests {
                 }
             }
             assert!(
-                opened.is_none_or(|opened| minute < opened + 6 || !volume.is_back(SECOND)),
+                opened.is_none_or(|opened| minute < opened + 6 || !volume.is_back(Some(SECOND))),
                 "{minute}"
             );
         }
@@ -687,7 +708,7 @@ mod tests {
                     is_known = true;
                 }
             }
-            if minute > 1440 + FOUR_PM + 10 && volume.is_back(SECOND) {
+            if minute > 1440 + FOUR_PM + 10 && volume.is_back(Some(SECOND)) {
                 back.get_or_insert(minute - 1440 - FOUR_PM);
             }
         }
@@ -735,10 +756,10 @@ mod tests {
 
     fn silence(dimension: Dimension, seen: f64, expected: f64) -> Silence {
         Silence {
-            condition: Condition {
+            condition: Some(Condition {
                 attribute: dimension.index(),
                 code: 1,
-            },
+            }),
             missing: 3.0 * (expected - seen),
             expected,
             seen,
@@ -763,7 +784,7 @@ mod tests {
         let leaves = [leaf(&[Dimension::Site, Dimension::Building]), leaf(&[Dimension::Site])];
         let kept = outermost(both, &leaves, |_| 1.0);
         assert_eq!(kept.len(), 1);
-        assert_eq!(kept[0].condition.attribute, Dimension::Site.index());
+        assert_eq!(kept[0].condition.map(|c| c.attribute), Some(Dimension::Site.index()));
     }
 
     /// A relay that carries 60 of a silent site's calls and 40 others, which go on.
@@ -777,6 +798,6 @@ mod tests {
         let leaves = [leaf(&[Dimension::Site, Dimension::Relay]), leaf(&[Dimension::Relay])];
         let kept = outermost(both, &leaves, |leaf| if leaf == 0 { 60.0 } else { 40.0 });
         assert_eq!(kept.len(), 1);
-        assert_eq!(kept[0].condition.attribute, Dimension::Site.index());
+        assert_eq!(kept[0].condition.map(|c| c.attribute), Some(Dimension::Site.index()));
     }
 }

@@ -9,7 +9,7 @@ use dialtone_schemas::{
 use super::{
     Tenant,
     live::round,
-    verdicts::{Side, attributes_of},
+    verdicts::{Side, attributes_of, version_of},
 };
 use crate::watch::{
     baseline::real,
@@ -22,8 +22,9 @@ impl Tenant {
     /// The changes that may have caused an incident.
     pub(super) fn suspected(&self, case: &Case) -> Vec<SuspectedChange> {
         let Onset { from, to } = case.incident.onset;
-        let near =
-            |change: &&Change| change.started_at <= to.plus(time::HOUR) && from.since(change.started_at) <= time::DAY;
+        let is_recent =
+            |change: &Change| from.since(change.started_at) <= time::DAY || self.names_version_of(change, case);
+        let near = |change: &&Change| change.started_at <= to.plus(time::HOUR) && is_recent(change);
         let fit = |change: &Change| {
             let overlap = self.overlap_with(change, case);
             Fit {
@@ -47,17 +48,16 @@ impl Tenant {
     pub(super) fn overlap_with(&self, change: &Change, case: &Case) -> Overlap {
         let selection = self.dictionary.selection(&change.scope);
         let shared = self.shared(|codes| case.covers(codes), |codes| selection.covers(codes));
-        let version = change.to_version.as_ref();
-        let names_version = case
-            .incident
-            .scope
-            .conditions()
-            .any(|(_, value)| Some(value) == version);
         Overlap {
             of_cause: shared.of_first,
             of_change: shared.of_second,
-            names_version,
+            names_version: self.names_version_of(change, case),
         }
+    }
+
+    /// Does a case name the version that a change rolls out?
+    fn names_version_of(&self, change: &Change, case: &Case) -> bool {
+        version_of(change).is_some_and(|(dimension, version)| case.incident.scope.get(dimension) == Some(version))
     }
 
     /// What the calls say against a change, in nats, that it touches as well since the onset, without being the incident's or another's: had it

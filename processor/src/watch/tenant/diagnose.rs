@@ -3,12 +3,12 @@
 use dialtone_explain::{Kept, Part, Quadrants, crossover, kept_by_devices};
 use dialtone_schemas::{
     Dimension, EventTime, Scope, Window,
-    incident::{Crossover, Evidence as Line, LayerStanding, Rival},
+    incident::{Crossover, Evidence as Line, Layer, LayerStanding, Rival},
 };
 
 use super::{
     Tenant,
-    live::{line, round, whole},
+    live::{line, round, says_also, whole},
 };
 use crate::{
     config::WatchConfig,
@@ -19,6 +19,7 @@ use crate::{
         dictionary::covers,
         evidence::Sum,
         locate::Evidence,
+        owner::layer_at,
         path::{Found, Leaf, Wander, layers},
     },
 };
@@ -64,6 +65,7 @@ impl Tenant {
         if let Some(before) = before {
             incident.evidence.truncate(2);
             incident.evidence.extend(before);
+            says_also(&mut self.cases[i]);
         }
     }
 
@@ -137,7 +139,11 @@ impl Tenant {
             zone: evidence.zone(&[dimension.index()]),
             dispersion: evidence.dispersion_of(&[dimension.index()], expected / minutes),
         };
-        let found = layers(&leaves, case.incident.layer, wander);
+        let layer_at = |dimension: Dimension, code: u32| {
+            let name = self.dictionary.name(dimension.index(), code);
+            name.map_or(Layer::Unknown, |name| layer_at(dimension, name))
+        };
+        let found = layers(&leaves, case.incident.layer, wander, layer_at);
         found.into_iter().map(|found| self.standing(case, &found)).collect()
     }
 

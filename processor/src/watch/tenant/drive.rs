@@ -23,6 +23,8 @@ pub(super) struct Drive {
     arrears: BTreeMap<Leaf, f64>,
     /// Where the jitter of a site's call-ends lies, each minute: bins with their counts. Nothing is told of other sites'.
     pub(super) jitter: BTreeMap<Text, Vec<(u16, i64)>>,
+    /// How many of each of a site's leaves' call-ends fail to be set up, each minute.
+    pub(super) failed: BTreeMap<Text, i64>,
 }
 
 impl Drive {
@@ -33,6 +35,7 @@ impl Drive {
             minute: 0,
             arrears: BTreeMap::new(),
             jitter: BTreeMap::new(),
+            failed: BTreeMap::new(),
         }
     }
 
@@ -79,6 +82,8 @@ impl Drive {
             if let Some(sums) = &mut summary.sums {
                 let bins = jitter.into_iter().flatten();
                 bins.for_each(|(bin, count)| sums.jitter_histogram.add(*bin, *count));
+                let failed = leaf.site.as_ref().and_then(|site| self.failed.get(site));
+                sums.setup.poor = failed.copied().unwrap_or(0);
             }
             summaries.push(summary);
         }

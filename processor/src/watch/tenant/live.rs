@@ -43,13 +43,12 @@ impl Tenant {
                 }
                 Basis::Rate(_) => self.live_device(case, now, config),
                 Basis::Volume => {
-                    let back = case.conditions.iter().all(|c| self.volume.is_back(*c));
-                    if !back && case.is_at_work() {
+                    let back = self.volume.is_back(case.silent_condition());
+                    if !back && case.is_at_work() && case.has_scope() {
                         self.tell_apart(case, now);
                     }
                     case.back = if back { f64::INFINITY } else { 0.0 };
-                    let left = case.conditions.iter().map(|c| self.volume.still_expected(*c));
-                    let expected = case.sums.0 * left.fold(1.0, f64::min);
+                    let expected = case.sums.0 * self.volume.still_expected(case.silent_condition());
                     let missing = if back || is_telemetry(case) { 0.0 } else { expected };
                     case.incident.poor_minutes_an_hour = Some(round(60.0 * missing, 10.0));
                     case.incident.excess_poor_minutes = round(case.incident.excess_poor_minutes + missing, 10.0);
@@ -60,7 +59,7 @@ impl Tenant {
                 self.past.close(&case.incident);
             }
             if case.basis == Basis::Volume && !case.is_open() {
-                case.conditions.iter().for_each(|c| self.volume.release(*c));
+                self.volume.release(case.silent_condition());
             }
         }
         let is_due = |case: &Case| case.is_open() && (case.sent.is_none() || now.floor(SUSPECT_EVERY) == now);
@@ -102,7 +101,7 @@ impl Tenant {
             self.references.accept(case);
             self.past.close(&case.incident);
             if case.basis == Basis::Volume {
-                case.conditions.iter().for_each(|c| self.volume.relearn(*c));
+                self.volume.relearn(case.silent_condition());
             }
         }
     }
@@ -142,19 +141,23 @@ impl Tenant {
                 }
             }
         }
-        let (mut fresh_k, mut fresh_e) = (0.0, 0.0);
+        let (mut fresh_n, mut fresh_k, mut fresh_e) = (0, 0.0, 0.0);
         let hour = baseline.hour(Window::of_end(now));
         for (leaf, counts) in self
             .fresh
             .iter()
             .filter(|(leaf, _)| held.leave(case, channel, self.dictionary.codes(**leaf)))
         {
+            fresh_n += counts.n[channel];
             fresh_k += real(counts.k[channel]);
             fresh_e += baseline.expected(&hour, *leaf, counts.n[channel]);
         }
         let dispersion = baseline.dispersion(&case.conditions, fresh_e);
         case.weigh_overrun(overrun.0, overrun.1, config.indifference, dispersion);
         case.weigh_recovery(fresh_k, fresh_e, config.indifference, dispersion);
+        if fresh_n == 0 && case.is_at_work() && case.has_scope() && self.is_deserted(case, channel, now) {
+            case.is_deserted();
+        }
         if case.is_at_work() && inside.2 > 0.0 {
             case.does(inside.0, inside.1, inside.2);
         }
@@ -185,6 +188,7 @@ impl Tenant {
             .splice(..incident.evidence.len().min(since.len()), since);
         incident.exemplar_calls = exemplars.into_iter().take(5).collect();
         incident.metric = self.metric(channel, inside.0, kinds);
+        says_also(case);
     }
 
     /// What of its error budget a leaf used, and what it might: of calls that fail or drop call-ends, else ms of media.
@@ -309,6 +313,15 @@ pub(super) fn says_effect(incident: &mut Incident, (_, k, e): (f64, f64, f64), d
     incident.effect = round(effect, 100.0);
     incident.effect_low = Some(round(effect / wide, 100.0));
     incident.effect_high = Some(round(effect * wide, 100.0));
+}
+
+/// The last line of the evidence: another channel on which the same calls are poor.
+pub(super) fn says_also(case: &mut Case) {
+    if let Some((channel, sums)) = case.also {
+        let line = line(&format!("inside by {}", WATCHED[channel].name()), sums);
+        case.incident.evidence.retain(|other| other.group != line.group);
+        case.incident.evidence.push(line);
+    }
 }
 
 pub(super) fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {

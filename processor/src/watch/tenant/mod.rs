@@ -4,6 +4,7 @@ mod blame;
 mod complaints;
 mod cost;
 mod course;
+mod deserted;
 mod diagnose;
 mod doses;
 #[cfg(test)]
@@ -18,6 +19,8 @@ mod quiet;
 pub mod readiness;
 mod silent;
 mod study;
+#[cfg(test)]
+mod hidden;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -587,7 +590,7 @@ impl Tenant {
         let open = self
             .cases
             .iter()
-            .filter(|case| case.is_open() && case.basis == Basis::Volume);
+            .filter(|case| case.is_open() && case.has_scope() && case.basis == Basis::Volume);
         open.map(|case| case.conditions.clone()).collect()
     }
 

@@ -11,12 +11,13 @@ use super::{Tenant, live::round, silent::silent};
 use crate::{
     config::WatchConfig,
     watch::{
-        book::{Basis, Case, id_of},
+        baseline::real,
+        book::{Basis, Case, id_of, severity},
         control::Control,
         detect::Alarm,
         device::Device,
         dictionary::{Codes, covers},
-        evidence::Sum,
+        evidence::{Sum, WATCHED},
         locate::{Began, Located},
         owner::{layer_of, owner_of},
         volume::Silence,
@@ -25,6 +26,8 @@ use crate::{
 
 /// A scope that shares so much of its calls with an open incident is the same trouble.
 pub(super) const SAME_TROUBLE: f64 = 0.8;
+/// A silence that begins within so long of an open incident is that one's dropped calls.
+const AT_ONCE: i64 = 15 * time::MINUTE;
 /// One device that has this share of a scope's excess is the cause itself.
 const ONE_DEVICE: f64 = 0.6;
 /// After a scan that explained nothing, the next one waits so long.
@@ -160,6 +163,7 @@ impl Tenant {
             return is_its_own;
         }
         if self.is_same_trouble(&conditions) {
+            self.worsen(now, channel, &found);
             return true;
         }
         let same = |case: &Case| case.is_of_calls(channel) && case.conditions == conditions;
@@ -211,25 +215,55 @@ impl Tenant {
     /// Is there an open incident that has most of these calls? One outside the dimensions has all of them, and is another trouble than
     /// that of any scope.
     fn is_same_trouble(&self, conditions: &[Condition]) -> bool {
-        let open = || {
-            self.cases
-                .iter()
-                .filter(|case| case.is_open() && case.incident.device_id.is_none())
-                .filter(|case| case.is_outside() == conditions.is_empty())
-        };
-        let (mut own, mut shared) = (0.0, 0.0);
-        for (leaf, codes) in self.dictionary.leaves().iter().enumerate() {
-            if covers(conditions, codes) {
-                let weight = self.baseline.weight(u32::try_from(leaf).unwrap_or(u32::MAX));
-                own += weight;
-                shared += if open().any(|case| case.covers(codes)) {
-                    weight
-                } else {
-                    0.0
-                };
-            }
-        }
+        self.have_most(conditions, |case| case.is_outside() == conditions.is_empty())
+    }
+
+    /// Is this silence part of another, or what was noticed just now by the calls that it cut off? What was worse before it hides no outage.
+    fn is_same_silence(&self, silence: &Silence, began: Window) -> bool {
+        let conditions: Vec<Condition> = silence.condition.into_iter().collect();
+        let at_once = |case: &Case| case.incident.onset.from.since(began.start()).abs() <= AT_ONCE;
+        self.have_most(&conditions, |case| {
+            case.basis == Basis::Volume || case.has_scope() && at_once(case)
+        })
+    }
+
+    /// Have open incidents of these most of the calls?
+    fn have_most(&self, conditions: &[Condition], is_one: impl Fn(&Case) -> bool) -> bool {
+        let is_open = |case: &&Case| case.is_open() && case.incident.device_id.is_none() && is_one(case);
+        let open: Vec<&Case> = self.cases.iter().filter(is_open).collect();
+        let (own, shared) = self.weigh(|codes| covers(conditions, codes), |codes| open.iter().any(|case| case.covers(codes)));
         own <= 0.0 || shared >= SAME_TROUBLE * own
+    }
+
+    /// What usual calls there are inside a scope, and how many of them are shared.
+    fn weigh(&self, is_inside: impl Fn(&Codes) -> bool, is_shared: impl Fn(&Codes) -> bool) -> (f64, f64) {
+        let (mut own, mut shared) = (0.0, 0.0);
+        for (leaf, codes) in (0..).zip(self.dictionary.leaves()).filter(|(_, codes)| is_inside(codes)) {
+            let weight = self.baseline.weight(leaf);
+            own += weight;
+            shared += if is_shared(codes) { weight } else { 0.0 };
+        }
+        (own, shared)
+    }
+
+    /// Calls of an open incident turn bad in another way as well: it is one trouble, and as bad as the worst of it, which its evidence shows.
+    fn worsen(&mut self, now: EventTime, channel: usize, found: &Located) {
+        let best = &found.cause.best;
+        let of_calls = |case: &Case| (0..WATCHED.len()).any(|of| case.is_of_calls(of));
+        let is_one = |case: &&Case| {
+            case.is_open() && of_calls(case) && case.is_outside() == best.conditions.is_empty()
+        };
+        let shared = |case: &Case| self.weigh(|codes| covers(&best.conditions, codes), |codes| case.covers(codes)).1;
+        let most = (0..).zip(&self.cases).filter(|(_, case)| is_one(case));
+        let most = most.map(|(i, case)| (i, shared(case)));
+        let Some((i, _)) = most.max_by(|a: &(usize, f64), b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))) else {
+            return;
+        };
+        if !self.cases[i].is_of_calls(channel) {
+            let minutes = real(now.since(found.onset.best.start()) / time::MINUTE).max(1.0);
+            let severe = severity(Basis::Rate(channel), best.n, best.k, (best.k - best.e) / minutes);
+            self.cases[i].is_poor_too(channel, (best.n, best.k, best.e), severe);
+        }
     }
 
     /// Opens again what was closed a while ago about the same.
@@ -267,10 +301,11 @@ impl Tenant {
 
     pub(super) fn open_silences(&mut self, now: EventTime, silences: Vec<Silence>, config: &WatchConfig) {
         for silence in silences {
-            let conditions = vec![silence.condition];
+            let conditions: Vec<Condition> = silence.condition.into_iter().collect();
             // What closes now ended a bound ago, so the first of the silent minutes is this one.
             let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
-            let same = |case: &Case| case.is_open() && case.conditions == conditions;
+            let is_silent = |case: &Case| case.basis == Basis::Volume || case.has_scope();
+            let same = |case: &Case| case.is_open() && case.conditions == conditions && is_silent(case);
             if let Some(case) = self.cases.iter_mut().find(|case| same(case)) {
                 if case.basis != Basis::Volume {
                     // It was noticed by its dropped calls first.
@@ -279,7 +314,7 @@ impl Tenant {
                 }
                 continue;
             }
-            if self.is_same_trouble(&conditions) {
+            if self.is_same_silence(&silence, began) {
                 continue;
             }
             self.volume.is_out(&silence);

@@ -89,11 +89,7 @@ impl Tenant {
         case.silent = Some((since, Some(usual)));
         let from = since.plus(ENDING).max(now.plus(-LATELY));
         let seen = self.seen_from_outside(case, from, now);
-        let gone_home = case
-            .conditions
-            .iter()
-            .map(|c| self.volume.gone_home(*c))
-            .fold(1.0, f64::min);
+        let gone_home = self.volume.gone_home(case.silent_condition());
         let expected = usual.expects(&seen, gone_home);
         let at_the_end = self.seen_from_outside(case, since.plus(-BEFORE), now.min(since.plus(AFTER)));
         let uncut = usual.uncut(&at_the_end);
@@ -136,8 +132,12 @@ pub(super) fn silent(case: &mut Case, silence: &Silence, began: Window) {
     case.silent = Some((began.start(), None));
     case.basis = crate::watch::book::Basis::Volume;
     case.sums = (silence.expected, silence.missing, 0.0);
-    case.incident.metric = metric(OUTAGE);
-    case.incident.severity = Severity::Critical;
+    // Of everything nobody is left who could tell, and it is rather the reports that are lost than all calls at once.
+    let (name, severity) = match silence.condition {
+        Some(_) => (OUTAGE, Severity::Critical),
+        None => (TELEMETRY, Severity::Major),
+    };
+    (case.incident.metric, case.incident.severity) = (metric(name), severity);
     case.incident.effect = 0.0;
 }
 

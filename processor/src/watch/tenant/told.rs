@@ -198,7 +198,7 @@ fn alert(case: &Case, reason: AlertReason, now: EventTime) -> Alert {
         alert_id: alert_id(incident),
         reason,
         // Lost reports are nobody's bad call.
-        page: calls && !silenced && case.withheld.is_none() && !is_telemetry(case),
+        page: calls && !silenced && case.withheld.is_none() && (!is_telemetry(case) || case.is_outside()),
         at: now,
         title: title(case, now),
         incident: incident.clone(),
@@ -229,8 +229,10 @@ fn title(case: &Case, now: EventTime) -> String {
     if let Some(by) = incident.crosses_by.filter(|by| *by > now) {
         title.push_str(&format!(", expected to cross its line by {by}"));
     }
-    if is_telemetry(case) {
-        title.push_str(", its calls go on and only their reports are missing");
+    match is_telemetry(case) {
+        true if case.is_outside() => title.push_str(", nothing is reported any more"),
+        true => title.push_str(", its calls go on and only their reports are missing"),
+        false => {}
     }
     if incident.is_outside_the_dimensions() {
         title.push_str(", most of the cause lies outside the observed dimensions");
