@@ -10,7 +10,8 @@ use crate::{EventTime, Incident, Text};
 pub enum AlertReason {
     /// Opened, or its cause named for the first time.
     Opened,
-    /// More severe, another owner, or not acknowledged in time: then [`Incident::escalated_to`] is the team to be called.
+    /// More severe, another owner, or not acknowledged in time: then [`Incident::escalated_to`] is the team to be called. Also what would have
+    /// called somebody during a silence, when that is over.
     Escalated,
     /// Scope, evidence or suspects changed; nobody is called for it.
     Updated,

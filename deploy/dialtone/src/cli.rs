@@ -256,9 +256,12 @@ pub enum IncidentsAction {
         /// Which, and who says so.
         #[command(flatten)]
         about: About,
-        /// The team it goes to.
+        /// The team it goes to, one that owners.toml names.
         #[arg(long, value_name = "TEAM", value_parser = text)]
         to: Text,
+        /// Give it to that team even if owners.toml does not name it.
+        #[arg(long)]
+        even_unknown: bool,
         /// Why: the new owner reads it.
         #[arg(long, value_name = "TEXT", value_parser = text)]
         reason: Text,

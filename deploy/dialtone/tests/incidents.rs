@@ -112,7 +112,7 @@ async fn what_was_found_is_listed_and_what_a_person_says_about_it_is_in_the_log(
         ok && done.starts_with("i-a1 (site=berlin, lan) is acknowledged"),
         "{done}{beside}"
     );
-    let (ok, _, beside) = incidents(&installation, "reassign i-a2 --to wan --reason theirs").await;
+    let (ok, _, beside) = incidents(&installation, "reassign i-a2 --to wan-providers --reason theirs").await;
     assert!(ok, "{beside}");
     let said = said(&installation).await;
     assert_eq!(
@@ -125,7 +125,7 @@ async fn what_was_found_is_listed_and_what_a_person_says_about_it_is_in_the_log(
     );
     assert_eq!(
         (&said[1].incident_id, &said[1].to),
-        (&Some(text("i-a2")), &Some(text("wan")))
+        (&Some(text("i-a2")), &Some(text("wan-providers")))
     );
     cluster.shutdown().await;
 }
@@ -143,6 +143,7 @@ async fn what_is_said_of_no_incident_or_of_two_is_refused_and_nothing_is_written
         ),
         ("verdict i-a1 maybe", "expected `right` or `wrong`"),
         ("reassign i-a1 --to wan", "--reason <TEXT>"),
+        ("reassign i-a1 --to wan --reason theirs", "knows no team wan, but "),
     ] {
         let (ok, _, beside) = incidents(&installation, words).await;
         assert!(!ok && beside.contains(why), "{words}: {beside}");

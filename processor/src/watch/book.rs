@@ -59,6 +59,8 @@ pub struct Case {
     pub called: Option<(EventTime, Text)>,
     /// Whose it was when somebody acknowledged it: another owner has not.
     pub answered: Option<Text>,
+    /// While it was silenced its owner would have been called: that is made up for when the silence is over.
+    pub owed: bool,
     /// Nobody is called before then: it began during announced work that should be over by then.
     pub withheld: Option<EventTime>,
     /// What the calls since then say for its going on.
@@ -72,8 +74,9 @@ pub struct Case {
 }
 
 impl Case {
-    /// An incident that has just opened; localised if its cause is named.
+    /// An incident that has just opened; localised if its cause is named. What its owner acknowledged while it was watched is acknowledged.
     pub fn new(incident: Incident, basis: Basis, conditions: Vec<Condition>) -> Self {
+        let answered = incident.acknowledged.is_some().then(|| incident.owner.clone());
         let mut case = Self {
             incident,
             basis,
@@ -87,7 +90,8 @@ impl Case {
             recovering_since: None,
             sent: None,
             called: None,
-            answered: None,
+            answered,
+            owed: false,
             withheld: None,
             overrun: 0.0,
             silent: None,
@@ -136,7 +140,7 @@ impl Case {
     /// Does it go on when the announced work it began in should be over, by the calls since then, or for long enough without their saying that
     /// quality is back? Said once.
     pub fn overruns(&mut self, now: EventTime) -> bool {
-        let is_silenced = self.incident.silenced_until.is_some_and(|until| until > now);
+        let is_silenced = self.is_silenced(now);
         let is_unsure = self.overrun > -GOES_ON;
         let goes_on = |until: EventTime| self.overrun >= GOES_ON || (is_unsure && now.since(until) >= PATIENCE);
         let is_over = self.withheld.is_some_and(goes_on) && !is_silenced;
@@ -252,33 +256,79 @@ impl Case {
         }
     }
 
-    /// Quality turned bad again within the time of reopening.
+    /// Quality turned bad again within the time of reopening. Whoever acknowledged it then has not acknowledged this.
     pub fn reopen(&mut self) {
         self.incident.state = self.at_work();
         self.incident.closed = None;
         (self.incident.escalated, self.incident.escalated_to) = (None, None);
-        (self.called, self.answered, self.withheld) = (None, None, None);
+        (self.called, self.owed, self.withheld) = (None, false, None);
+        self.unanswer();
         self.incident.maintenance = None;
         (self.back, self.recovering_since) = (0.0, None);
     }
 
-    /// Its owner was called. Being called again, for worse, gives an owner no more time.
-    pub fn called(&mut self, now: EventTime) {
-        let owner = &self.incident.owner;
-        if self.called.as_ref().is_none_or(|(_, team)| team != owner) {
-            self.called = Some((now, owner.clone()));
+    /// Is nobody to be called about it for a while?
+    pub fn is_silenced(&self, now: EventTime) -> bool {
+        self.incident.silenced_until.is_some_and(|until| until > now)
+    }
+
+    /// Somebody works on it: its owner is owed no call.
+    pub fn answer(&mut self) {
+        self.answered = Some(self.incident.owner.clone());
+        self.owed = false;
+    }
+
+    /// Has somebody acknowledged it since it is its owner's?
+    pub fn is_answered(&self) -> bool {
+        self.answered.as_ref() == Some(&self.incident.owner)
+    }
+
+    /// What was acknowledged while it was another team's is not acknowledged.
+    pub fn drop_answer_of_another(&mut self) {
+        if self.answered.is_some() && !self.is_answered() {
+            self.unanswer();
         }
     }
 
+    fn unanswer(&mut self) {
+        self.answered = None;
+        (self.incident.acknowledged, self.incident.acknowledged_by) = (None, None);
+    }
+
+    /// Was it acknowledged by its owner, or for it, before anybody was told that it is its own: while it was watched, or in the minute in which
+    /// it was given to it? Then there is nobody to call.
+    pub fn is_taken(&self) -> bool {
+        let is_new = |sent: &Incident| sent.owner != self.incident.owner;
+        self.is_answered() && self.sent.as_ref().is_none_or(is_new)
+    }
+
+    /// Is the silence over in which its owner would have been called, and does it still do harm?
+    fn is_due(&self, now: EventTime) -> bool {
+        self.owed && self.is_at_work() && !self.is_silenced(now) && self.withheld.is_none()
+    }
+
+    /// Its owner was called. Being called again, for worse, gives an owner no more time; being called late, after a silence, gives it all of it,
+    /// unless the next team was called already.
+    pub fn called(&mut self, now: EventTime) {
+        let incident = &self.incident;
+        let is_anew = self.called.as_ref().is_none_or(|(at, team)| {
+            let is_escalated = incident.escalated.is_some_and(|escalated| escalated >= *at);
+            *team != incident.owner || (self.owed && !is_escalated)
+        });
+        if is_anew {
+            self.called = Some((now, incident.owner.clone()));
+        }
+        self.owed = false;
+    }
+
     /// Its owner was called so long ago and nobody has acknowledged it: the next team is to be called, once. Not while it is
-    /// silenced, nor while quality is back: should it last, then afterwards.
+    /// silenced, nor while quality is back: should it last, then afterwards. Nor before the owner itself, where that is owed a call.
     pub fn escalate(&mut self, now: EventTime, after: i64, to: Text) {
         let incident = &self.incident;
         let Some((called, team)) = &self.called else { return };
         let is_told = incident.escalated.is_some_and(|at| at >= *called);
-        let is_answered = is_told || self.answered.as_ref() == Some(&incident.owner);
-        let is_quiet = incident.silenced_until.is_some_and(|until| until > now)
-            || matches!(incident.state, State::Recovering | State::Closed);
+        let is_answered = is_told || self.is_answered();
+        let is_quiet = self.owed || self.is_silenced(now) || !self.is_at_work();
         if *team == incident.owner && !is_answered && !is_quiet && now.since(*called) >= after {
             (self.incident.escalated, self.incident.escalated_to) = (Some(now), Some(to));
         }
@@ -286,14 +336,14 @@ impl Case {
 
     /// Is there a new revision to be sent, and why? Numbers alone that creep are sent every ten minutes.
     pub fn revision(&mut self, now: EventTime) -> Option<AlertReason> {
-        let overruns = self.overruns(now);
+        let calls_late = self.overruns(now) || self.is_due(now);
         let reason = match &self.sent {
             None => AlertReason::Opened,
             Some(sent) if sent.state == State::Closed && self.is_open() => AlertReason::Opened,
             Some(sent) if sent.state != self.incident.state && self.incident.state == State::Closed => {
                 AlertReason::Resolved
             }
-            Some(sent) if overruns || sent.owner != self.incident.owner || self.incident.severity > sent.severity => {
+            Some(sent) if calls_late || sent.owner != self.incident.owner || self.incident.severity > sent.severity => {
                 AlertReason::Escalated
             }
             Some(sent) if sent.escalated != self.incident.escalated => AlertReason::Escalated,

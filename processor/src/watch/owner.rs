@@ -1,12 +1,14 @@
 //! Whose it is: the layer of a cause, and the one team that owns it.
 
-use dialtone_schemas::{Dimension, Scope, Span, Text, incident::Layer};
+use std::collections::BTreeSet;
+
+use dialtone_schemas::{Dimension, Incident, Scope, Span, Text, incident::Layer};
 
 use crate::config::{OwnerRule, Owners};
 
 /// Doubts that are told at once where people look for something else; `dialtone validate` tells all.
 const TOLD: usize = 20;
-/// Values without an owner that are named.
+/// Values without an owner, and incidents of unknown teams, that are named.
 const NAMED: usize = 5;
 /// A value of which no more call-ends than this are remembered is gone.
 const GONE: f64 = 0.5;
@@ -222,6 +224,41 @@ pub fn unowned(owners: &Owners, observed: impl Iterator<Item = (Scope, f64)>) ->
     told
 }
 
+/// The teams that the rules name and that are not dissolved.
+pub fn teams(owners: &Owners) -> BTreeSet<&Text> {
+    let of_rules = owners.rules.iter().flat_map(|rule| {
+        let others = [rule.escalate_to.as_ref(), rule.successor.as_ref()];
+        others.into_iter().chain([Some(&rule.team)])
+    });
+    let of_all = [Some(&owners.default), owners.escalate_to.as_ref()];
+    let named = of_rules.chain(of_all).flatten();
+    named.filter(|team| !owners.dissolved.contains(*team)).collect()
+}
+
+/// Incidents that people gave to a team that no rule names, or that is dissolved. In words.
+pub fn strangers<'a>(owners: &Owners, incidents: impl Iterator<Item = &'a Incident>) -> Vec<String> {
+    if *owners == Owners::default() {
+        return Vec::new();
+    }
+    let known = teams(owners);
+    let is_with_stranger = |incident: &&Incident| incident.reassigned.is_some() && !known.contains(&incident.owner);
+    let said = |incident: &Incident| {
+        let why = if owners.dissolved.contains(&incident.owner) {
+            "which is dissolved"
+        } else {
+            "which owners.toml does not name"
+        };
+        format!("{} is with {}, {why}", incident.id, incident.owner)
+    };
+    let mut told: Vec<String> = incidents.filter(is_with_stranger).map(said).collect();
+    let more = told.len().saturating_sub(NAMED);
+    told.truncate(NAMED);
+    if more > 0 {
+        told.push(format!("and {more} more are with such teams"));
+    }
+    told
+}
+
 /// A count as people write it: 1,240.
 fn thousands(count: f64) -> String {
     let digits = format!("{count:.0}");
@@ -262,7 +299,7 @@ fn dead_end(owners: &Owners, key: &str, team: Option<&Text>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::time;
+    use dialtone_schemas::{EventTime, incident::Onset, time};
 
     use super::*;
 
@@ -432,6 +469,51 @@ mod tests {
         assert_eq!(said[5], "and 2 more that no rule owns");
         assert_eq!(
             unowned(&Owners::default(), seven.into_iter()),
+            [""; 0],
+            "nobody has written any"
+        );
+    }
+
+    /// LAN and the desk are known, voice is no more, nobody knows WNA; that the last incident is another's the rules say.
+    #[test]
+    fn what_people_gave_to_a_team_that_nobody_knows_is_told() {
+        let owners = Owners {
+            dissolved: vec![text("voice")],
+            ..owners(vec![
+                rule("lan", Some(Layer::Site), Scope::default()),
+                rule("voice", Some(Layer::Carrier), Scope::default()),
+            ])
+        };
+        assert_eq!(teams(&owners), BTreeSet::from([&text("desk"), &text("lan")]));
+        let at = EventTime::from_micros(0);
+        let with = |id: &str, team: &str| Incident {
+            reassigned: Some(at),
+            ..Incident::opened(
+                text(id),
+                text("acme"),
+                site("berlin"),
+                text(team),
+                Onset { from: at, to: at },
+                at,
+            )
+        };
+        let by_rule = Incident {
+            reassigned: None,
+            ..with("i-4", "wan")
+        };
+        let few = [with("i-1", "lan"), with("i-2", "wna"), with("i-3", "voice"), by_rule];
+        assert_eq!(
+            strangers(&owners, few.iter()),
+            [
+                "i-2 is with wna, which owners.toml does not name",
+                "i-3 is with voice, which is dissolved"
+            ]
+        );
+        let seven = [1, 2, 3, 4, 5, 6, 7].map(|number| with(&format!("i-{number}"), "wna"));
+        let said = strangers(&owners, seven.iter());
+        assert_eq!((said.len(), said[5].as_str()), (6, "and 2 more are with such teams"));
+        assert_eq!(
+            strangers(&Owners::default(), seven.iter()),
             [""; 0],
             "nobody has written any"
         );

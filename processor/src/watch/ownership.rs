@@ -1,22 +1,26 @@
 //! Who found it first: the system, or the people who complained. The one number for "we own this".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use dialtone_schemas::{EventTime, Incident, Text, time};
+use dialtone_schemas::{EventTime, Incident, Text, incident::Verdict, time};
 use serde::{Deserialize, Serialize};
 
 /// The share is that of the last week.
 const WEEK: i64 = 7 * time::DAY;
 /// Incidents remembered; beyond, the oldest are forgotten.
 const MOST: usize = 10_000;
+/// Complaints remembered that incidents explain, over all of them; beyond, those of the oldest incidents are forgotten, and explained no more.
+const MOST_COMPLAINTS: usize = 100_000;
 
-/// When an incident opened, when people complained, and how many did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// When an incident opened, when people complained, and which complaints it explains.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Found {
     opened: EventTime,
     first: Option<EventTime>,
     third: Option<EventTime>,
-    complaints: i64,
+    /// People said that the named cause is wrong.
+    is_wrong: bool,
+    complaints: BTreeSet<Text>,
 }
 
 /// The incidents of the last week, and the complaints by day.
@@ -31,27 +35,35 @@ pub struct Firsts {
 pub struct Ownership {
     /// Incidents that opened in the week.
     pub incidents: usize,
-    /// Of them, those that opened before anybody complained, or that nobody complained of.
+    /// Of them and not said to be wrong, those that opened before anybody complained, or that nobody complained of.
     pub before_first: usize,
     /// ... before a third person did.
     pub before_third: usize,
-    /// The share found before the first complaint; none where nothing opened.
+    /// Of those not said to be wrong, the share found before the first complaint; none where there are none.
     pub found_first_ratio: Option<f64>,
     /// Complaints of the week.
     pub complaints: i64,
     /// Of them, those that no incident explains.
     pub unexplained: i64,
+    /// Incidents whose named cause people said to be wrong: they count neither for nor against.
+    pub wrong: usize,
+    /// Of those not said to be wrong, those that nobody complained of.
+    pub without_complaint: usize,
 }
 
 impl Firsts {
-    /// How an incident stands.
-    pub fn note(&mut self, incident: &Incident) {
+    /// How an incident stands, and the complaints that it explains.
+    pub fn note(&mut self, incident: &Incident, complaints: &BTreeMap<Text, EventTime>) {
         let Some(opened) = incident.opened else { return };
+        let known = self.incidents.remove(&incident.id).map(|found| found.complaints);
+        let same = known.filter(|known| known.iter().eq(complaints.keys()));
+        let are_new = same.is_none() && !complaints.is_empty();
         let found = Found {
             opened,
             first: incident.first_complaint,
             third: incident.third_complaint,
-            complaints: incident.complaints,
+            is_wrong: incident.verdict == Some(Verdict::Wrong),
+            complaints: same.unwrap_or_else(|| complaints.keys().cloned().collect()),
         };
         self.incidents.insert(incident.id.clone(), found);
         if self.incidents.len() > MOST {
@@ -59,6 +71,22 @@ impl Firsts {
             if let Some(id) = oldest.map(|(id, _)| id.clone()) {
                 self.incidents.remove(&id);
             }
+        }
+        if are_new {
+            self.bound_complaints(MOST_COMPLAINTS);
+        }
+    }
+
+    /// Lets go of the complaints of the oldest incidents until no more than so many are remembered.
+    fn bound_complaints(&mut self, most: usize) {
+        let mut held: usize = self.incidents.values().map(|found| found.complaints.len()).sum();
+        while held > most {
+            let with_some = self.incidents.values_mut().filter(|found| !found.complaints.is_empty());
+            let Some(oldest) = with_some.min_by_key(|found| found.opened) else {
+                return;
+            };
+            held -= oldest.complaints.len();
+            oldest.complaints.clear();
         }
     }
 
@@ -75,11 +103,8 @@ impl Firsts {
 
     /// The last week.
     pub fn week(&self, now: EventTime) -> Ownership {
-        let found: Vec<&Found> = self
-            .incidents
-            .values()
-            .filter(|found| now.since(found.opened) < WEEK)
-            .collect();
+        let recent = self.incidents.values().filter(|found| now.since(found.opened) < WEEK);
+        let (wrong, found): (Vec<&Found>, Vec<&Found>) = recent.partition(|found| found.is_wrong);
         let before = |complaint: fn(&Found) -> Option<EventTime>| {
             let is_before = |found: &&&Found| complaint(found).is_none_or(|at| found.opened < at);
             found.iter().filter(is_before).count()
@@ -88,14 +113,18 @@ impl Firsts {
         #[allow(clippy::cast_precision_loss, reason = "incidents of a week")]
         let share = before_first as f64 / found.len().max(1) as f64;
         let complaints = self.complaints.values().sum::<i64>();
-        let explained = found.iter().map(|found| found.complaints).sum::<i64>();
+        // One complaint may be about several incidents, and is one all the same. What was said to be wrong is a trouble, too.
+        let explained: BTreeSet<&Text> = found.iter().chain(&wrong).flat_map(|found| &found.complaints).collect();
+        let explained = i64::try_from(explained.len()).unwrap_or(i64::MAX);
         Ownership {
-            incidents: found.len(),
+            incidents: found.len() + wrong.len(),
             before_first,
             before_third: before(|found| found.third),
             found_first_ratio: (!found.is_empty()).then_some(share),
             complaints,
             unexplained: (complaints - explained).max(0),
+            wrong: wrong.len(),
+            without_complaint: found.iter().filter(|found| found.first.is_none()).count(),
         }
     }
 }
@@ -108,6 +137,12 @@ mod tests {
 
     fn at(minute: i64) -> EventTime {
         EventTime::from_micros(10 * time::DAY + minute * time::MINUTE)
+    }
+
+    /// Complaints by these numbers.
+    fn numbered(numbers: impl Iterator<Item = i64>) -> BTreeMap<Text, EventTime> {
+        let complaint = |number: i64| (Text::new(format!("c-{number}")).expect("a text"), at(number));
+        numbers.map(complaint).collect()
     }
 
     fn incident(id: &str, opened: i64, complaints: &[i64]) -> Incident {
@@ -135,13 +170,65 @@ mod tests {
             incident("i-3", 60, &[10, 15, 30]),
             incident("i-4", 0, &[5]),
         ];
-        all.iter().for_each(|incident| firsts.note(incident));
+        let complaints = [0..0_i64, 0..3, 3..6, 6..7].map(numbered);
+        let noted = all.iter().zip(&complaints);
+        noted.for_each(|(incident, complaints)| firsts.note(incident, complaints));
         (0..9).for_each(|minute| firsts.complain(at(minute)));
         let week = firsts.week(at(100));
         assert_eq!((week.incidents, week.before_first, week.before_third), (4, 2, 3));
         assert_eq!(week.found_first_ratio, Some(0.5));
         assert_eq!((week.complaints, week.unexplained), (9, 2));
+        assert_eq!((week.wrong, week.without_complaint), (0, 1));
         firsts.forget(at(100).plus(8 * time::DAY));
         assert_eq!(firsts.week(at(100).plus(8 * time::DAY)), Ownership::default());
+    }
+
+    /// Ten of twenty complaints are about two incidents each. When the second is found to be about nothing of it, they still have the first; when that is
+    /// so of both, nobody explains them.
+    #[test]
+    fn a_complaint_about_two_incidents_is_explained_once() {
+        let mut firsts = Firsts::default();
+        (0..20).for_each(|minute| firsts.complain(at(minute)));
+        let (ten, none) = (numbered(0..10), BTreeMap::new());
+        let mut unexplained = |of: [&BTreeMap<Text, EventTime>; 2]| {
+            firsts.note(&incident("i-1", 0, &[]), of[0]);
+            firsts.note(&incident("i-2", 0, &[]), of[1]);
+            firsts.week(at(100)).unexplained
+        };
+        assert_eq!(unexplained([&ten, &ten]), 10);
+        assert_eq!(unexplained([&ten, &none]), 10);
+        assert_eq!(unexplained([&none, &none]), 20);
+    }
+
+    /// Five and five are ten; of nine that may be remembered the older incident's go.
+    #[test]
+    fn no_more_complaints_are_remembered_than_there_is_room_for() {
+        let mut firsts = Firsts::default();
+        firsts.note(&incident("i-1", 1, &[]), &numbered(0..5));
+        firsts.note(&incident("i-2", 0, &[]), &numbered(5..10));
+        let held = |firsts: &Firsts| firsts.incidents.values().map(|found| found.complaints.len()).collect();
+        let all: Vec<usize> = held(&firsts);
+        firsts.bound_complaints(9);
+        assert_eq!((all, held(&firsts)), (vec![5, 5], vec![5, 0]));
+    }
+
+    /// Nobody complained of two, one of which was said to be wrong; one opened after the first complaint: one of two was found first, not two of three.
+    #[test]
+    fn what_was_said_to_be_wrong_counts_neither_for_nor_against() {
+        let mut firsts = Firsts::default();
+        let wrong = Incident {
+            verdict: Some(Verdict::Wrong),
+            ..incident("i-2", 0, &[])
+        };
+        for incident in [incident("i-1", 0, &[]), wrong.clone(), incident("i-3", 20, &[10])] {
+            firsts.note(&incident, &BTreeMap::new());
+        }
+        let week = firsts.week(at(100));
+        assert_eq!(week.found_first_ratio, Some(0.5));
+        assert_eq!((week.incidents, week.before_first), (3, 1));
+        assert_eq!((week.wrong, week.without_complaint), (1, 1));
+        let mut alone = Firsts::default();
+        alone.note(&wrong, &BTreeMap::new());
+        assert_eq!(alone.week(at(100)).found_first_ratio, None);
     }
 }

@@ -17,6 +17,7 @@ use dialtone_wire::KafkaConfig;
 use serde::{Deserialize, Serialize};
 
 pub use calendars::or_simulated;
+pub(crate) use load::edits;
 pub use load::load;
 pub use owners::{owners, read_owners};
 pub use problem::{Problem, Problems};

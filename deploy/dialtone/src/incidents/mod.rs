@@ -20,6 +20,7 @@ pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
         explain::say(args, &config).await?;
         return Ok(ExitCode::SUCCESS);
     }
+    tell::check_team(action, &config)?;
     let kafka = cluster(&config);
     let translator = translator_of(&kafka).await.context("schema registry")?;
     let known = newest(&kafka, translator.clone()).await?;

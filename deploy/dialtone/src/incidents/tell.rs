@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use dialtone_processor::{config::Owners, watch::owner::teams};
 use dialtone_schemas::{
-    Control, EventTime, Incident, State, avro,
+    Control, EventTime, Incident, State, Text, avro,
     control::ControlKind,
     incident::Verdict,
     topic::{Topic, event_key},
@@ -13,10 +14,15 @@ use dialtone_schemas::{
 use dialtone_wire::{KafkaConfig, KafkaPublisher, OutRecord, Payload, Publish, registry::Translator};
 
 use super::list::what;
-use crate::cli::{About, IncidentsAction, SilenceIncident};
+use crate::{
+    cli::{About, IncidentsAction, SilenceIncident},
+    config::{Config, edits},
+};
 
 /// What is on its way has this long when closing.
 const CLOSE: Duration = Duration::from_secs(5);
+/// Known teams that are named where one is not known.
+const MOST_NAMED: usize = 10;
 
 /// Which incident it is about; none where nothing is said.
 pub(super) const fn about(action: &IncidentsAction) -> Option<&About> {
@@ -28,6 +34,38 @@ pub(super) const fn about(action: &IncidentsAction) -> Option<&About> {
         | IncidentsAction::Verdict { about, .. }
         | IncidentsAction::Accept { about, .. } => Some(about),
     }
+}
+
+/// A team that the owners' file does not name is a slip of the pen, as like as not: it is refused unless it is meant.
+pub(super) fn check_team(action: &IncidentsAction, config: &Config) -> Result<()> {
+    let file = &config.processor.owners;
+    match action {
+        IncidentsAction::Reassign {
+            to,
+            even_unknown: false,
+            ..
+        } if !file.as_os_str().is_empty() => is_known(to, &config.owners()?, &file.display().to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// Does the file know this team? An error names those that it knows, the nearest first.
+fn is_known(team: &Text, owners: &Owners, file: &str) -> Result<()> {
+    let known = teams(owners);
+    if known.contains(team) {
+        return Ok(());
+    }
+    let mut known: Vec<&str> = known.into_iter().map(Text::as_str).collect();
+    known.sort_by_key(|known| edits(known, team.as_str()));
+    let more = match known.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    known.truncate(MOST_NAMED);
+    bail!(
+        "--to: {file} knows no team {team}, but {}{more}; --even-unknown gives it to {team} all the same",
+        known.join(", ")
+    )
 }
 
 /// The record that says it.
@@ -107,7 +145,8 @@ pub(super) fn done(incident: &Incident, control: &Control) -> String {
     };
     let but = match incident.state {
         State::Closed => "; it is closed, and is revised only while watch remembers it",
-        State::Watch => "; it has not opened, and watch hears nothing of it before",
+        State::Watch if control.kind == ControlKind::Accept => "; it has not opened, and there is nothing to accept",
+        State::Watch => "; it is watched, and this goes on with it if it opens",
         _ => "",
     };
     format!(
@@ -122,14 +161,21 @@ mod tests {
 
     use super::super::list::tests::{at, incident, text};
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::{
+        cli::{Cli, Command},
+        config::owners,
+    };
 
-    fn says(line: &str) -> Result<Control> {
+    fn action(line: &str) -> Result<IncidentsAction> {
         let words = ["dialtone", "incidents"].into_iter().chain(line.split(' '));
         let Command::Incidents { action } = Cli::try_parse_from(words)?.command else {
             panic!("incidents")
         };
-        control(&incident("i-1"), &action, at("2026-03-02T10:00:00Z"))
+        Ok(action)
+    }
+
+    fn says(line: &str) -> Result<Control> {
+        control(&incident("i-1"), &action(line)?, at("2026-03-02T10:00:00Z"))
     }
 
     fn said(line: &str) -> Control {
@@ -163,6 +209,37 @@ mod tests {
         assert!(refused("reassign i-1 --to wan").contains("--reason <TEXT>"));
         assert!(refused("accept i-1").contains("--reason <TEXT>"));
         assert!(refused("verdict i-1 maybe").contains("expected `right` or `wrong`"));
+    }
+
+    /// `wna` is two letters from `wan` and from `lan` three; voice is no more.
+    #[test]
+    fn a_team_that_the_owners_file_does_not_name_is_refused_with_the_nearest_first_unless_it_is_meant() {
+        let rules = "default = \"desk\"\ndissolved = [\"voice\"]\n[[owner]]\nteam = \"lan\"\nlayer = \"site\"\n\
+                     [[owner]]\nteam = \"wan\"\nlayer = \"wan\"\n[[owner]]\nteam = \"voice\"\nlayer = \"carrier\"\n";
+        let owners = owners("f", rules).expect("owners");
+        let refused = |team: &str| is_known(&text(team), &owners, "f").expect_err("unknown").to_string();
+        assert!(is_known(&text("wan"), &owners, "f").is_ok());
+        assert_eq!(
+            refused("wna"),
+            "--to: f knows no team wna, but wan, lan, desk; --even-unknown gives it to wna all the same"
+        );
+        assert!(refused("voice").starts_with("--to: f knows no team voice, but "));
+        let is_meant = |line: &str| {
+            let action = action(line).expect("an action");
+            matches!(action, IncidentsAction::Reassign { even_unknown: true, .. })
+        };
+        assert!(is_meant("reassign i-1 --to wna --reason new --even-unknown"));
+        assert!(!is_meant("reassign i-1 --to wna --reason new"));
+    }
+
+    #[test]
+    fn what_is_said_of_what_is_watched_goes_on_with_it() {
+        let watched = Incident {
+            state: State::Watch,
+            ..incident("i-1")
+        };
+        assert!(done(&watched, &said("ack i-1")).ends_with("; it is watched, and this goes on with it if it opens"));
+        assert!(done(&watched, &said("accept i-1 --reason codec")).ends_with("and there is nothing to accept"));
     }
 
     #[test]

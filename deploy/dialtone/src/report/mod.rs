@@ -70,7 +70,7 @@ mod tests {
     use dialtone_processor::{
         WatchConfig,
         config::Owners,
-        watch::{calendar::Calendar, readiness::Readiness, tenant::Tenant, zone::Zone},
+        watch::{calendar::Calendar, ownership::Ownership, readiness::Readiness, tenant::Tenant, zone::Zone},
     };
     use dialtone_schemas::{EventTime, Text};
 
@@ -107,6 +107,31 @@ mod tests {
         assert_eq!(at("2026-03-29", &[berlin]), "2026-03-29T05:00:00Z");
         assert_eq!(at("2026-03-03", &[Some("America/New_York")]), "2026-03-03T12:00:00Z");
         assert_eq!(at("2026-03-03", &[None]), "2026-03-03T06:00:00Z");
+    }
+
+    /// Four opened, one of them said to be wrong; of the other three two were found first, one of which nobody complained of.
+    #[test]
+    fn who_found_it_first_is_told_with_what_nobody_complained_of_and_what_nobody_explains() {
+        let mut of = ready(Owners::default());
+        assert_eq!(words::found_first(&of), ["no incident opened; 0 complaints"]);
+        of.found_first = Ownership {
+            incidents: 4,
+            before_first: 2,
+            before_third: 3,
+            found_first_ratio: Some(2.0 / 3.0),
+            complaints: 9,
+            unexplained: 2,
+            wrong: 1,
+            without_complaint: 1,
+        };
+        assert_eq!(
+            words::found_first(&of),
+            [
+                "67 % of 3 incidents were found before anybody complained, 3 before a third did; nobody complained of 1; of 9 complaints 2 \
+                 belong to no incident",
+                "1 said to be wrong, counted neither for nor against",
+            ]
+        );
     }
 
     /// One team has everything, and is dissolved. Where nobody has written rules, nobody is in doubt.

@@ -301,17 +301,30 @@ fn budget(budget: &Budget) -> String {
 /// The one number for "we own this".
 pub(super) fn found_first(ready: &Readiness) -> Vec<String> {
     let found = &ready.found_first;
-    let Some(ratio) = found.found_first_ratio else {
-        return vec![format!("no incident opened; {} complaints", found.complaints)];
+    let mut said = match found.found_first_ratio {
+        Some(ratio) => vec![format!(
+            "{:.0} % of {} incidents were found before anybody complained, {} before a third did; nobody complained of {}; of {} complaints {} \
+             belong to no incident",
+            100.0 * ratio,
+            found.incidents - found.wrong,
+            found.before_third,
+            found.without_complaint,
+            found.complaints,
+            found.unexplained
+        )],
+        None if found.incidents == 0 => vec![format!("no incident opened; {} complaints", found.complaints)],
+        None => vec![format!(
+            "of {} complaints {} belong to no incident",
+            found.complaints, found.unexplained
+        )],
     };
-    vec![format!(
-        "{:.0} % of {} incidents were found before anybody complained, {} before a third did; of {} complaints {} belong to no incident",
-        100.0 * ratio,
-        found.incidents,
-        found.before_third,
-        found.complaints,
-        found.unexplained
-    )]
+    if found.wrong > 0 {
+        said.push(format!(
+            "{} said to be wrong, counted neither for nor against",
+            found.wrong
+        ));
+    }
+    said
 }
 
 /// What quiet days say of the thresholds.

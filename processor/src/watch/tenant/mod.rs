@@ -11,6 +11,7 @@ mod doses;
 mod drive;
 mod explain;
 mod follow;
+mod hear;
 mod live;
 mod moved;
 mod night;

@@ -16,7 +16,7 @@ use crate::{
         detect::Look,
         dictionary::Codes,
         evidence::WATCHED,
-        owner::{doubts, layer_of, owner_of, unowned},
+        owner::{doubts, layer_of, owner_of, strangers, unowned},
         ownership::Ownership,
         reference,
     },
@@ -114,7 +114,7 @@ pub struct Worse {
 /// What one team owes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Owed {
-    /// Open incidents of its own, those that nobody has acknowledged first.
+    /// Open incidents of its own, those that nobody has acknowledged since they are its own first.
     pub unacknowledged: Vec<Text>,
     /// ... and those that somebody has.
     pub acknowledged: Vec<Text>,
@@ -164,7 +164,8 @@ pub struct Readiness {
     pub owed: BTreeMap<Text, Owed>,
     /// What is doubtful about the rules that say whose a cause is: gaps, overlaps, dissolved teams. They are obeyed all the same.
     pub owners_in_doubt: Vec<String>,
-    /// What is observed and would fall to the default team because no rule fits, in words: by its call-ends, five at most, and how many more.
+    /// Gaps, in words: incidents that people gave to a team that no rule names; then what is observed and would fall to the default team because no
+    /// rule fits, by its call-ends. Of each five at most, and how many more.
     pub unowned: Vec<String>,
     /// What the last quiet days have taught of the thresholds, by channel, of silences and of single devices.
     pub calibration: BTreeMap<&'static str, Calibrated>,
@@ -221,7 +222,7 @@ impl Tenant {
         }
     }
 
-    /// Values that no rule owns, of all that are known of any dimension.
+    /// What is with a team that no rule names, and the values that no rule owns, of all that are known of any dimension.
     fn unowned(&self, owners: &Owners) -> Vec<String> {
         let mut calls: BTreeMap<Condition, f64> = BTreeMap::new();
         for (leaf, codes) in (0..).zip(self.dictionary.leaves()) {
@@ -230,11 +231,14 @@ impl Tenant {
                 *calls.entry(Condition { attribute, code }).or_default() += weight;
             }
         }
+        let incidents = self.open().map(|case| &case.incident).chain(self.on_watch());
+        let mut gaps = strangers(owners, incidents);
         let observed = calls.into_iter();
-        unowned(
+        gaps.extend(unowned(
             owners,
             observed.map(|(of, calls)| (self.dictionary.scope(&[of]), calls)),
-        )
+        ));
+        gaps
     }
 
     /// What has got slowly worse, channel by channel.
@@ -414,9 +418,10 @@ impl Tenant {
 
     fn owed(&self) -> BTreeMap<Text, Owed> {
         let mut owed: BTreeMap<Text, Owed> = BTreeMap::new();
-        for incident in self.open().map(|case| &case.incident) {
+        for case in self.open() {
+            let incident = &case.incident;
             let of_team = owed.entry(incident.owner.clone()).or_default();
-            let list = if incident.acknowledged.is_some() {
+            let list = if case.is_answered() {
                 &mut of_team.acknowledged
             } else {
                 &mut of_team.unacknowledged
@@ -437,12 +442,17 @@ impl Tenant {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::incident::Layer;
+    use dialtone_schemas::{
+        Control, Incident,
+        control::ControlKind,
+        incident::{Layer, Onset},
+    };
 
     use super::*;
     use crate::{
         config::OwnerRule,
         watch::{
+            book::Basis,
             evidence::Counts,
             tenant::drive::{day, leaf, site, text},
         },
@@ -464,6 +474,41 @@ mod tests {
             rules: vec![network],
             ..Owners::default()
         }
+    }
+
+    /// Berlin's incident is the network's; a minute later a `wna` has it, which no rule names. The network acknowledged it before.
+    #[test]
+    fn who_has_acknowledged_nothing_is_said_to_work_on_nothing_and_a_team_that_nobody_knows_is_a_gap() {
+        let config = WatchConfig {
+            owners: owners(),
+            ..WatchConfig::default()
+        };
+        let (mut tenant, now) = (Tenant::new(text("acme")), day(0, 9));
+        let onset = Onset { from: now, to: now };
+        let incident = Incident {
+            layer: Layer::Site,
+            ..Incident::opened(text("i-1"), text("acme"), site("berlin"), text("network"), onset, now)
+        };
+        tenant
+            .cases
+            .push(Case::new(incident.clone(), Basis::Rate(0), Vec::new()));
+        assert_eq!(tenant.tell(now, &config).len(), 1);
+        assert!(tenant.control(&Control::about(&incident, ControlKind::Acknowledge, now)));
+        assert_eq!(tenant.owed()[&text("network")].acknowledged, [text("i-1")]);
+        assert_eq!(tenant.unowned(&config.owners), [""; 0]);
+        let given = Control {
+            to: Some(text("wna")),
+            reason: Some(text("theirs")),
+            ..Control::about(&incident, ControlKind::Reassign, now)
+        };
+        assert!(tenant.control(&given));
+        let owed = tenant.owed();
+        assert_eq!(owed.len(), 1, "{owed:?}");
+        assert_eq!(owed[&text("wna")].unacknowledged, [text("i-1")]);
+        assert_eq!(
+            tenant.unowned(&config.owners),
+            ["i-1 is with wna, which owners.toml does not name"]
+        );
     }
 
     /// Half of what was known is forgotten, and 10,000 call-ends of Berlin and of Lyon are learnt: 2 % are poor, 1 % are not set up, 1 % of

@@ -2,8 +2,11 @@
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
-    Change, ChangeKind, Control, Dimension, Leaf, Repair, Ruling, Scope, State, Window, alert::AlertReason,
-    control::ControlKind, incident::Layer, time,
+    Change, ChangeKind, Control, Dimension, Incident, Leaf, Repair, Ruling, Scope, State, Window,
+    alert::AlertReason,
+    control::ControlKind,
+    incident::{Layer, Verdict},
+    time,
 };
 
 use super::{
@@ -33,7 +36,7 @@ fn change(rest: serde_json::Value) -> Change {
 }
 
 /// The first incident that opened; what is only watched or warned of does not.
-fn first_opened(told: &Told) -> Option<&dialtone_schemas::Incident> {
+fn first_opened(told: &Told) -> Option<&Incident> {
     let incidents = told.alerts.iter().map(|alert| &alert.incident);
     incidents.into_iter().find(|incident| incident.opened.is_some())
 }
@@ -389,9 +392,8 @@ fn where_evidence_gathers_is_watched_before_it_opens_and_is_one_incident_from_th
     assert!(drive.tenant.sent(&opened.id).is_some_and(|sent| sent.opened.is_some()));
 }
 
-/// Three times as poor until it is watched, and then as always.
-#[test]
-fn what_falls_back_is_let_go_has_never_opened_and_called_nobody() {
+/// Three times as poor from Tuesday nine o'clock on until it is watched.
+fn watched() -> (Drive, Incident) {
     let mut drive = with_levels_as_always();
     drive.until(day(1, 9), |_| two(0.02, 0.02));
     let mut told = drive.minute(&two(0.06, 0.02));
@@ -400,6 +402,81 @@ fn what_falls_back_is_let_go_has_never_opened_and_called_nobody() {
     }
     let watched = told.alerts.first().expect("watched").incident.clone();
     assert_eq!((watched.state, watched.opened), (State::Watch, None));
+    (drive, watched)
+}
+
+/// It opens before ten, and is silenced until eleven.
+#[test]
+fn what_is_said_of_what_is_watched_travels_and_goes_on_with_the_incident() {
+    let (mut drive, watched) = watched();
+    let say = |kind, now| Control::about(&watched, kind, now);
+    let now = drive.now();
+    let said = [
+        Control {
+            until: Some(day(1, 11)),
+            ..say(ControlKind::Silence, now)
+        },
+        Control {
+            to: Some(text("wan")),
+            reason: Some(text("theirs")),
+            ..say(ControlKind::Reassign, now)
+        },
+        Control {
+            body: Some("wrong".to_owned()),
+            ..say(ControlKind::Verdict, now)
+        },
+    ];
+    assert!(said.iter().all(|control| drive.tenant.control(control)));
+    let accept = Control {
+        reason: Some(text("the new codec is like that")),
+        ..say(ControlKind::Accept, now)
+    };
+    assert!(!drive.tenant.control(&accept), "there is nothing to accept");
+    let stands = |incident: &Incident| (incident.owner.clone(), incident.silenced_until, incident.verdict);
+    let right = (text("wan"), Some(day(1, 11)), Some(Verdict::Wrong));
+    let told = drive.minute(&two(0.06, 0.02));
+    let next = told.alerts.iter().find(|alert| alert.incident.id == watched.id);
+    let next = next.expect("a revision");
+    assert_eq!((next.incident.revision, next.page), (watched.revision + 1, false));
+    assert_eq!(stands(&next.incident), right);
+    let told = drive.until(day(1, 11).plus(30 * time::MINUTE), |_| two(0.06, 0.02));
+    let of_it = told.alerts.iter().filter(|alert| alert.incident.id == watched.id);
+    let opened = of_it.clone().find(|alert| alert.reason == AlertReason::Opened);
+    assert_eq!(opened.map(|alert| stands(&alert.incident)), Some(right));
+    let pages: Vec<_> = of_it.filter(|alert| alert.page).map(|alert| alert.at).collect();
+    assert_eq!(pages, [day(1, 11)], "when the silence is over, once");
+}
+
+/// Its owner acknowledges it at once; or does so, and then it is given to another team.
+#[test]
+fn what_opens_calls_its_owner_unless_that_acknowledged_it_while_it_was_watched() {
+    for is_given in [false, true] {
+        let (mut drive, watched) = watched();
+        let acknowledge = Control::about(&watched, ControlKind::Acknowledge, drive.now());
+        assert!(drive.tenant.control(&acknowledge));
+        if is_given {
+            let given = Control {
+                to: Some(text("wan")),
+                reason: Some(text("theirs")),
+                ..Control::about(&watched, ControlKind::Reassign, drive.now())
+            };
+            assert!(drive.tenant.control(&given));
+        }
+        let told = drive.until(day(1, 10), |_| two(0.06, 0.02));
+        let opened = told.alerts.iter().find(|alert| alert.reason == AlertReason::Opened);
+        let opened = opened.expect("told of");
+        assert_eq!(opened.incident.id, watched.id);
+        assert_eq!(
+            (opened.page, opened.incident.acknowledged.is_some()),
+            (is_given, !is_given)
+        );
+    }
+}
+
+/// Three times as poor until it is watched, and then as always.
+#[test]
+fn what_falls_back_is_let_go_has_never_opened_and_called_nobody() {
+    let (mut drive, watched) = watched();
     let told = drive.until(day(1, 12), |_| two(0.02, 0.02));
     assert!(told.alerts.iter().all(|alert| !alert.page), "{:?}", told.alerts);
     assert!(first_opened(&told).is_none(), "{:?}", first_opened(&told));

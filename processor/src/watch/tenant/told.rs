@@ -1,14 +1,13 @@
-//! What people say about incidents, and what people are told.
+//! What people are told about incidents.
 
 use dialtone_schemas::{
-    Alert, Change, ChangeKind, Control, EventTime, Incident, State, Text,
+    Alert, Change, ChangeKind, EventTime, Incident, State, Text,
     alert::AlertReason,
-    control::ControlKind,
     incident::{Onset, Verdict},
     time,
 };
 
-use super::{Tenant, bound, silent::is_telemetry};
+use super::{Tenant, silent::is_telemetry};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -24,35 +23,6 @@ const OF_CAUSE: f64 = 0.5;
 const OPEN_ENDED: i64 = 4 * time::HOUR;
 
 impl Tenant {
-    /// Something said from outside about an incident. Repeats by id are dropped. False if it says nothing: its incident is
-    /// unknown, or something of it is missing.
-    pub fn control(&mut self, control: &Control) -> bool {
-        bound(&mut self.controls, |at| *at);
-        if self.controls.insert(control.control_id.clone(), control.at).is_some() {
-            return true;
-        }
-        let about = |case: &&mut Case| control.incident_id.as_ref() == Some(&case.incident.id);
-        let case = self.cases.iter_mut().find(about);
-        // Of what is over nothing is to be accepted.
-        let says =
-            |case: &&mut Case| control.check().is_ok() && (control.kind != ControlKind::Accept || case.is_open());
-        let Some(case) = case.filter(says) else {
-            return false;
-        };
-        hear(case, control);
-        let suspect = case.sent.as_ref().and_then(|sent| sent.suspected_changes.first());
-        let change = suspect.and_then(|suspect| self.changes.get(&suspect.change_id));
-        let verdict = control.verdict().filter(|_| control.kind == ControlKind::Verdict);
-        let is_right = verdict.map(|verdict| verdict == Verdict::Right);
-        if let (Some(change), Some(is_right)) = (change, is_right) {
-            self.priors.judge(&case.incident.id, change, is_right);
-        }
-        if let (Some(named), Some(is_right)) = (case.named(), is_right) {
-            self.judged.say(&case.incident.id, named, is_right);
-        }
-        true
-    }
-
     /// The alerts about new revisions.
     pub(super) fn tell(&mut self, now: EventTime, config: &WatchConfig) -> Vec<Alert> {
         let mut alerts = Vec::new();
@@ -67,17 +37,12 @@ impl Tenant {
             let owner = owner(case, config);
             (case.incident.owner, case.incident.contact) = (owner.team, owner.contact);
             case.incident.runbook = owner.runbook;
+            case.drop_answer_of_another();
             remember(case, &self.past);
             if let Some((after, to)) = owner.escalation {
                 case.escalate(now, after.micros(), to);
             }
-            if let Some(reason) = case.revision(now) {
-                let alert = alert(case, reason, now);
-                if alert.page {
-                    case.called(now);
-                }
-                alerts.push(alert);
-            }
+            alerts.extend(tell_of(case, now));
         }
         alerts
     }
@@ -140,35 +105,6 @@ fn should_end(change: &Change) -> EventTime {
     change.finished_at.unwrap_or_else(|| change.started_at.plus(OPEN_ENDED))
 }
 
-/// What people say stays on the incident.
-fn hear(case: &mut Case, control: &Control) {
-    let incident = &mut case.incident;
-    match control.kind {
-        ControlKind::Acknowledge => {
-            incident.acknowledged = Some(control.at);
-            incident.acknowledged_by.clone_from(&control.team);
-            case.answered = Some(incident.owner.clone());
-        }
-        ControlKind::Silence => incident.silenced_until = control.until,
-        ControlKind::Verdict => {
-            incident.verdict = control.verdict();
-            incident.verdict_reason.clone_from(&control.reason);
-        }
-        ControlKind::Reassign => {
-            if let Some(to) = &control.to {
-                incident.owner = to.clone();
-            }
-            incident.reassigned = Some(control.at);
-            incident.reassigned_reason.clone_from(&control.reason);
-        }
-        ControlKind::Accept => {
-            incident.accepted = Some(control.at);
-            incident.accepted_reason.clone_from(&control.reason);
-        }
-        ControlKind::Configure => {}
-    }
-}
-
 /// People's word goes before the rules', until they give it to another.
 fn owner(case: &Case, config: &WatchConfig) -> Owner {
     let incident = &case.incident;
@@ -189,18 +125,38 @@ fn remember(case: &mut Case, past: &Past) {
     }
 }
 
+/// The message about a new revision, if there is one. Whoever would be called while it is silenced is called when that is over.
+fn tell_of(case: &mut Case, now: EventTime) -> Option<Alert> {
+    // Lost reports are nobody's bad call; but that none come at all, from anywhere, is for somebody to look at.
+    let is_nobodys = is_telemetry(case) && !case.is_outside();
+    case.owed &= !is_nobodys;
+    let is_taken = case.is_taken();
+    let reason = case.revision(now)?;
+    let is_call = matches!(reason, AlertReason::Opened | AlertReason::Escalated);
+    let calls = is_call && !is_taken && !is_nobodys && case.withheld.is_none();
+    let page = calls && !case.is_silenced(now);
+    let alert = alert(case, reason, page, now);
+    if page {
+        case.called(now);
+    } else {
+        case.owed |= calls;
+    }
+    Some(alert)
+}
+
 /// The message about a revision.
-fn alert(case: &Case, reason: AlertReason, now: EventTime) -> Alert {
+fn alert(case: &Case, reason: AlertReason, page: bool, now: EventTime) -> Alert {
     let incident = &case.incident;
-    let silenced = incident.silenced_until.is_some_and(|until| until > now);
-    let calls = matches!(reason, AlertReason::Opened | AlertReason::Escalated);
+    let mut title = title(case, now);
+    if page && case.owed {
+        title.push_str(&format!("; it was silenced, {} is called now", incident.owner));
+    }
     Alert {
         alert_id: alert_id(incident),
         reason,
-        // Lost reports are nobody's bad call.
-        page: calls && !silenced && case.withheld.is_none() && (!is_telemetry(case) || case.is_outside()),
+        page,
         at: now,
-        title: title(case, now),
+        title,
         incident: incident.clone(),
     }
 }
@@ -256,7 +212,11 @@ fn title(case: &Case, now: EventTime) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Dimension, Scope, Span, State, incident::Layer};
+    use dialtone_schemas::{
+        Control, Dimension, Scope, Span, State,
+        control::ControlKind,
+        incident::{Layer, Severity},
+    };
 
     use super::*;
     use crate::{
@@ -510,6 +470,125 @@ mod tests {
         assert_eq!(calls(&mut tenant, 10, 100), [(60, Some(text("lan-lead")))]);
     }
 
+    /// It is given to this team at this minute.
+    fn reassign(id: &str, to: &str, minute: i64) -> Control {
+        Control {
+            to: Some(text(to)),
+            reason: Some(text("the provider's line")),
+            ..control(id, ControlKind::Reassign, minute)
+        }
+    }
+
+    /// Told of at once, and silenced from the tenth minute to the sixtieth; nobody is called before the twentieth.
+    fn silenced(mut tenant: Tenant) -> Tenant {
+        told(&mut tenant, 0);
+        assert!(tenant.control(&Control {
+            until: Some(at(60)),
+            ..control("c-s", ControlKind::Silence, 10)
+        }));
+        assert_eq!(calls(&mut tenant, 10, 20), []);
+        tenant
+    }
+
+    /// WAN has no rule, and nobody to call after it; LAN has half an hour from the call on.
+    #[test]
+    fn a_new_owner_is_called_when_the_silence_is_over_and_has_its_own_time() {
+        let mut given_to_wan = silenced(tenant());
+        assert!(given_to_wan.control(&reassign("c-1", "wan", 20)));
+        assert_eq!(calls(&mut given_to_wan, 20, 300), [(60, None)]);
+        let mut given_back = tenant();
+        assert!(given_back.control(&reassign("c-1", "wan", 0)));
+        let mut given_back = silenced(given_back);
+        assert!(given_back.control(&reassign("c-2", "lan", 20)));
+        assert_eq!(
+            calls(&mut given_back, 20, 300),
+            [(60, None), (90, Some(text("lan-lead")))]
+        );
+    }
+
+    #[test]
+    fn what_opens_again_while_it_is_silenced_calls_when_the_silence_is_over() {
+        let mut tenant = silenced(tenant());
+        tenant.cases[0].incident.state = State::Closed;
+        assert_eq!(told(&mut tenant, 20).reason, AlertReason::Resolved);
+        tenant.cases[0].reopen();
+        assert_eq!(calls(&mut tenant, 40, 300), [(60, None), (90, Some(text("lan-lead")))]);
+    }
+
+    #[test]
+    fn what_gets_critical_while_it_is_silenced_calls_when_the_silence_is_over_and_says_why() {
+        let mut tenant = silenced(tenant());
+        tenant.cases[0].incident.severity = Severity::Critical;
+        assert_eq!(calls(&mut tenant, 20, 60), []);
+        let alert = told(&mut tenant, 60);
+        assert_eq!((alert.reason, alert.page), (AlertReason::Escalated, true));
+        assert!(
+            alert.title.ends_with("; it was silenced, lan is called now"),
+            "{}",
+            alert.title
+        );
+        assert_eq!(calls(&mut tenant, 61, 300), [(90, Some(text("lan-lead")))]);
+    }
+
+    #[test]
+    fn what_is_acknowledged_or_over_when_the_silence_is_calls_nobody_for_it() {
+        let critical = || {
+            let mut tenant = silenced(tenant());
+            tenant.cases[0].incident.severity = Severity::Critical;
+            assert_eq!(calls(&mut tenant, 20, 30), []);
+            tenant
+        };
+        let mut acknowledged = critical();
+        assert!(acknowledged.control(&control("c-1", ControlKind::Acknowledge, 30)));
+        assert_eq!(calls(&mut acknowledged, 30, 300), []);
+        let mut recovering = critical();
+        recovering.cases[0].incident.state = State::Recovering;
+        assert_eq!(calls(&mut recovering, 30, 70), []);
+        recovering.cases[0].incident.state = State::Localised;
+        assert_eq!(
+            calls(&mut recovering, 70, 300),
+            [(70, None), (100, Some(text("lan-lead")))],
+            "it only seemed to be over"
+        );
+        let mut closed = critical();
+        closed.cases[0].incident.state = State::Closed;
+        assert_eq!(calls(&mut closed, 30, 300), []);
+    }
+
+    #[test]
+    fn what_opens_again_or_is_given_to_another_team_is_acknowledged_no_longer() {
+        let acknowledged = || {
+            let mut tenant = tenant();
+            told(&mut tenant, 0);
+            assert!(tenant.control(&Control {
+                team: Some(text("lan")),
+                ..control("c-1", ControlKind::Acknowledge, 5)
+            }));
+            assert_eq!(told(&mut tenant, 5).incident.acknowledged, Some(at(5)));
+            tenant
+        };
+        let stands = |alert: Alert| (alert.page, alert.incident.acknowledged, alert.incident.acknowledged_by);
+        let mut given = acknowledged();
+        assert!(given.control(&reassign("c-2", "wan", 6)));
+        assert_eq!(stands(told(&mut given, 6)), (true, None, None));
+        let mut again = acknowledged();
+        again.cases[0].incident.state = State::Closed;
+        told(&mut again, 20);
+        again.cases[0].reopen();
+        assert_eq!(stands(told(&mut again, 40)), (true, None, None));
+    }
+
+    /// Given to WAN and acknowledged for it within one minute.
+    #[test]
+    fn a_new_owner_that_has_acknowledged_it_is_not_called() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        assert!(tenant.control(&reassign("c-1", "wan", 5)));
+        assert!(tenant.control(&control("c-2", ControlKind::Acknowledge, 5)));
+        let alert = told(&mut tenant, 5);
+        assert_eq!((alert.page, alert.incident.acknowledged), (false, Some(at(5))));
+    }
+
     #[test]
     fn what_recovers_calls_nobody_and_what_opens_again_begins_anew() {
         let mut tenant = tenant();
@@ -526,11 +605,6 @@ mod tests {
     fn people_give_it_to_another_team_for_good_and_that_team_is_called_with_its_own_time() {
         let mut tenant = tenant();
         told(&mut tenant, 0);
-        let reassign = |id, to: &str, minute| Control {
-            to: Some(text(to)),
-            reason: Some(text("the provider's line")),
-            ..control(id, ControlKind::Reassign, minute)
-        };
         assert!(tenant.control(&reassign("c-1", "wan", 5)));
         let alert = told(&mut tenant, 5);
         assert_eq!((alert.reason, alert.page), (AlertReason::Escalated, true));

@@ -3,19 +3,21 @@
 
 use dialtone_explain::Condition;
 use dialtone_schemas::{
-    Alert, EventTime, Incident, Scope, State, Text, Window, alert::AlertReason, incident::Onset, time,
+    Alert, Control, EventTime, Incident, Scope, State, Text, Window, alert::AlertReason, control::ControlKind,
+    incident::Onset, time,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     Tenant,
+    hear::hear,
     live::{line, round, says_effect},
     moved::Early,
     told::alert_id,
     warn::{AHEAD, SAME},
 };
 use crate::{
-    config::WatchConfig,
+    config::{Owners, WatchConfig},
     watch::{
         baseline::real,
         book::{Basis, id_of},
@@ -23,7 +25,7 @@ use crate::{
         dictionary::covers,
         evidence::Counts,
         locate::Evidence,
-        owner::{layer_of, owner_of},
+        owner::{layer_of, owner_named, owner_of},
     },
 };
 
@@ -49,7 +51,7 @@ const MEMORY: i64 = 3 * time::HOUR;
 /// A scope that is watched, or was of late.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Watched {
-    /// As it was told last.
+    /// As it was told last, with what people have said of it since.
     incident: Incident,
     conditions: Vec<Condition>,
     /// Where its evidence gathers.
@@ -66,6 +68,8 @@ pub(super) struct Watched {
     is_taken: bool,
     /// The levels of this metric have moved since this window.
     moved: Option<(usize, Window)>,
+    /// People have said something of it that is not told yet.
+    is_said: bool,
 }
 
 impl Watched {
@@ -86,6 +90,7 @@ impl Watched {
             is_worn_out: false,
             is_taken: false,
             moved: None,
+            is_said: false,
         }
     }
 
@@ -97,6 +102,19 @@ impl Watched {
 
     fn is_live(&self) -> bool {
         !self.is_taken && self.incident.state == State::Watch
+    }
+
+    /// The message about what people have said of it.
+    fn pass_on(&mut self, now: EventTime, owners: &Owners) -> Alert {
+        self.is_said = false;
+        let incident = &mut self.incident;
+        if incident.reassigned.is_some() {
+            let owner = owner_named(owners, &incident.owner);
+            (incident.contact, incident.runbook) = (owner.contact, owner.runbook);
+        }
+        (incident.revision, incident.updated) = (incident.revision + 1, now);
+        let title = format!("watched: {}: people have said something of it", incident.scope);
+        told(&self.incident, AlertReason::Updated, title)
     }
 
     /// The message that it is watched no longer.
@@ -154,6 +172,40 @@ impl Tenant {
         own.find(|incident| incident.id == *id)
     }
 
+    /// What is watched now, as it was told last.
+    pub(super) fn on_watch(&self) -> impl Iterator<Item = &Incident> {
+        let live = self.watched.iter().filter(|watched| watched.is_live());
+        live.map(|watched| &watched.incident)
+    }
+
+    /// What people say of what is watched stays with it, and goes on with the incident that it becomes. There is nothing to be accepted. False if
+    /// it is not watched.
+    pub(super) fn hear_of_watched(&mut self, control: &Control) -> bool {
+        let says = control.kind != ControlKind::Accept;
+        let is_it = |watched: &&mut Watched| {
+            says && watched.is_live() && control.incident_id.as_ref() == Some(&watched.incident.id)
+        };
+        let Some(watched) = self.watched.iter_mut().find(is_it) else {
+            return false;
+        };
+        let owner = watched.incident.owner.clone();
+        hear(&mut watched.incident, control);
+        if watched.incident.owner != owner {
+            (watched.incident.acknowledged, watched.incident.acknowledged_by) = (None, None);
+        }
+        watched.is_said = true;
+        true
+    }
+
+    /// What people have said of what is watched, as revisions.
+    fn pass_on(&mut self, now: EventTime, owners: &Owners) -> Vec<Alert> {
+        let said = self
+            .watched
+            .iter_mut()
+            .filter(|watched| watched.is_said && watched.is_live());
+        said.map(|watched| watched.pass_on(now, owners)).collect()
+    }
+
     /// Begins to watch scopes whose evidence gathers, and lets go of those where it is gone. `near` are the cells of a minute that are near
     /// to being noticed, by channel; `early` are scopes whose levels have moved while few of their call-ends are poor.
     pub(super) fn keep_watch(
@@ -163,9 +215,9 @@ impl Tenant {
         early: Vec<Early>,
         config: &WatchConfig,
     ) -> Vec<Alert> {
-        let mut told = Vec::new();
+        let mut told = self.pass_on(now, &config.owners);
         if now.floor(EVERY) == now {
-            told = self.let_go(now, config);
+            told.extend(self.let_go(now, config));
         }
         let moved = early.into_iter().map(Reason::Moved);
         for reason in moved.chain(self.nearest(near, config).into_iter().map(Reason::Gathers)) {
@@ -259,13 +311,16 @@ impl Tenant {
     ) -> Alert {
         let mut incident = self.to_be_watched(conditions, 0, now, config);
         let (mut channel, mut since, mut until, mut moved) = (0, now, now.plus(AHEAD), None);
+        let mut is_said = false;
         if let Some(i) = self.most_alike(conditions) {
             let watched = &self.watched[i];
             (channel, since, moved) = (watched.channel, watched.since, watched.moved);
+            is_said = watched.is_said;
             until = until.max(watched.until);
             let known = &watched.incident;
             (incident.id, incident.revision) = (known.id.clone(), known.revision + 1);
             (incident.watched, incident.warned, incident.onset) = (known.watched, known.warned, known.onset);
+            keep_word(&mut incident, known);
         }
         incident.effect = round(forecast.effect, 100.0);
         (incident.effect_low, incident.effect_high) = (None, None);
@@ -277,13 +332,13 @@ impl Tenant {
         );
         let told = told(&incident, AlertReason::Updated, title);
         let mut watched = Watched::new(incident, conditions.to_vec(), channel, (since, until));
-        watched.moved = moved;
+        (watched.moved, watched.is_said) = (moved, is_said);
         self.keep(watched);
         told
     }
 
-    /// An incident that opens on half of the calls of what is watched, or the other way round, goes on under that one's id. What lies in no
-    /// dimension has all calls, and is another trouble.
+    /// An incident that opens on half of the calls of what is watched, or the other way round, goes on under that one's id, with what people said
+    /// of it. What lies in no dimension has all calls, and is another trouble.
     pub(super) fn take_over(&mut self, incident: &mut Incident, conditions: &[Condition]) {
         if conditions.is_empty() {
             return;
@@ -295,6 +350,7 @@ impl Tenant {
         incident.id.clone_from(&watched.incident.id);
         incident.revision = watched.incident.revision + 1;
         incident.watched = watched.incident.watched;
+        keep_word(incident, &watched.incident);
         (watched.is_taken, watched.incident.updated) = (true, incident.updated);
     }
 
@@ -397,6 +453,11 @@ impl Tenant {
             watched: before.and_then(|before| before.watched).or(Some(now)),
             ..Incident::opened(id, self.name.clone(), scope, owner.team, onset, now)
         };
+        if let Some(before) = before {
+            keep_word(&mut incident, before);
+            // Whoever worked on it has not acknowledged that it is back.
+            (incident.acknowledged, incident.acknowledged_by) = (None, None);
+        }
         self.say_what_shows(&mut incident, conditions, channel, now);
         incident
     }
@@ -456,6 +517,21 @@ impl Tenant {
                 .collect();
             (*window, shown)
         })
+    }
+}
+
+/// What people said of what was watched stays said of what it becomes: whose it is, until when it is silenced, the verdict; and, where the owner is
+/// the same, that somebody works on it.
+fn keep_word(incident: &mut Incident, said: &Incident) {
+    incident.silenced_until = said.silenced_until;
+    (incident.verdict, incident.verdict_reason) = (said.verdict, said.verdict_reason.clone());
+    if said.reassigned.is_some() {
+        (incident.reassigned, incident.reassigned_reason) = (said.reassigned, said.reassigned_reason.clone());
+        (incident.contact, incident.runbook) = (said.contact.clone(), said.runbook.clone());
+        incident.owner = said.owner.clone();
+    }
+    if incident.owner == said.owner {
+        (incident.acknowledged, incident.acknowledged_by) = (said.acknowledged, said.acknowledged_by.clone());
     }
 }
 
