@@ -1,6 +1,6 @@
 //! Placement: which site, building and segment an address belongs to, by longest prefix.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use dialtone_schemas::{Endpoint, Leaf, Text};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -43,6 +43,12 @@ impl Sites {
     /// How many networks there are.
     pub fn networks(&self) -> usize {
         self.networks
+    }
+
+    /// The names of the sites that its networks lie at.
+    pub fn names(&self) -> BTreeSet<&Text> {
+        let places = self.v4.values().chain(self.v6.values());
+        places.filter_map(|place| place.site.as_ref()).collect()
     }
 
     /// The place of an address; of several networks around it, the smallest's.

@@ -30,6 +30,23 @@ pub enum ChangeKind {
     Maintenance,
 }
 
+impl ChangeKind {
+    /// The name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Route => "route",
+            Self::Policy => "policy",
+            Self::Config => "config",
+            Self::Firmware => "firmware",
+            Self::Driver => "driver",
+            Self::Client => "client",
+            Self::Carrier => "carrier",
+            Self::Certificate => "certificate",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
+
 /// Which calls a change touches: per dimension the values of which one must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector(pub BTreeMap<Dimension, Vec<Text>>);

@@ -132,7 +132,9 @@ fn what_is_wrong_with_a_table_is_said_with_its_line() {
         ("real,predict\n1,2\n", "expected 1 to 16 attributes"),
         ("a,real,predict\nx,1\n", "line: 2"),
         ("a,min,value,cnt\n", "the table is empty"),
-        ("a,real,predict\nx,0,0\n", "the table is empty"),
+        ("a,real,predict\n", "the table is empty"),
+        ("a,real,predict\nx,0,0\n", "all its counts are zero"),
+        ("a,min,value,cnt\nx,3,0,0\nx,4,0,0\n", "all its counts are zero"),
         ("a,a,real,predict\nx,y,1,2\n", "two columns are named \"a\""),
         ("a,min,value,cnt\nx,3,1,2\n", "nothing lies before min 3"),
     ] {

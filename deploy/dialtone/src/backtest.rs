@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     cli,
     config::Config,
-    refold::{MOST_ROWS, days, refold},
+    refold::{MOST_ROWS, days, is_lake, refold},
     say,
 };
 
@@ -53,6 +53,7 @@ pub async fn compare(args: &cli::Backtest, config: &Config) -> Result<Vec<Pair>>
         bail!("--from {from} does not lie before --to {to}");
     }
     let lake = &args.lake;
+    is_lake(lake)?;
     let cannot = || format!("the lake {} cannot be read", lake.display());
     let history = from.plus(-args.history.micros());
     let then = Reader::new(lake, days(from, to, TAIL_DAYS), MOST_ROWS)

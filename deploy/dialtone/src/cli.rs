@@ -44,6 +44,12 @@ pub enum Command {
         #[command(subcommand)]
         action: IncidentsAction,
     },
+    /// Look at the verdicts about changes: harmful, harmless, or how many calls are missing to say so.
+    Changes {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ChangesAction,
+    },
     /// What would have been told of days that lie in the lake, beside what was told then.
     Backtest(Backtest),
     /// Ready for the day? What its busiest hour will cost where, what changed, what is watched, who owes what. From the lake.
@@ -139,14 +145,14 @@ pub struct Localize {
     /// other columns are attributes.
     #[arg(value_name = "FILE", required_unless_present = "cases")]
     pub file: Option<PathBuf>,
-    /// Every case of DIR/cases.json, with a summary if it has labels.
+    /// Every case of DIR/cases.json, with a summary if it has labels. What is wrong with a case is said, and the others go on.
     #[arg(long, value_name = "DIR", conflicts_with = "file")]
     pub cases: Option<PathBuf>,
     /// What the tables hold; by their columns without it.
     #[arg(long, value_enum)]
     pub kind: Option<Kind>,
-    /// When it happened, as in column min: what lies before is history. The last one without it.
-    #[arg(long, value_name = "T")]
+    /// When it happened, as in column min of a table of rates: what lies before is history. The last one without it.
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub at: Option<i64>,
     /// Scopes shown.
     #[arg(long, default_value_t = 5)]
@@ -232,15 +238,8 @@ pub enum Kind {
 pub enum IncidentsAction {
     /// One line for each open incident, the worst first, then for what is watched.
     List(ListIncidents),
-    /// Everything known of one incident.
-    Show {
-        /// Its id, or a beginning of it that no other has.
-        #[arg(value_name = "ID", value_parser = text)]
-        id: Text,
-        /// As a JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Everything known of one incident, and how its repairs went.
+    Show(ShowIncident),
     /// Why nothing was told of a scope: evidence, threshold, what is missing, what could be seen at all. From the lake.
     Explain(ExplainScope),
     /// Say that somebody works on it: nobody else is called.
@@ -360,6 +359,70 @@ pub struct ListIncidents {
     #[arg(long, value_name = "STATE", value_parser = word::<State>)]
     pub state: Option<State>,
     /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `dialtone incidents show`
+#[derive(Debug, clap::Args)]
+pub struct ShowIncident {
+    /// Its id, or a beginning of it that no other has.
+    #[arg(value_name = "ID", value_parser = text)]
+    pub id: Text,
+    /// One line for each of its revisions as well, as far back as the broker keeps them: state, scope, owner, severity, why it was told,
+    /// and whether somebody was called.
+    #[arg(long, conflicts_with = "json")]
+    pub history: bool,
+    /// The incident as a JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `dialtone changes`
+#[derive(Debug, Subcommand)]
+pub enum ChangesAction {
+    /// One line for each change with its latest verdict: harmful ones first, then the undecided by when they are expected to be decided, then
+    /// harmless ones.
+    List(ListChanges),
+    /// Everything known of the verdict about one change.
+    Show(ShowChange),
+}
+
+/// `dialtone changes list`
+#[derive(Debug, clap::Args)]
+pub struct ListChanges {
+    /// Only those that are said to be so.
+    #[arg(long, value_enum)]
+    pub ruling: Option<Ruled>,
+    /// Only those of this tenant.
+    #[arg(long, value_name = "TENANT", value_parser = text)]
+    pub tenant: Option<Text>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is said of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ruled {
+    /// Calls are worse since.
+    Harmful,
+    /// Calls are no worse than a factor that is named.
+    Harmless,
+    /// Too few calls to say either.
+    Undecided,
+}
+
+/// `dialtone changes show`
+#[derive(Debug, clap::Args)]
+pub struct ShowChange {
+    /// The change's id, or a beginning of it that no other has.
+    #[arg(value_name = "CHANGE", value_parser = text)]
+    pub id: Text,
+    /// Whose, where several tenants have a change of this id.
+    #[arg(long, value_name = "TENANT", value_parser = text)]
+    pub tenant: Option<Text>,
+    /// As a JSON object.
     #[arg(long)]
     pub json: bool,
 }

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod backtest;
+pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -76,8 +77,9 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Simulate(args) => simulate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Replay(args) => replay::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
         Command::Evaluate(args) => evaluate::run(args, &load(cli)?).map(|()| ExitCode::SUCCESS),
-        Command::Localize(args) => localize::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Localize(args) => localize::run(args),
         Command::Incidents { action } => asynchronously(cli, async |config| incidents::run(action, config).await),
+        Command::Changes { action } => asynchronously(cli, async |config| changes::run(action, config).await),
         Command::Backtest(args) => asynchronously(cli, async |config| {
             backtest::run(args, &config).await?;
             Ok(ExitCode::SUCCESS)
@@ -114,7 +116,11 @@ fn asynchronously<F: Future<Output = Result<ExitCode>>>(cli: &Cli, what: impl Fn
     let mut config = load(cli)?;
     if matches!(
         cli.command,
-        Command::Demo(_) | Command::Incidents { .. } | Command::Backtest(_) | Command::Report(_)
+        Command::Demo(_)
+            | Command::Incidents { .. }
+            | Command::Changes { .. }
+            | Command::Backtest(_)
+            | Command::Report(_)
     ) && config.log.level == "info"
     {
         // These say themselves what a person wants to know.

@@ -34,10 +34,23 @@ pub async fn as_of(lake: Option<&PathBuf>, at: EventTime, history: Span, config:
 /// Lets a fold that has studied the days before read its logs of these days, each as far as it wants it, until it has folded every tick up
 /// to an instant.
 pub async fn refold((lake, days): (&Path, Days), config: &Config, until: EventTime) -> Result<Watching> {
+    is_lake(lake)?;
     let read = Reader::new(lake, days, MOST_ROWS).logs().await;
     let logs = read.with_context(|| format!("the lake {} cannot be read", lake.display()))?;
     let past = Past::before(lake, days.first, config.processor.days_to_study()).await?;
     fold(logs, &past, config, until)
+}
+
+/// A path that was mistyped is told as that, before a table is looked for below it.
+pub fn is_lake(lake: &Path) -> Result<()> {
+    let shown = lake.display();
+    if !lake.is_dir() {
+        bail!("no lake at {shown}: there is no such folder");
+    }
+    if !lake.join("summaries").is_dir() {
+        bail!("no lake at {shown}: it has no table of summaries");
+    }
+    Ok(())
 }
 
 fn fold(logs: BTreeMap<Place, Vec<LogRecord>>, past: &Past, config: &Config, until: EventTime) -> Result<Watching> {
@@ -86,5 +99,26 @@ fn configures(record: &LogRecord) -> Result<bool> {
             Ok(control.kind == ControlKind::Configure)
         }
         _ => Ok(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_lake_is_told_by_its_path() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let said = |path: &Path| {
+            is_lake(path).map_err(|error| error.to_string().replace(&dir.path().display().to_string(), "D"))
+        };
+        let refused = |path: &Path| said(path).expect_err("no lake");
+        assert_eq!(
+            refused(&dir.path().join("laek")),
+            "no lake at D/laek: there is no such folder"
+        );
+        assert_eq!(refused(dir.path()), "no lake at D: it has no table of summaries");
+        std::fs::create_dir(dir.path().join("summaries")).expect("a folder");
+        assert_eq!(said(dir.path()), Ok(()));
     }
 }

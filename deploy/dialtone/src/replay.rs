@@ -248,8 +248,9 @@ fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Vec<Event>)
     Ok(())
 }
 
-/// A file as it is, or unpacked.
+/// A file as it is, or unpacked. One whose name says that it is packed, and that is not, was mistaken for another.
 pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
+    let is_named = |ending: &str| path.extension().is_some_and(|extension| extension == ending);
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let magic = file.fill_buf()?;
     Ok(match magic {
@@ -258,6 +259,8 @@ pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
             flate2::bufread::MultiGzDecoder::new(file),
         )),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::with_buffer(file)?)),
+        _ if is_named("gz") => bail!("not gzip"),
+        _ if is_named("zst") => bail!("not zstd"),
         _ => Box::new(file),
     })
 }

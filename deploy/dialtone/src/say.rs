@@ -18,6 +18,26 @@ pub fn error(error: &anyhow::Error) {
     note(format!("dialtone: {error:#}"));
 }
 
+/// What is known under a name, line by line: the name stands in front of the first.
+pub fn named(name: &str, texts: impl IntoIterator<Item = String>) -> Vec<String> {
+    let line = |(i, text): (usize, String)| {
+        let name = if i == 0 { name } else { "" };
+        format!("  {name:<10} {text}")
+    };
+    texts.into_iter().enumerate().map(line).collect()
+}
+
+/// Rows of a table, so that the cells of a column begin below each other.
+pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
 /// How far it has got: overwritten on a terminal, left out elsewhere.
 pub fn progress(text: impl std::fmt::Display) {
     let mut out = std::io::stderr();

@@ -9,7 +9,8 @@ use dialtone_wire::is_secret;
 use crate::{config::Config, say};
 
 /// Prints the effective configuration. That it could be loaded means that it holds; files it names are read as well. What is
-/// doubtful about the owners' rules (gaps, overlaps, dissolved teams) is said beside it: it is obeyed all the same.
+/// doubtful about the owners' rules (gaps, overlaps, dissolved teams) and which sites no calendar names is said beside it: it is obeyed all the
+/// same.
 pub fn run(config: &Config) -> Result<ExitCode> {
     config.sites()?;
     let owners = config.owners()?;
@@ -18,6 +19,11 @@ pub fn run(config: &Config) -> Result<ExitCode> {
         doubts(&owners)
             .iter()
             .for_each(|doubt| say::note(format!("{place}: {doubt}")));
+    }
+    for site in config.without_calendar()? {
+        say::note(format!(
+            "no calendar names site {site} of the building file: its clocks are UTC's, and it has no holidays"
+        ));
     }
     let mut table = config.to_table()?;
     mask(&mut table);

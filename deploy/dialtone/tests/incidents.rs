@@ -7,7 +7,7 @@ use dialtone_schemas::{
     topic::Topic,
 };
 use dialtone_simulator::Simulation;
-use dialtone_wire::{OutRecord, Payload, Publish};
+use dialtone_wire::Payload;
 use support::{Cluster, Installation, run, small};
 
 fn text(value: &str) -> Text {
@@ -31,18 +31,12 @@ async fn installation(cluster: &Cluster, name: &str, incidents: &[Incident]) -> 
     dialtone_wire::topics::ensure(&installation.kafka)
         .await
         .expect("topics");
-    let record = |incident: &Incident| OutRecord {
-        topic: Topic::Incidents,
-        partition: None,
-        key: incident.id.as_str().as_bytes().to_vec().into(),
-        payload: Payload::Value(avro::built_in_frame_from(incident).expect("a frame").into()),
-        headers: Vec::new(),
+    let record = |incident: &Incident| {
+        let frame = avro::built_in_frame_from(incident).expect("a frame");
+        (incident.id.as_str().as_bytes().to_vec(), frame)
     };
-    let publisher = installation.publisher().await;
-    for delivery in publisher.publish(incidents.iter().map(record).collect()).await {
-        delivery.expect("acknowledged");
-    }
-    publisher.close(support::DEADLINE).await.expect("closed");
+    let records = incidents.iter().map(record).collect();
+    installation.write(Topic::Incidents, records).await;
     installation
 }
 

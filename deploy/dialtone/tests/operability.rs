@@ -180,6 +180,27 @@ fn gaps_overlaps_and_dissolved_teams_are_told_by_validate() {
     }
 }
 
+/// Of two sites one has a calendar. Where there is none at all, none is missing.
+#[test]
+fn sites_that_no_calendar_names_are_told_by_validate() {
+    let dir = tempfile::tempdir().unwrap();
+    let sites = dir.path().join("sites.csv");
+    let network =
+        |prefix: &str, city: &str| format!("{prefix},lan,24,b1,Leased,Office,Office,{city},1,XX,,emea,1,0,0\n");
+    fs::write(&sites, network("10.1.0.0", "berlin") + &network("10.2.0.0", "lyon")).unwrap();
+    let config = dir.path().join("dialtone.toml");
+    let said = |calendar: &str| {
+        fs::write(&config, format!("ingest.sites = \"{}\"\n{calendar}", sites.display())).unwrap();
+        let output = run(&["validate", "--config", &config.display().to_string()]);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let told = said("[[processor.watch.calendar]]\nsites = [\"berlin\"]\nzone = \"Europe/Berlin\"\n");
+    let of_lyon = "no calendar names site lyon of the building file: its clocks are UTC's, and it has no holidays";
+    assert_eq!(told.lines().collect::<Vec<_>>(), [of_lyon]);
+    assert_eq!(said(""), "");
+}
+
 /// The simulated enterprise's rules are as such rules are: two teams claim the same, and one is no more.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_doubtful_about_the_owners_is_told_when_watch_starts() {

@@ -40,6 +40,15 @@ fn an_address_is_placed_by_the_file() {
     );
 }
 
+#[test]
+fn the_sites_of_a_file_are_named_once_and_a_network_without_one_names_none() {
+    let more = "10.2.0.0,lyon,24,lyon-b1,Leased,Office,Office,Lyon,69001,FR,,emea,1,0,0\n\
+                10.3.0.0,berlin-lan,24,berlin-b2,Leased,Office,Office,Berlin,10115,DE,,emea,1,0,0\n";
+    let sites = Sites::read(format!("{TWO}{more}").as_bytes()).expect("a file");
+    let names: Vec<&str> = sites.names().into_iter().map(Text::as_str).collect();
+    assert_eq!(names, ["Berlin", "Lyon"]);
+}
+
 fn leaf_of(sites: &Sites) -> Leaf {
     settled(sites, "10.1.0.1").0
 }

@@ -3,7 +3,14 @@
 use dialtone_schemas::{EventTime, Text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{holiday, zone::Zone};
+use super::{
+    holiday,
+    owner::{GONE, thousands},
+    zone::Zone,
+};
+
+/// Sites that are named of those that no calendar names.
+const NAMED: usize = 5;
 
 /// A day of a site's own calendar, written `2026-12-25`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +112,28 @@ fn other_zone(calendar: &Calendar, before: &[Calendar], site: &Text) -> Option<(
     Some((".zone", format!("site {site:?} has the zone {} already", other.name())))
 }
 
+/// Of the sites that are observed, with their call-ends, those that no calendar names, in words: what has the most call-ends first. Where nobody
+/// has written any calendar, nobody has forgotten one.
+pub fn without_calendar<'a>(calendars: &[Calendar], observed: impl Iterator<Item = (&'a Text, f64)>) -> Vec<String> {
+    if calendars.is_empty() {
+        return Vec::new();
+    }
+    let is_without =
+        |(site, calls): &(&Text, f64)| *calls > GONE && !calendars.iter().any(|calendar| calendar.has(site));
+    let mut found: Vec<(&Text, f64)> = observed.filter(is_without).collect();
+    found.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    let said = |(site, calls): &(&Text, f64)| {
+        let calls = thousands(*calls);
+        format!("no calendar names site={site} ({calls} call-ends): its clocks are UTC's, and it has no holidays")
+    };
+    let mut told: Vec<String> = found.iter().take(NAMED).map(said).collect();
+    let more = found.len() - told.len();
+    if more > 0 {
+        told.push(format!("and {more} more that no calendar names"));
+    }
+    told
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +154,27 @@ mod tests {
         assert_eq!(postcard::from_bytes::<Vec<Calendar>>(&bytes).expect("calendars"), read);
         let typo = calendars(r#"[{"sites": ["berlin"], "holidays": ["25.12."]}]"#);
         assert!(typo.is_err_and(|error| error.to_string().contains("expected a day like 2026-12-25")));
+    }
+
+    /// Seven sites that no calendar names: of the last of them half a call-end is remembered, and it is gone; five are named, and one is not.
+    #[test]
+    fn sites_that_no_calendar_names_are_told_by_their_calls_where_there_is_a_calendar() {
+        let calendars = calendars(r#"[{"sites": ["berlin"], "zone": "Europe/Berlin"}]"#).expect("a calendar");
+        let calls = [9000.0, 10.0, 1240.0, 30.0, 40.0, 50.0, 60.0, 0.5];
+        let names = ["berlin", "bern", "lyon", "oslo", "pisa", "rome", "ulm", "vaduz"];
+        let names = names.map(|name| Text::new(name).expect("a text"));
+        let told = |calendars: &[Calendar]| without_calendar(calendars, names.iter().zip(calls));
+        let told_of = told(&calendars);
+        let of_lyon = "no calendar names site=lyon (1,240 call-ends): its clocks are UTC's, and it has no holidays";
+        assert_eq!((told_of[0].as_str(), told_of.len()), (of_lyon, 6));
+        let sites = |line: &String| {
+            line.split_once("site=")
+                .and_then(|(_, rest)| rest.split(' ').next().map(str::to_owned))
+        };
+        let named: Vec<String> = told_of.iter().filter_map(sites).collect();
+        assert_eq!(named, ["lyon", "ulm", "rome", "pisa", "oslo"]);
+        assert_eq!(told_of[5], "and 1 more that no calendar names");
+        assert_eq!(told(&[]), [""; 0]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ const TOLD: usize = 20;
 /// Values without an owner, and incidents of unknown teams, that are named.
 const NAMED: usize = 5;
 /// A value of which no more call-ends than this are remembered is gone.
-const GONE: f64 = 0.5;
+pub(super) const GONE: f64 = 0.5;
 
 /// Which dimension of a scope decides its layer: of several the one named first here. A fault of an ISP at one site is the
 /// ISP's; one of a headset at one site is the headset's; one of a policy at one site is the policy's.
@@ -260,7 +260,7 @@ pub fn strangers<'a>(owners: &Owners, incidents: impl Iterator<Item = &'a Incide
 }
 
 /// A count as people write it: 1,240.
-fn thousands(count: f64) -> String {
+pub(super) fn thousands(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut written = String::new();
     for (digit, left) in digits.chars().zip((1..=digits.len()).rev()) {

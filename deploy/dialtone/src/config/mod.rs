@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use dialtone_ingest::{IngestConfig, Sites};
 use dialtone_processor::{SummariseConfig, WatchConfig, config::Owners, watch::calendar};
-use dialtone_schemas::{Span, time};
+use dialtone_schemas::{Span, Text, time};
 use dialtone_wire::KafkaConfig;
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +133,22 @@ impl Config {
             Some(path) => crate::replay::read_sites(path),
             None => Sites::read(b"").context("no sites"),
         }
+    }
+
+    /// The sites of the building file that no calendar names, where there is any calendar: their clocks are UTC's, and they have no holidays.
+    pub fn without_calendar(&self) -> Result<Vec<Text>> {
+        let calendars = &self.processor.watch.calendars;
+        if calendars.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sites = self.sites()?;
+        let is_named = |site: &Text| calendars.iter().any(|calendar| calendar.has(site));
+        Ok(sites
+            .names()
+            .into_iter()
+            .filter(|site| !is_named(site))
+            .cloned()
+            .collect())
     }
 
     /// The teams, if a file names them.

@@ -9,17 +9,19 @@ use dialtone_processor::{
         volume::{Heard, Quiet, Unheard},
     },
 };
-use dialtone_schemas::{Channel, Incident, Scope, Text};
+use dialtone_schemas::{Channel, Dimension, Incident, Scope, Text};
 
 use crate::{cli, config::Config, refold::as_of, say};
 
 /// What could be seen is told for so many minutes.
 const HOUR: f64 = 60.0;
+/// Scopes of more conditions are not watched.
+const MOST_CONDITIONS: usize = 3;
 
 /// Folds the lake's logs until then, and asks.
 pub(super) async fn say(args: &cli::ExplainScope, config: &Config) -> Result<()> {
+    let scope = scope(&args.scope)?;
     let watching = as_of(args.lake.as_ref(), args.at, args.history, config).await?;
-    let scope = Scope::new(args.scope.iter().cloned());
     let tenant = tenant(&watching, args.tenant.as_ref())?;
     let explained = watching.watch().explain(&tenant, &scope);
     let explained = explained.with_context(|| format!("nothing was known of {tenant} at {}", args.at))?;
@@ -33,6 +35,22 @@ pub(super) async fn say(args: &cli::ExplainScope, config: &Config) -> Result<()>
         lines(&scope, &explained).iter().for_each(say::line);
     }
     Ok(())
+}
+
+/// The scope that was typed. A call-end has one value of a dimension: who asks for two would be told of the last alone.
+fn scope(conditions: &[(Dimension, Text)]) -> Result<Scope> {
+    let scope = Scope::new(conditions.iter().cloned());
+    let other = conditions
+        .iter()
+        .find(|(dimension, value)| scope.get(*dimension) != Some(value));
+    if let Some((dimension, value)) = other {
+        let last = scope.get(*dimension).map_or("", Text::as_str);
+        bail!("--scope: {dimension} is either {value} or {last}: ask for one after the other");
+    }
+    if scope.depth() > MOST_CONDITIONS {
+        bail!("--scope: at most {MOST_CONDITIONS} conditions, not {}", scope.depth());
+    }
+    Ok(scope)
 }
 
 fn tenant(watching: &Watching, named: Option<&Text>) -> Result<Text> {
@@ -156,9 +174,25 @@ fn unheard(why: &Unheard) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::Dimension;
-
     use super::*;
+
+    #[test]
+    fn two_values_of_one_dimension_and_a_fourth_condition_are_refused() {
+        let typed = |conditions: &[(Dimension, &str)]| {
+            let text = |(dimension, value): &(Dimension, &str)| (*dimension, Text::new(value).expect("a text"));
+            let conditions: Vec<_> = conditions.iter().map(text).collect();
+            scope(&conditions).map_err(|error| error.to_string())
+        };
+        let (site, isp, codec, relay) = (Dimension::Site, Dimension::Isp, Dimension::Codec, Dimension::Relay);
+        assert_eq!(
+            typed(&[(site, "lyon"), (site, "berlin")]).expect_err("two"),
+            "--scope: site is either lyon or berlin: ask for one after the other"
+        );
+        let one = typed(&[(site, "lyon"), (isp, "Nordnet"), (site, "lyon")]).expect("one");
+        assert_eq!(one.to_string(), "site=lyon isp=Nordnet");
+        let four = [(site, "lyon"), (isp, "Nordnet"), (codec, "opus"), (relay, "eu-1")];
+        assert_eq!(typed(&four).expect_err("four"), "--scope: at most 3 conditions, not 4");
+    }
 
     #[test]
     fn a_line_says_what_is_missing_and_what_could_be_seen() {

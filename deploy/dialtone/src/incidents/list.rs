@@ -61,13 +61,7 @@ const COLUMNS: usize = 8;
 
 fn table(incidents: &[&Incident], now: EventTime) -> Vec<String> {
     let rows: Vec<[String; COLUMNS]> = incidents.iter().map(|incident| row(incident, now)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
-    let line = |row: &[String; COLUMNS]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+    say::aligned(&rows)
 }
 
 fn row(incident: &Incident, now: EventTime) -> [String; COLUMNS] {

@@ -1,17 +1,27 @@
 //! `dialtone incidents list|show|explain|ack|silence|reassign|verdict|accept`: what is known of incidents, and what people say about them.
 
 mod explain;
+mod history;
 mod list;
 mod read;
 mod show;
 mod tell;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
-use dialtone_wire::{KafkaConfig, registry::translator_of};
+use dialtone_schemas::Incident;
+use dialtone_wire::{
+    KafkaConfig,
+    registry::{Translator, translator_of},
+};
 
-use crate::{cli::IncidentsAction, config::Config, say};
+use crate::{
+    changes,
+    cli::{IncidentsAction, ShowIncident},
+    config::Config,
+    say,
+};
 use read::newest;
 
 /// Reads the incidents, and does with them what the command line says.
@@ -26,8 +36,7 @@ pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
     let known = newest(&kafka, translator.clone()).await?;
     match action {
         IncidentsAction::List(args) => list::say(&known, args, crate::wall())?,
-        IncidentsAction::Show { id, json: true } => say::line(serde_json::to_string(known.find(id)?)?),
-        IncidentsAction::Show { id, json: false } => show::lines(known.find(id)?).iter().for_each(say::line),
+        IncidentsAction::Show(args) => show(args, known.find(&args.id)?, &kafka, translator).await?,
         told => {
             let incident = known.find(&tell::about(told).context("nothing to say")?.id)?;
             let control = tell::control(incident, told, crate::wall())?;
@@ -38,8 +47,33 @@ pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Everything known of an incident, with what became of its repairs; its history, if that is asked for.
+async fn show(
+    args: &ShowIncident,
+    incident: &Incident,
+    kafka: &KafkaConfig,
+    translator: Option<Arc<Translator>>,
+) -> Result<()> {
+    if args.json {
+        say::line(serde_json::to_string(incident)?);
+        return Ok(());
+    }
+    let verdicts = changes::newest(kafka, translator.clone()).await;
+    let verdicts = verdicts.unwrap_or_else(|error| {
+        say::note(format!("how its repairs went is not known: {error:#}"));
+        changes::Known::default()
+    });
+    let lines = show::lines(incident, &verdicts.repairs(incident));
+    lines.iter().for_each(say::line);
+    if args.history {
+        let history = history::of(&incident.id, kafka, translator).await?;
+        say::named("history", history).iter().for_each(say::line);
+    }
+    Ok(())
+}
+
 /// The broker that the stages of this configuration use: the embedded one listens where it is told to.
-fn cluster(config: &Config) -> KafkaConfig {
+pub(crate) fn cluster(config: &Config) -> KafkaConfig {
     let mut kafka = config.kafka.clone();
     if config.broker.embedded {
         let listen = config.broker.listen.to_string();

@@ -1,7 +1,7 @@
 //! Everything known of one incident, for a person.
 
 use dialtone_schemas::{
-    EventTime, Incident, Text,
+    ChangeVerdict, EventTime, Incident, Text,
     incident::{Crossover, LayerStanding, Rival},
     time,
 };
@@ -10,9 +10,10 @@ use super::{
     list::{severity, state, what},
     tell::word,
 };
+use crate::{changes::did, say};
 
-/// Line by line, each under its name; what is not known has none.
-pub(super) fn lines(incident: &Incident) -> Vec<String> {
+/// Line by line, each under its name; what is not known has none. `repairs` are the verdicts about what was to end it.
+pub(super) fn lines(incident: &Incident, repairs: &[&ChangeVerdict]) -> Vec<String> {
     let mut lines = vec![format!(
         "{}  {}  {}, {}; revision {} of {}",
         incident.id,
@@ -22,13 +23,7 @@ pub(super) fn lines(incident: &Incident) -> Vec<String> {
         incident.revision,
         incident.updated
     )];
-    let mut say = |name: &str, texts: Vec<String>| {
-        let named = texts.iter().enumerate().map(|(i, text)| {
-            let name = if i == 0 { name } else { "" };
-            format!("  {name:<10} {text}")
-        });
-        lines.extend(named);
-    };
+    let mut say = |name: &str, texts: Vec<String>| lines.extend(say::named(name, texts));
     say("owner", owner(incident));
     say("since", vec![times(incident)]);
     say("shows", vec![shows(incident)]);
@@ -47,6 +42,7 @@ pub(super) fn lines(incident: &Incident) -> Vec<String> {
     say("path", path(incident));
     say("explains", explains(incident));
     say("changes", changes(incident));
+    say("repair", repairs.iter().map(|verdict| repair(verdict)).collect());
     say("work", work(incident));
     say("complaints", vec![complaints(incident)]);
     say("people", people(incident));
@@ -227,6 +223,11 @@ fn changes(incident: &Incident) -> Vec<String> {
         .collect()
 }
 
+/// What a change did that was to end it.
+fn repair(verdict: &ChangeVerdict) -> String {
+    format!("{}: {} (as of {})", verdict.change_id, did(verdict.repair), verdict.at)
+}
+
 fn complaints(incident: &Incident) -> String {
     let mut text = incident.complaints.to_string();
     for (which, at) in [("first", incident.first_complaint), ("third", incident.third_complaint)] {
@@ -298,6 +299,11 @@ mod tests {
 
     use super::super::list::tests::{at, incident, text};
     use super::*;
+    use crate::changes::example;
+
+    fn repair_of_it(id: &str, did: &str) -> ChangeVerdict {
+        example::verdict(serde_json::json!({"change_id": id, "ruling": "harmless", "repairs": "i-1", "repair": did}))
+    }
 
     #[test]
     fn a_person_reads_whose_it_is_what_it_costs_and_what_was_said() {
@@ -320,7 +326,13 @@ mod tests {
         incident.acknowledged_by = Some(text("lan"));
         (incident.earlier, incident.earlier_id) = (Some(2), Some(text("i-0")));
         assert_eq!(
-            lines(&incident),
+            lines(
+                &incident,
+                &[
+                    &repair_of_it("CHG-9", "no_effect"),
+                    &repair_of_it("CHG-10", "confirmed")
+                ]
+            ),
             [
                 "i-1  site=berlin  minor, localised; revision 0 of 2026-03-02T09:05:00Z",
                 "  owner      lan, lan@example.com, https://wiki.example.com/lan",
@@ -331,6 +343,8 @@ mod tests {
                 "  evidence                    at risk      poor   expected",
                 "             inside                90        30        2.5",
                 "  changes    none suspected",
+                "  repair     CHG-9: no effect, the fault remains (as of 2026-03-02T10:00:00Z)",
+                "             CHG-10: confirmed, quality came back after it (as of 2026-03-02T10:00:00Z)",
                 "  complaints 0",
                 "  people     acknowledged 2026-03-02T09:10:00Z by lan",
                 "  before     2 about the same in the 30 days before, the last i-0",
@@ -383,7 +397,7 @@ mod tests {
         incident.rivals = Some(rivals);
         (incident.explained_ratio, incident.maintenance) = (Some(0.4), Some(text("CHG-7")));
         incident.burn_rate = Some(14.4);
-        let lines = lines(&incident);
+        let lines = lines(&incident, &[]);
         for said in [
             "  told apart isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 2.1",
             "             isp=Nordnet (80 % of the calls the same): not separable by the data, 120 more call-ends of site=berlin outside isp=Nordnet would tell",

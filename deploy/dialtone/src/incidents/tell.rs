@@ -27,7 +27,7 @@ const MOST_NAMED: usize = 10;
 /// Which incident it is about; none where nothing is said.
 pub(super) const fn about(action: &IncidentsAction) -> Option<&About> {
     match action {
-        IncidentsAction::List(_) | IncidentsAction::Explain(_) | IncidentsAction::Show { .. } => None,
+        IncidentsAction::List(_) | IncidentsAction::Explain(_) | IncidentsAction::Show(_) => None,
         IncidentsAction::Silence(SilenceIncident { about, .. })
         | IncidentsAction::Ack { about }
         | IncidentsAction::Reassign { about, .. }
@@ -95,7 +95,7 @@ pub(super) fn control(incident: &Incident, action: &IncidentsAction, now: EventT
             ..says(ControlKind::Accept)
         },
         IncidentsAction::Ack { .. } => says(ControlKind::Acknowledge),
-        IncidentsAction::List(_) | IncidentsAction::Explain(_) | IncidentsAction::Show { .. } => {
+        IncidentsAction::List(_) | IncidentsAction::Explain(_) | IncidentsAction::Show(_) => {
             bail!("nothing is said")
         }
     };

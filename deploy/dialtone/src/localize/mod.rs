@@ -3,7 +3,7 @@
 mod score;
 mod table;
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, process::ExitCode, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use dialtone_explain::{Condition, Observation, Settings, Volumes, against_history, causes, ranked, scan};
@@ -53,40 +53,69 @@ pub struct Ranked {
 }
 
 /// Does what the command line says.
-pub fn run(args: &cli::Localize) -> Result<()> {
-    let Some(dir) = &args.cases else {
-        let Some(file) = &args.file else {
-            bail!("expected FILE or --cases DIR")
-        };
-        let answer = localize(
-            &file.display().to_string(),
-            &Plain::read(file, args.kind)?,
-            args.at,
-            args.top,
-        )?;
-        return show(&answer.shown(args.top), None, args.json);
-    };
-    let mut labelled = Vec::new();
-    for case in cases(dir)? {
-        let answer = of_case(dir, &case, args)?;
-        show(&answer.shown(args.top), case.causes.as_deref(), args.json)?;
-        if let Some(causes) = case.causes {
-            labelled.push((answer, causes));
+pub fn run(args: &cli::Localize) -> Result<ExitCode> {
+    match (&args.cases, &args.file) {
+        (Some(dir), _) => all_cases(dir, args),
+        (None, Some(file)) => one_file(file, args).map(|()| ExitCode::SUCCESS),
+        (None, None) => bail!("expected FILE or --cases DIR"),
+    }
+}
+
+fn one_file(file: &Path, args: &cli::Localize) -> Result<()> {
+    let plain = read(file, args.kind, args)?;
+    let answer = localize(&file.display().to_string(), &plain, args.at, args.top)?;
+    show(&answer.shown(args.top), None, args.json)
+}
+
+/// Every case of a folder. What is wrong with one is said, and keeps no other from its answer; that there was one is the exit status.
+fn all_cases(dir: &Path, args: &cli::Localize) -> Result<ExitCode> {
+    let cases = cases(dir)?;
+    let count = cases.len();
+    let are_labelled = cases.iter().any(|case| case.causes.is_some());
+    let (mut labelled, mut failed) = (Vec::new(), 0);
+    for case in cases {
+        match of_case(dir, &case, args) {
+            Ok(answer) => {
+                show(&answer.shown(args.top), case.causes.as_deref(), args.json)?;
+                labelled.extend(case.causes.map(|causes| (answer, causes)));
+            }
+            Err(error) => {
+                failed += 1;
+                say::note(format!("{error:#}"));
+            }
         }
     }
-    if !labelled.is_empty() {
-        summarise(&Summary::of(&labelled), args.json)?;
+    if are_labelled {
+        let judged = Summary::of(&labelled);
+        summarise(&Summary { failed, ..judged }, args.json)?;
     }
-    Ok(())
+    if failed == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    say::note(format!("{failed} of {count} cases failed"));
+    Ok(ExitCode::FAILURE)
 }
 
 /// What is found in one case of a folder, before what is not shown is left out.
 pub fn of_case(dir: &Path, case: &Case, args: &cli::Localize) -> Result<Answer> {
-    let plain = Plain::read(&dir.join(&case.file), args.kind.or(case.kind))?;
-    localize(&case.id, &plain, args.at.or(case.at), args.top).with_context(|| format!("case {}", case.id))
+    let plain = read(&dir.join(&case.file), args.kind.or(case.kind), args);
+    let answer = plain.and_then(|plain| localize(&case.id, &plain, args.at.or(case.at), args.top));
+    answer.with_context(|| format!("case {} ({})", case.id, case.file.display()))
+}
+
+/// A table, if what was typed can be asked of it.
+fn read(path: &Path, kind: Option<cli::Kind>, args: &cli::Localize) -> Result<Plain> {
+    let plain = Plain::read(path, kind)?;
+    if args.at.is_some() && matches!(plain.figures, Figures::Volume(_)) {
+        bail!("--at: a table of volumes has no time, only one of rates has");
+    }
+    Ok(plain)
 }
 
 fn localize(id: &str, plain: &Plain, at: Option<i64>, top: usize) -> Result<Answer> {
+    if let Some(what) = plain.says_nothing() {
+        bail!("{what}");
+    }
     let begun = Instant::now();
     let top = top.max(JUDGED);
     let depth = if plain.depth() <= FEW_ATTRIBUTES {
@@ -95,7 +124,7 @@ fn localize(id: &str, plain: &Plain, at: Option<i64>, top: usize) -> Result<Answ
         MAX_DEPTH
     };
     let (ranked, causes) = match &plain.figures {
-        Figures::Volume(volumes) => of_volumes(volumes, depth, top)?,
+        Figures::Volume(volumes) => of_volumes(volumes, depth, top),
         Figures::Rate(observations) => of_rates(observations, at, depth, top)?,
     };
     let ranked = ranked.into_iter().map(|(conditions, score)| Ranked {
@@ -113,16 +142,13 @@ fn localize(id: &str, plain: &Plain, at: Option<i64>, top: usize) -> Result<Answ
 /// Scopes with their evidence, and the causes.
 type Found = (Vec<(Vec<Condition>, f64)>, Vec<Vec<Condition>>);
 
-fn of_volumes(volumes: &Volumes, depth: usize, top: usize) -> Result<Found> {
-    if volumes.is_empty() {
-        bail!("the table is empty");
-    }
+fn of_volumes(volumes: &Volumes, depth: usize, top: usize) -> Found {
     let ranked = volumes.ranked(depth, top).into_iter();
     let causes = volumes.causes(depth).into_iter();
-    Ok((
+    (
         ranked.map(|found| (found.conditions, found.score)).collect(),
         causes.map(|cause| cause.conditions).collect(),
-    ))
+    )
 }
 
 fn of_rates(observations: &[Observation], at: Option<i64>, depth: usize, top: usize) -> Result<Found> {
@@ -190,7 +216,7 @@ fn summarise(summary: &Summary, json: bool) -> Result<()> {
     }
     say::line(format!(
         "{} labelled cases: a right scope first {:.3}, in the first three {:.3}, five {:.3}; precision {:.3}, recall {:.3}, \
-         F1 {:.3}, all exactly {:.3}; {} wrong; median {:.1} ms",
+         F1 {:.3}, all exactly {:.3}; {} wrong; {} failed; median {:.1} ms",
         summary.n,
         summary.top1,
         summary.top3,
@@ -200,6 +226,7 @@ fn summarise(summary: &Summary, json: bool) -> Result<()> {
         summary.f1,
         summary.exact,
         summary.wrong,
+        summary.failed,
         summary.ms_median
     ));
     Ok(())

@@ -45,7 +45,7 @@ pub fn cases(dir: &Path) -> Result<Vec<Case>> {
 /// What all labelled cases sum up to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// Labelled cases.
+    /// Labelled cases that were answered.
     pub n: usize,
     /// A labelled cause was ranked first.
     pub top1: f64,
@@ -63,6 +63,8 @@ pub struct Summary {
     pub exact: f64,
     /// Wrong causes named, in all cases.
     pub wrong: usize,
+    /// Cases, labelled or not, that could not be answered.
+    pub failed: usize,
     /// Half of the cases took no longer.
     pub ms_median: f64,
 }
@@ -100,6 +102,7 @@ impl Summary {
             f1: ratio(2 * right, named + labelled),
             exact: share(&exactly),
             wrong: named - right,
+            failed: 0,
             ms_median: ms.get(n / 2).copied().unwrap_or(0.0),
         }
     }

@@ -18,6 +18,7 @@ const MAX_BYTES: u64 = 1 << 30;
 #[derive(Debug)]
 pub(super) struct Plain {
     attributes: Vec<Attribute>,
+    rows: usize,
     /// The figures.
     pub(super) figures: Figures,
 }
@@ -61,7 +62,24 @@ impl Plain {
             let taken = columns.take(&row, &mut attributes, &mut figures);
             taken.with_context(|| format!("{name}:{line}"))?;
         }
-        Ok(Self { attributes, figures })
+        Ok(Self {
+            attributes,
+            rows: count,
+            figures,
+        })
+    }
+
+    /// Why nothing can be asked of it, if it holds nothing.
+    pub(super) fn says_nothing(&self) -> Option<&'static str> {
+        let is_zero = match &self.figures {
+            Figures::Rate(observations) => observations.iter().all(|seen| seen.calls <= 0.0),
+            Figures::Volume(volumes) => volumes.is_empty(),
+        };
+        match self.rows {
+            0 => Some("the table is empty"),
+            _ if is_zero => Some("all its counts are zero"),
+            _ => None,
+        }
     }
 
     /// A scope as people write it.

@@ -134,6 +134,36 @@ mod tests {
         );
     }
 
+    /// A list of its own, where it holds anything.
+    #[test]
+    fn sites_without_a_calendar_are_in_words_page_and_json() {
+        let mut of = ready(Owners::default());
+        let all = |of: &Readiness| {
+            [
+                words::of(of).join("\n"),
+                page::of(of),
+                serde_json::to_string(of).expect("json"),
+            ]
+        };
+        let [text, page, json] = all(&of);
+        assert!(!text.contains("Clocks") && !page.contains("Clocks"), "{text}{page}");
+        assert!(json.contains(r#""without_calendar":[]"#), "{json}");
+        of.without_calendar = vec!["no calendar names it".to_owned()];
+        let [text, page, json] = all(&of);
+        assert!(
+            text.contains("\n\nClocks in doubt\n  no calendar names it\n\n"),
+            "{text}"
+        );
+        assert!(
+            page.contains("<h2>Clocks in doubt</h2><ul><li>no calendar names it</li></ul>"),
+            "{page}"
+        );
+        assert!(
+            json.contains(r#""without_calendar":["no calendar names it"]"#),
+            "{json}"
+        );
+    }
+
     /// One team has everything, and is dissolved. Where nobody has written rules, nobody is in doubt.
     #[test]
     fn owners_in_doubt_have_a_list_of_their_own_where_there_are_any() {

@@ -39,6 +39,9 @@ pub(super) fn of(ready: &Readiness) -> String {
                 @if !ready.owners_in_doubt.is_empty() || !ready.unowned.is_empty() {
                     (section("Owners in doubt", words::doubts(ready).into_iter()))
                 }
+                @if !ready.without_calendar.is_empty() {
+                    (section("Clocks in doubt", ready.without_calendar.iter().cloned()))
+                }
                 (section("Who found it first (7 days)", words::found_first(ready).into_iter()))
                 (section("How far the thresholds can be trusted", words::trust(ready).into_iter()))
             }

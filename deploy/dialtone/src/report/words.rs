@@ -37,6 +37,9 @@ pub(super) fn of(ready: &Readiness) -> Vec<String> {
     if !doubts.is_empty() {
         section(&mut lines, "Owners in doubt", doubts);
     }
+    if !ready.without_calendar.is_empty() {
+        section(&mut lines, "Clocks in doubt", ready.without_calendar.clone());
+    }
     section(&mut lines, "Who found it first (7 days)", found_first(ready));
     section(&mut lines, "How far the thresholds can be trusted", trust(ready));
     lines
@@ -178,12 +181,31 @@ fn is_of_the_people(verdict: &ChangeVerdict) -> bool {
 }
 
 /// What a new version does by its share of the same places' calls.
-fn by_dose(verdict: &ChangeVerdict) -> Option<String> {
+pub(crate) fn by_dose(verdict: &ChangeVerdict) -> Option<String> {
     let (low, high) = verdict.dose_effect_low.zip(verdict.dose_effect_high)?;
     let effect = verdict.dose_effect?;
     Some(format!(
         "by its share of the calls {effect:.1} times (95 %: {low:.1} to {high:.1})"
     ))
+}
+
+/// Why nothing can be said of a change yet, and by when something can.
+pub(crate) fn undecided(verdict: &ChangeVerdict) -> String {
+    let missing = match verdict.calls_missing {
+        Some(missing) => format!("{missing} more call-ends would tell"),
+        None if is_of_the_people(verdict) => {
+            format!(
+                "those who have it are {:.1} times as poor, but so they were before",
+                verdict.effect
+            )
+        }
+        None if verdict.at_risk == 0 => "no call of what it touches was ever seen".to_owned(),
+        None => "it wanders too far by itself to rule out double the rate".to_owned(),
+    };
+    let by = verdict
+        .expected_by
+        .map_or(String::new(), |by| format!(", expected by {by}"));
+    format!("not enough calls yet: {missing}{by}")
 }
 
 /// What is said of a change, in words.
@@ -208,23 +230,7 @@ pub(crate) fn verdict(verdict: &ChangeVerdict) -> String {
             let within = verdict.harmless_within.unwrap_or(verdict.effect_high);
             format!("harmless to within {within} times ({figures})")
         }
-        Ruling::NotEnoughCalls => {
-            let missing = match verdict.calls_missing {
-                Some(missing) => format!("{missing} more call-ends would tell"),
-                None if is_of_the_people(verdict) => {
-                    format!(
-                        "those who have it are {:.1} times as poor, but so they were before",
-                        verdict.effect
-                    )
-                }
-                None if verdict.at_risk == 0 => "no call of what it touches was ever seen".to_owned(),
-                None => "it wanders too far by itself to rule out double the rate".to_owned(),
-            };
-            let by = verdict
-                .expected_by
-                .map_or(String::new(), |by| format!(", expected by {by}"));
-            format!("not enough calls yet: {missing}{by}")
-        }
+        Ruling::NotEnoughCalls => undecided(verdict),
     };
     if let Some(by_dose) = by_dose(verdict) {
         said.push_str(&format!("; {by_dose}"));

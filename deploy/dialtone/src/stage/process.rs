@@ -191,9 +191,19 @@ fn warn_of(owners: &Owners) {
     }
 }
 
+/// Which sites no calendar names, in one warning. Where this process cannot read the building file, which is ingest's, nothing is known of them.
+fn warn_of_clocks(config: &Config) {
+    let sites = config.without_calendar().unwrap_or_default();
+    if let Some(first) = sites.first() {
+        let count = sites.len();
+        tracing::warn!(count, %first, "no calendar names these sites, which live by UTC then: `dialtone validate` names all");
+    }
+}
+
 fn watch(config: &Config, chain: Chain, past: Past) -> Result<Stage<Watch>> {
     let owners = config.owners()?;
     warn_of(&owners);
+    warn_of_clocks(config);
     let settings = config.watch(owners);
     let json = serde_json::to_string(&settings)?;
     let past = RefCell::new(past);

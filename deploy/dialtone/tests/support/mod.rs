@@ -249,6 +249,22 @@ commit = "2s"
         read.await.expect("read")
     }
 
+    /// Writes records to a topic, each under its key, as watch does.
+    pub async fn write(&self, topic: Topic, records: Vec<(Vec<u8>, Vec<u8>)>) {
+        let record = |(key, frame): (Vec<u8>, Vec<u8>)| OutRecord {
+            topic,
+            partition: None,
+            key: key.into(),
+            payload: Payload::Value(frame.into()),
+            headers: Vec::new(),
+        };
+        let publisher = self.publisher().await;
+        for delivery in publisher.publish(records.into_iter().map(record).collect()).await {
+            delivery.expect("acknowledged");
+        }
+        publisher.close(DEADLINE).await.expect("closed");
+    }
+
     pub async fn publisher(&self) -> KafkaPublisher {
         KafkaPublisher::connect(&self.kafka, None).await.expect("a producer")
     }

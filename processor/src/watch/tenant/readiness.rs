@@ -12,6 +12,7 @@ use crate::{
     watch::{
         book::Case,
         budget::{Budget, CallBudget},
+        calendar::{Calendar, without_calendar},
         calibration::Calibrated,
         detect::Look,
         dictionary::Codes,
@@ -167,6 +168,9 @@ pub struct Readiness {
     /// Gaps, in words: incidents that people gave to a team that no rule names; then what is observed and would fall to the default team because no
     /// rule fits, by its call-ends. Of each five at most, and how many more.
     pub unowned: Vec<String>,
+    /// Sites of which calls are known and that no calendar names, in words, where there is any calendar: five at most, those with the most
+    /// call-ends, and how many more.
+    pub without_calendar: Vec<String>,
     /// What the last quiet days have taught of the thresholds, by channel, of silences and of single devices.
     pub calibration: BTreeMap<&'static str, Calibrated>,
     /// The same of the causes that a scan names, by channel: `raised` is 1 where they need more.
@@ -215,6 +219,7 @@ impl Tenant {
             owed: self.owed(),
             owners_in_doubt: doubts(&config.owners),
             unowned: self.unowned(&config.owners),
+            without_calendar: self.without_calendar(&config.calendars),
             false_share: self.false_share(now, &calibration),
             calibration,
             named: self.named_calibration(config),
@@ -224,6 +229,27 @@ impl Tenant {
 
     /// What is with a team that no rule names, and the values that no rule owns, of all that are known of any dimension.
     fn unowned(&self, owners: &Owners) -> Vec<String> {
+        let incidents = self.open().map(|case| &case.incident).chain(self.on_watch());
+        let mut gaps = strangers(owners, incidents);
+        let observed = self.calls_by_value().into_iter();
+        gaps.extend(unowned(
+            owners,
+            observed.map(|(of, calls)| (self.dictionary.scope(&[of]), calls)),
+        ));
+        gaps
+    }
+
+    /// The sites that live by UTC because no calendar names them.
+    fn without_calendar(&self, calendars: &[Calendar]) -> Vec<String> {
+        let index = Dimension::Site.index();
+        let calls = self.calls_by_value().into_iter();
+        let of_sites = calls.filter(|(of, _)| of.attribute == index);
+        let named = of_sites.filter_map(|(of, calls)| Some((self.dictionary.name(index, of.code)?, calls)));
+        without_calendar(calendars, named)
+    }
+
+    /// The call-ends that are remembered of every value of any dimension.
+    fn calls_by_value(&self) -> BTreeMap<Condition, f64> {
         let mut calls: BTreeMap<Condition, f64> = BTreeMap::new();
         for (leaf, codes) in (0..).zip(self.dictionary.leaves()) {
             let weight = self.baseline.weight(leaf);
@@ -231,14 +257,7 @@ impl Tenant {
                 *calls.entry(Condition { attribute, code }).or_default() += weight;
             }
         }
-        let incidents = self.open().map(|case| &case.incident).chain(self.on_watch());
-        let mut gaps = strangers(owners, incidents);
-        let observed = calls.into_iter();
-        gaps.extend(unowned(
-            owners,
-            observed.map(|(of, calls)| (self.dictionary.scope(&[of]), calls)),
-        ));
-        gaps
+        calls
     }
 
     /// What has got slowly worse, channel by channel.
