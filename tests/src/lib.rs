@@ -52,7 +52,7 @@ pub fn watch_over_all(runs: &[(&str, u64)]) -> Result<Vec<Watched>> {
     let named = |(name, seed): &(&str, u64)| Ok((((*name).to_owned(), simulate::load(name)?), *seed));
     let runs: Vec<(Named, u64)> = runs.iter().map(named).collect::<Result<_>>()?;
     let runs: Vec<(&Named, u64)> = runs.iter().map(|(named, seed)| (named, *seed)).collect();
-    evaluate::each(&BEFORE, &runs, 2, |watched| watched, |_, _| {})
+    evaluate::each(&BEFORE, &runs, 2, |watched| watched, |_, _, _| Ok(()))
 }
 
 /// What watch read and told, as the sink would have written it.

@@ -172,13 +172,13 @@ pub struct Evaluate {
     #[arg(long, value_name = "FIRST..END", value_parser = seeds)]
     pub seeds: (u64, u64),
     /// Runs at a time; each takes a processor and up to a gigabyte, and so much again where scenarios share what was before.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=256))]
     pub threads: usize,
     /// Keep what was simulated in DIR, and take it from there the next time: for looking at the same runs with another
     /// configuration. Some hundred megabytes a run, the days before it among them; to be thrown away when the simulator is another.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
-    /// One JSON object for each run, and one for all.
+    /// One JSON object for each run, seed by seed and as soon as it is known, and one for all.
     #[arg(long)]
     pub json: bool,
 }
@@ -219,7 +219,7 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
     if first < end {
         Ok((first, end))
     } else {
-        Err("holds no seed: END lies beyond the last one".to_owned())
+        Err("holds no seed: FIRST must be below END, which lies beyond the last one".to_owned())
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::io::{IsTerminal, Write};
 
-/// A line of the answer.
+/// A line of the answer, at once: who waits for it need not wait for the next one.
 pub fn line(text: impl std::fmt::Display) {
-    drop(writeln!(std::io::stdout(), "{text}"));
+    let mut out = std::io::stdout().lock();
+    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
 }
 
 /// A line beside the answer.
@@ -45,6 +46,11 @@ pub fn progress(text: impl std::fmt::Display) {
         drop(write!(out, "\r\x1b[2K{text}"));
         drop(out.flush());
     }
+}
+
+/// Makes room on a terminal for a line of the answer.
+pub fn progress_gone() {
+    progress("");
 }
 
 /// Ends the progress line.

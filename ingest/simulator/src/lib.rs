@@ -24,6 +24,7 @@ mod path;
 mod pick;
 mod population;
 mod random;
+mod ranges;
 pub mod render;
 mod report;
 mod reporting;

@@ -277,7 +277,12 @@ mod tests {
             _ => Layer::Unknown,
         };
         let found = layers(&leaves, Layer::Wan, wander, layer_at);
-        let of = |layer| found.iter().find(|found| found.layer == layer).map(|found| found.standing);
+        let of = |layer| {
+            found
+                .iter()
+                .find(|found| found.layer == layer)
+                .map(|found| found.standing)
+        };
         assert_eq!(of(Layer::Wan), Some(Standing::Suspected));
         assert_eq!(of(Layer::AccessNetwork), Some(Standing::Cleared));
     }

@@ -356,7 +356,9 @@ impl Volume {
 
     /// What is expected now of a cell that is out, as a share of what was when its incident was opened.
     pub fn still_expected(&self, of: Option<Condition>) -> f64 {
-        self.cell(of).and_then(|cell| Some(cell.left_since(cell.out?))).unwrap_or(1.0)
+        self.cell(of)
+            .and_then(|cell| Some(cell.left_since(cell.out?)))
+            .unwrap_or(1.0)
     }
 
     /// What the time of day has left of a cell's calls since it fell silent.

@@ -1,15 +1,16 @@
 //! What one run says about the design: of each planted cause what became of it, and what was raised besides.
 
 use dialtone_schemas::{EventTime, Incident, Ruling, time};
-use dialtone_simulator::Cause;
+use dialtone_simulator::{Cause, FaultKind};
 use serde::Serialize;
 
 use super::{
     oracle,
+    revision::{first_called, named_at, openings},
     watched::{Watched, raised},
     work::{WorkFate, is_said_of},
 };
-use crate::judge::{has_scope_of, off};
+use crate::judge::{Judgement, has_scope_of, off};
 
 /// Causes with fewer call-ends a day are small.
 const SMALL: f64 = 300.0;
@@ -25,13 +26,14 @@ pub struct Fate {
     pub seed: u64,
     /// Of each planted cause, in their order.
     pub causes: Vec<CauseFate>,
-    /// Incidents that reached OPEN in the judged part and name no planted cause at its onset.
+    /// How often incidents that name no planted cause at its onset reached OPEN in the judged part: one that was closed and opens again has
+    /// opened twice.
     pub false_incidents: usize,
-    /// Of those, incidents that name a cause which another incident names already.
+    /// Of those, by incidents that name a cause which another incident names already.
     pub duplicates: usize,
-    /// Incidents that reached OPEN in the history before the judged part, as far as that is watched: nothing is broken there.
+    /// The same in the history before the judged part, as far as that is watched: nothing is broken there.
     pub false_in_history: usize,
-    /// What the false ones of both say.
+    /// What the false ones of both say in the end, and how often each has opened, if more than once.
     pub raised: Vec<String>,
     /// Incidents that reached OPEN in the whole run, without those that say of a collector gap what it is.
     pub incidents: usize,
@@ -129,10 +131,21 @@ pub struct CauseFate {
     pub complained: [bool; 2],
     /// Both leads where people complain half as readily.
     pub leads_at_half_rate: [Option<f64>; 2],
-    /// ... and twice as readily.
+    /// ... and twice as readily. Of a cause that was named, a lead that is null says that there was no such complaint.
     pub leads_at_double_rate: [Option<f64>; 2],
-    /// Is the owner right? Null where it was missed.
+    /// Is the owner right in the end? Null where it was missed.
     pub owner_right: Option<bool>,
+    /// Was the owner right to whom the first call went? Null where it was missed, or nobody was called.
+    pub owner_right_at_first_page: Option<bool>,
+    /// Minutes from the onset until the incident, once open, was first about the scope that it is about in the end; null where it was missed.
+    pub named_min: Option<f64>,
+    /// Is it a hard outage: nothing gets out of the scope, so that no odds say how soon it can be known?
+    pub is_outage: bool,
+    /// Reports a minute from there, in the hour before the onset.
+    pub reports_per_minute: f64,
+    /// Of an outage: minutes until whoever knew that rate would have the evidence that a false-alarm budget asks of one among so many cells.
+    /// That a window must close first is not counted.
+    pub outage_achievable_min: Option<f64>,
     /// Was the guilty change named first, or, where it is announced work, the incident said to have begun in it? Null
     /// where no change was guilty, where nobody had announced the work, or where the cause was missed.
     pub guilty_first: Option<bool>,
@@ -203,15 +216,7 @@ impl Fate {
                 .filter(|verdict| !is_work(&verdict.change_id) && is_cause(&verdict.change_id) == guilty);
             Rulings::of(of_kind.map(|verdict| verdict.ruling))
         };
-        let is_duplicate = |incident: &&&Incident| {
-            let named = judgement.causes.iter().filter(|named| named.incident.is_some());
-            named
-                .into_iter()
-                .any(|named| has_scope_of(incident, named.cause, &run.calls))
-        };
-        let others = &judgement.others;
-        let is_in_history = |incident: &&&Incident| incident.opened < Some(run.truth.warm_up_until);
-        let false_in_history = others.iter().filter(is_in_history).count();
+        let false_ones = FalseOnes::of(run, &judgement);
         let wrongly = (0..).zip(&judgement.causes).map(|(i, named)| {
             let found = named.incident;
             found.is_some_and(|incident| abstains_wrongly(run, i, named.cause, incident))
@@ -227,13 +232,10 @@ impl Fate {
                 .zip(found)
                 .map(|(i, (cause, found))| of_cause(run, i, cause, found, &incidents))
                 .collect(),
-            false_incidents: others.len() - false_in_history,
-            duplicates: others
-                .iter()
-                .filter(|incident| !is_in_history(incident) && is_duplicate(incident))
-                .count(),
-            false_in_history,
-            raised: others.iter().map(|incident| raised(incident)).collect(),
+            false_incidents: false_ones.judged,
+            duplicates: false_ones.duplicates,
+            false_in_history: false_ones.in_history,
+            raised: false_ones.raised,
             incidents: incidents.len(),
             innocent_blamed: incidents.iter().filter(blames_an_innocent).count(),
             abstained: incidents.iter().filter(|i| i.not_separable().is_some()).count(),
@@ -250,6 +252,41 @@ impl Fate {
     }
 }
 
+/// Openings of incidents that name no cause, and what these say.
+#[derive(Default)]
+struct FalseOnes {
+    judged: usize,
+    duplicates: usize,
+    in_history: usize,
+    raised: Vec<String>,
+}
+
+impl FalseOnes {
+    fn of(run: &Watched, judgement: &Judgement<'_>) -> Self {
+        judgement.others.iter().fold(Self::default(), |mut sums, incident| {
+            let opened = openings(&run.revisions, incident);
+            let in_history = opened.iter().filter(|at| **at < run.truth.warm_up_until).count();
+            let judged = opened.len() - in_history;
+            sums.judged += judged;
+            sums.in_history += in_history;
+            if is_duplicate(incident, judgement, run) {
+                sums.duplicates += judged;
+            }
+            sums.raised.push(match opened.len() {
+                0 | 1 => raised(incident),
+                times => format!("{}, opened {times} times", raised(incident)),
+            });
+            sums
+        })
+    }
+}
+
+/// Is it about the scope of a cause that another incident names?
+fn is_duplicate(incident: &Incident, judgement: &Judgement<'_>, run: &Watched) -> bool {
+    let mut named = judgement.causes.iter().filter(|named| named.incident.is_some());
+    named.any(|named| has_scope_of(incident, named.cause, &run.calls))
+}
+
 fn of_cause(
     run: &Watched,
     number: usize,
@@ -262,7 +299,10 @@ fn of_cause(
         .each_ref()
         .map(|times| [0, 2].map(|n| times.get(n).copied()));
     let leads = complaints.map(|of_rate| of_rate.map(|complaint| Some(minutes(complaint?, opened?))));
-    let usual = run.usual[number];
+    let (usual, reports) = (run.usual[number], run.reports[number]);
+    let is_outage = cause.kind == FaultKind::TotalOutage;
+    let named_at = found.and_then(|incident| named_at(&run.revisions, incident));
+    let first_called = found.and_then(|incident| first_called(&run.revisions, incident));
     let lasted_min = minutes(cause.until.unwrap_or(run.truth.end).min(run.truth.end), cause.onset);
     CauseFate {
         scope: match cause.has_place() {
@@ -290,6 +330,11 @@ fn of_cause(
         leads_at_half_rate: leads[0],
         leads_at_double_rate: leads[2],
         owner_right: found.map(|incident| incident.owner == cause.owner),
+        owner_right_at_first_page: first_called.map(|owner| *owner == cause.owner),
+        named_min: named_at.map(|at| minutes(at, cause.onset)),
+        is_outage,
+        reports_per_minute: reports,
+        outage_achievable_min: silence_known(reports, run.needed).filter(|_| is_outage),
         guilty_first: found.and_then(|incident| names_guilty_first(incident, cause)),
         announced_work: WorkFate::of(run, cause, incidents),
     }
@@ -319,6 +364,11 @@ fn names_guilty_first(incident: &Incident, cause: &Cause) -> Option<bool> {
 fn knowable(odds: f64, usual: f64, needed: f64) -> Option<f64> {
     let a_minute = usual * (odds * odds.ln() - odds + 1.0);
     (a_minute > 0.0).then(|| needed / a_minute)
+}
+
+/// Whole minutes to so many nats of silence: that none of a Poisson number of reports comes, of which so many are expected, tells as many nats.
+fn silence_known(reports_per_minute: f64, needed: f64) -> Option<f64> {
+    (reports_per_minute > 0.0).then(|| (needed / reports_per_minute).ceil())
 }
 
 /// Does it say that a rival cannot be told from the cause, though as many of the cause's calls as it asks for were made outside the rival
@@ -376,9 +426,21 @@ pub(super) mod tests {
             leads_at_half_rate: [None; 2],
             leads_at_double_rate: [lead, lead],
             owner_right: delay_min.map(|_| true),
+            owner_right_at_first_page: delay_min.map(|_| true),
+            named_min: delay_min,
+            is_outage: false,
+            reports_per_minute: 10.0 * size,
+            outage_achievable_min: None,
             guilty_first: None,
             announced_work: None,
         }
+    }
+
+    /// 20 nats of 12 reports a minute: after 1.67 minutes, so in the second. Where nobody reports, silence tells nothing.
+    #[test]
+    fn an_outage_is_known_when_the_reports_that_are_missing_are_enough() {
+        assert_eq!(silence_known(12.0, 20.0), Some(2.0));
+        assert_eq!(silence_known(0.0, 20.0), None);
     }
 
     /// 0.1 poor call-ends a minute that become 0.3: 0.1 · (3 ln 3 − 2) = 0.13 nats a minute, 20 in 154 minutes. Odds that do not grow tell

@@ -14,7 +14,7 @@ use dialtone_processor::{
         judge::{end_of, judge},
     },
 };
-use dialtone_schemas::{Channel, Event, EventTime, Text, time};
+use dialtone_schemas::{Channel, Event, EventTime, Leaf, Text, time};
 use dialtone_simulator::{Aggrieved, Cause, Scenario, Simulation, Truth};
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ const CHANGES: i64 = 5 * time::DAY;
 const USUAL: i64 = time::HOUR;
 /// What a run holds and how its reports came into it. Another word where that changes: what was kept before is not taken
 /// for it.
-const LAYOUT: &str = "doors surroundings before";
+const LAYOUT: &str = "doors surroundings before reports";
 
 /// One simulated run, summarised: what watch will read, and what a judge must know.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub struct Simulated {
     pub(super) since: Vec<Calls>,
     /// Of each planted cause: poor call-ends a minute that were to be expected there, had it not broken.
     pub(super) usual: Vec<f64>,
+    /// ... reports a minute, in the hour before its onset.
+    pub(super) reports: Vec<f64>,
     /// Of each planted cause: the complaints about calls that it has touched, since it began, at half the rate, at the scenario's and at
     /// double.
     pub(super) complaints: Vec<[Vec<EventTime>; RATES.len()]>,
@@ -109,6 +111,7 @@ impl Simulated {
             calls,
             since: since.calls(),
             usual: usual.poor_per_minute(),
+            reports: usual.reports_per_minute(),
             complaints: complaints.by_cause(simulation.aggrieved(), scenario.end()),
         })
     }
@@ -134,14 +137,37 @@ impl Simulated {
 /// Multiples of the scenario's rate of complaints at which leads are told.
 pub(super) const RATES: [f64; 3] = [0.5, 1.0, 2.0];
 
-/// What was usual before anything was broken: the share of poor call-ends, and the call-ends of each planted scope in the hour
+/// What was usual before anything was broken: the share of poor call-ends, and the call-ends and reports of each planted scope in the hour
 /// before its onset.
 struct Usual {
     thresholds: Thresholds,
     until: EventTime,
     ends: BTreeSet<u128>,
     poor: BTreeSet<u128>,
-    scopes: Vec<(Cause, BTreeSet<u128>)>,
+    scopes: Vec<HourBefore>,
+}
+
+/// The hour before a planted cause began, where it lies.
+struct HourBefore {
+    cause: Cause,
+    ends: BTreeSet<u128>,
+    reports: usize,
+}
+
+impl HourBefore {
+    fn of(cause: &Cause) -> Self {
+        Self {
+            cause: cause.clone(),
+            ends: BTreeSet::new(),
+            reports: 0,
+        }
+    }
+
+    /// Is a report one of this hour, from there?
+    fn has(&self, event: &Event, near: &Leaf) -> bool {
+        let onset = self.cause.onset;
+        event.end < onset && event.end >= onset.plus(-USUAL) && self.cause.scope.covers(near)
+    }
 }
 
 impl Usual {
@@ -151,31 +177,27 @@ impl Usual {
             until: truth.warm_up_until,
             ends: BTreeSet::new(),
             poor: BTreeSet::new(),
-            scopes: truth
-                .causes
-                .iter()
-                .map(|cause| (cause.clone(), BTreeSet::new()))
-                .collect(),
+            scopes: truth.causes.iter().map(HourBefore::of).collect(),
         }
     }
 
     /// A call-end lies where it was, and is as poor as its report says.
     fn see(&mut self, Taken { simulated, event }: &Taken, may: &[bool]) {
         let judgement = judge(event, &self.thresholds);
-        if !judgement.judged.contains(Channel::Quality) {
-            return;
-        }
+        let is_judged = judgement.judged.contains(Channel::Quality);
         let end = end_of(simulated);
-        if event.end < self.until {
+        if is_judged && event.end < self.until {
             self.ends.insert(end);
             if judgement.poor.contains(Channel::Quality) {
                 self.poor.insert(end);
             }
         }
-        for ((cause, ends), _) in self.scopes.iter_mut().zip(may).filter(|(_, may)| **may) {
-            let is_before = event.end < cause.onset && event.end >= cause.onset.plus(-USUAL);
-            if is_before && cause.scope.covers(&simulated.near) {
-                ends.insert(end);
+        for (hour, _) in self.scopes.iter_mut().zip(may).filter(|(_, may)| **may) {
+            if hour.has(event, &simulated.near) {
+                hour.reports += 1;
+                if is_judged {
+                    hour.ends.insert(end);
+                }
             }
         }
     }
@@ -183,13 +205,21 @@ impl Usual {
     /// Of each planted cause.
     fn poor_per_minute(&self) -> Vec<f64> {
         let share = real(self.poor.len()) / real(self.ends.len().max(1));
-        #[allow(clippy::cast_precision_loss, reason = "an hour")]
-        let minutes = (USUAL / time::MINUTE) as f64;
-        self.scopes
-            .iter()
-            .map(|(_, ends)| real(ends.len()) / minutes * share)
-            .collect()
+        let of = |hour: &HourBefore| a_minute(hour.ends.len()) * share;
+        self.scopes.iter().map(of).collect()
     }
+
+    /// Of each planted cause, however the calls were.
+    fn reports_per_minute(&self) -> Vec<f64> {
+        self.scopes.iter().map(|hour| a_minute(hour.reports)).collect()
+    }
+}
+
+/// So many in the hour before.
+fn a_minute(n: usize) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "an hour")]
+    let minutes = (USUAL / time::MINUTE) as f64;
+    real(n) / minutes
 }
 
 /// The call-ends while each planted cause lasted.

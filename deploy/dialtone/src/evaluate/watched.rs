@@ -7,8 +7,8 @@ use dialtone_simulator::{Scenario, Truth};
 
 use super::{
     before::{Before, live_from},
+    revision::{Revision, revisions},
     simulated::{RATES, Simulated},
-    work::{self, Page},
 };
 use crate::judge::{Calls, Judgement};
 
@@ -39,11 +39,12 @@ pub struct Watched {
     pub scopes: usize,
     /// Nats that each of them needs to be noticed: the false alarms a day that are accepted, over their minutes.
     pub needed: f64,
-    /// Who was called about which incident, in order.
-    pub(super) pages: Vec<Page>,
+    /// What was told of incidents since they opened, in order.
+    pub(super) revisions: Vec<Revision>,
     pub(super) calls: Calls,
     pub(super) since: Vec<Calls>,
     pub(super) usual: Vec<f64>,
+    pub(super) reports: Vec<f64>,
     pub(super) complaints: Vec<[Vec<EventTime>; RATES.len()]>,
 }
 
@@ -68,10 +69,11 @@ impl Watched {
             cells: watching.watch().cells(),
             scopes: watching.watch().scopes(),
             needed: watching.watch().needed(),
-            pages: work::pages(watching.alerts()),
+            revisions: revisions(watching.alerts()),
             calls: run.calls,
             since: run.since,
             usual: run.usual,
+            reports: run.reports,
             complaints: run.complaints,
         })
     }

@@ -1,6 +1,6 @@
 //! Whom announced work calls: nobody before it should be over, and somebody when it goes on.
 
-use dialtone_schemas::{Alert, EventTime, Incident, Text, time};
+use dialtone_schemas::{EventTime, Incident, Text, time};
 use dialtone_simulator::Cause;
 use serde::Serialize;
 
@@ -11,23 +11,6 @@ use crate::judge::{Calls, has_scope_of};
 const OVERRUN: i64 = 10 * time::MINUTE;
 /// An incident whose scope shares so much of a work's calls is about that work, however it names it.
 const MOST: f64 = 0.5;
-
-/// Somebody was called about an incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Page {
-    pub(super) incident: Text,
-    pub(super) at: EventTime,
-}
-
-/// The alerts that call somebody.
-pub(super) fn pages(alerts: &[Alert]) -> Vec<Page> {
-    let calls = alerts.iter().filter(|alert| alert.page);
-    let page = |alert: &Alert| Page {
-        incident: alert.incident.id.clone(),
-        at: alert.at,
-    };
-    calls.map(page).collect()
-}
 
 /// Whom one announced work called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -50,8 +33,9 @@ impl WorkFate {
             .iter()
             .filter(|incident| is_about(incident, cause, end, &run.calls));
         let about: Vec<&Text> = about.map(|incident| &incident.id).collect();
-        let of_these = run.pages.iter().filter(|page| about.contains(&&page.incident));
-        let called: Vec<EventTime> = of_these.map(|page| page.at).collect();
+        let calls = run.revisions.iter().filter(|revision| revision.calls);
+        let of_these = calls.filter(|revision| about.contains(&&revision.incident));
+        let called: Vec<EventTime> = of_these.map(|revision| revision.at).collect();
         Self::judged(cause, end, !about.is_empty(), &called)
     }
 

@@ -445,6 +445,43 @@ fn a_scenario_that_makes_no_sense_is_refused_with_every_reason() {
     assert!(typo.contains("unknown field `site`") && typo.contains("line"), "{typo}");
 }
 
+/// Two problems in each of the tables: what is no number, what is negative, what nobody means.
+#[test]
+fn numbers_outside_their_range_are_refused_all_at_once_with_their_keys() {
+    let toml = short_text(
+        "[noise]\nuser_sd = nan\ndrift_minutes = -1.0\n[reporting]\ngraph_delay_sigma = inf\ngap = \"63d\"\n\
+         [complaints]\ndelay_median_min = -1.0\ndelay_sigma = nan\nbackground_per_1000 = 1e9\n[changes]\nper_day = 1001\n",
+    );
+    let error = Scenario::from_toml(&toml).expect_err("no sense").to_string();
+    for part in [
+        "noise.user_sd of NaN: expected 0 to 5",
+        "noise.drift_minutes of -1",
+        "reporting.graph_delay_sigma of inf",
+        "reporting.gap",
+        "complaints.delay_median_min of -1",
+        "complaints.delay_sigma of NaN",
+        "complaints.background_per_1000 of 1000000000: expected 0 to 1000",
+        "changes.per_day",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let silent = "[noise]\nuser_sd = 0.0\ndrift_minutes = 0.0\n[complaints]\ndelay_median_min = 0.0\nbackground_per_1000 = 0.0\n";
+    assert!(
+        Scenario::from_toml(&short_text(silent)).is_ok(),
+        "nothing of it is no mistake"
+    );
+}
+
+/// Who prints an error with its sources reads it once.
+#[test]
+fn what_is_no_toml_is_said_once() {
+    let error = Scenario::from_toml("name = ").expect_err("no TOML");
+    assert!(
+        std::error::Error::source(&error).is_none() && error.to_string().contains("line 1"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_fault_that_nobody_could_feel_is_refused() {
     let check = |fault: &str| {

@@ -39,11 +39,12 @@ impl Tenant {
     fn last_inside(&self, case: &Case, channel: usize) -> EventTime {
         let onset = Window::of_end(case.incident.onset.from.plus(1));
         let has_calls = |(leaf, n): (&u32, i64)| n > 0 && case.covers(self.dictionary.codes(*leaf));
-        let windows = self.ring.since(onset).filter(|(_, slice)| {
+        let mut latest_first = self.ring.since(onset).rev();
+        let last = latest_first.find(|(_, slice)| {
             let mut leaves = slice.leaves.iter().map(|(leaf, counts)| (leaf, counts.n[channel]));
             leaves.any(has_calls)
         });
-        windows.map(|(window, _)| window.end()).last().unwrap_or(onset.start())
+        last.map_or(onset.start(), |(window, _)| window.end())
     }
 
     /// Call-ends of the windows between two instants, by site.

@@ -38,7 +38,7 @@ fn with_an_incident() -> (Drive, Incident) {
 /// The last that is told of an incident, and whether it called somebody meanwhile, for worse.
 fn last_of<'a>(told: &'a Told, about: &Incident) -> (&'a Incident, bool) {
     let of = || told.alerts.iter().filter(|alert| alert.incident.id == about.id);
-    let last = of().last().expect("told of again");
+    let last = of().next_back().expect("told of again");
     let is_worse = of().any(|alert| alert.page && alert.reason == AlertReason::Escalated);
     (&last.incident, is_worse)
 }
@@ -51,10 +51,16 @@ fn calls_that_fail_inside_an_open_incident_make_it_critical() {
     let told = drive.until(day(1, 11).plus(20 * time::MINUTE), |_| three(0.1, 0.1));
     let (last, is_worse) = last_of(&told, &open);
     assert_eq!((last.severity, is_worse), (Severity::Critical, true));
-    let by_setup = last.evidence.iter().find(|line| line.group.as_str() == "inside by setup");
+    let by_setup = last
+        .evidence
+        .iter()
+        .find(|line| line.group.as_str() == "inside by setup");
     let by_setup = by_setup.expect("what made it so is told");
     assert!(5 * by_setup.poor >= 3 * by_setup.at_risk, "{by_setup:?}");
-    let opened = told.alerts.iter().filter(|alert| alert.incident.scope != site("berlin"));
+    let opened = told
+        .alerts
+        .iter()
+        .filter(|alert| alert.incident.scope != site("berlin"));
     assert_eq!(opened.count(), 0, "and it is one trouble");
 }
 
@@ -62,7 +68,11 @@ fn calls_that_fail_inside_an_open_incident_make_it_critical() {
 #[test]
 fn a_segment_that_falls_silent_inside_an_open_incident_is_told() {
     let (mut drive, _) = with_an_incident();
-    let quiet = |_| three(0.1, 0.1).into_iter().filter(|(leaf, _, _)| leaf.segment != Some(text("berlin-2")));
+    let quiet = |_| {
+        three(0.1, 0.1)
+            .into_iter()
+            .filter(|(leaf, _, _)| leaf.segment != Some(text("berlin-2")))
+    };
     let told = drive.until(day(1, 11).plus(40 * time::MINUTE), |now| quiet(now).collect());
     let segment = Scope::new([(Dimension::Segment, text("berlin-2"))]);
     let out = told.alerts.iter().find(|alert| alert.incident.scope == segment);
@@ -94,7 +104,11 @@ fn rolled_back(calls_go_on: bool) -> Drive {
     }))
     .expect("a change");
     drive.tenant.change(rollback);
-    let left = if calls_go_on { by("5.2", 60, 0.02) } else { by("5.2", 1, 0.02) };
+    let left = if calls_go_on {
+        by("5.2", 60, 0.02)
+    } else {
+        by("5.2", 1, 0.02)
+    };
     drive.until(day(1, 13), |_| left.to_vec());
     drive
 }
@@ -106,7 +120,11 @@ fn an_incident_of_what_nobody_uses_any_more_is_over_and_its_rollback_confirmed()
     let of = |drive: &Drive| {
         let scope = Scope::new([(Dimension::Client, text("5.3"))]);
         let case = drive.tenant.cases.iter().find(|case| case.incident.scope == scope);
-        let repair = drive.tenant.trials.get(&text("CHG-1")).and_then(|trial| trial.last()?.repair);
+        let repair = drive
+            .tenant
+            .trials
+            .get(&text("CHG-1"))
+            .and_then(|trial| trial.last()?.repair);
         (case.expect("an incident").incident.state, repair)
     };
     assert_eq!(of(&rolled_back(true)), (State::Closed, Some(Repair::Confirmed)));

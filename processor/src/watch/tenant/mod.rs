@@ -12,6 +12,8 @@ mod drive;
 mod explain;
 mod follow;
 mod hear;
+#[cfg(test)]
+mod hidden;
 mod live;
 mod moved;
 mod night;
@@ -20,8 +22,6 @@ mod quiet;
 pub mod readiness;
 mod silent;
 mod study;
-#[cfg(test)]
-mod hidden;
 #[cfg(test)]
 mod tests;
 mod told;

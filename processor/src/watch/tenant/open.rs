@@ -231,14 +231,20 @@ impl Tenant {
     fn have_most(&self, conditions: &[Condition], is_one: impl Fn(&Case) -> bool) -> bool {
         let is_open = |case: &&Case| case.is_open() && case.incident.device_id.is_none() && is_one(case);
         let open: Vec<&Case> = self.cases.iter().filter(is_open).collect();
-        let (own, shared) = self.weigh(|codes| covers(conditions, codes), |codes| open.iter().any(|case| case.covers(codes)));
+        let (own, shared) = self.weigh(
+            |codes| covers(conditions, codes),
+            |codes| open.iter().any(|case| case.covers(codes)),
+        );
         own <= 0.0 || shared >= SAME_TROUBLE * own
     }
 
     /// What usual calls there are inside a scope, and how many of them are shared.
     fn weigh(&self, is_inside: impl Fn(&Codes) -> bool, is_shared: impl Fn(&Codes) -> bool) -> (f64, f64) {
         let (mut own, mut shared) = (0.0, 0.0);
-        for (leaf, codes) in (0..).zip(self.dictionary.leaves()).filter(|(_, codes)| is_inside(codes)) {
+        for (leaf, codes) in (0..)
+            .zip(self.dictionary.leaves())
+            .filter(|(_, codes)| is_inside(codes))
+        {
             let weight = self.baseline.weight(leaf);
             own += weight;
             shared += if is_shared(codes) { weight } else { 0.0 };
@@ -250,10 +256,11 @@ impl Tenant {
     fn worsen(&mut self, now: EventTime, channel: usize, found: &Located) {
         let best = &found.cause.best;
         let of_calls = |case: &Case| (0..WATCHED.len()).any(|of| case.is_of_calls(of));
-        let is_one = |case: &&Case| {
-            case.is_open() && of_calls(case) && case.is_outside() == best.conditions.is_empty()
+        let is_one = |case: &&Case| case.is_open() && of_calls(case) && case.is_outside() == best.conditions.is_empty();
+        let shared = |case: &Case| {
+            self.weigh(|codes| covers(&best.conditions, codes), |codes| case.covers(codes))
+                .1
         };
-        let shared = |case: &Case| self.weigh(|codes| covers(&best.conditions, codes), |codes| case.covers(codes)).1;
         let most = (0..).zip(&self.cases).filter(|(_, case)| is_one(case));
         let most = most.map(|(i, case)| (i, shared(case)));
         let Some((i, _)) = most.max_by(|a: &(usize, f64), b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))) else {

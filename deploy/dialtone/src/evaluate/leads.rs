@@ -1,0 +1,71 @@
+//! Leads before complaints. A median of them may be infinite, to either side, and JSON has no infinity: what it is, is said beside it.
+
+use serde::Serialize;
+
+/// What a median of leads is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeadIs {
+    /// Null: there was no cause.
+    #[default]
+    NothingPlanted,
+    /// Null, for minus infinity: the causes in the middle were missed.
+    Missed,
+    /// So many minutes.
+    Minutes,
+    /// Null, for infinity: of the causes in the middle, named all of them, nobody complained so often.
+    WithoutComplaint,
+}
+
+impl LeadIs {
+    /// Of a median.
+    pub(super) fn of(median: f64) -> Self {
+        if median.is_nan() {
+            Self::NothingPlanted
+        } else if median.is_finite() {
+            Self::Minutes
+        } else if median > 0.0 {
+            Self::WithoutComplaint
+        } else {
+            Self::Missed
+        }
+    }
+}
+
+/// Leads before complaints; missed causes count as minus infinity, such without a complaint as infinity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Leads {
+    /// From OPEN to the first complaint.
+    pub first_median_min: Option<f64>,
+    /// To the third.
+    pub third_median_min: Option<f64>,
+    /// Causes named before the first complaint; null where there was no cause.
+    pub before_first_share: Option<f64>,
+    /// Before the third.
+    pub before_third_share: Option<f64>,
+    /// What the median to the first complaint is.
+    pub first_median_is: LeadIs,
+    /// What that to the third is.
+    pub third_median_is: LeadIs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinite_medians_are_told_apart() {
+        let said = [f64::NAN, f64::NEG_INFINITY, -5.0, f64::INFINITY].map(LeadIs::of);
+        let expected = [
+            LeadIs::NothingPlanted,
+            LeadIs::Missed,
+            LeadIs::Minutes,
+            LeadIs::WithoutComplaint,
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(
+            serde_json::to_value(LeadIs::WithoutComplaint).ok(),
+            Some("without_complaint".into())
+        );
+    }
+}
