@@ -65,6 +65,22 @@ fn the_demos_two_causes_are_named_on_four_seeds_and_hardly_anything_else() {
 fn every_other_scenario_has_its_causes_named_and_nothing_else() {
     let watched = watch(&FAULTS.map(|name| (name, 101)));
     assert_eq!(unclean(&watched), Vec::<String>::new());
+    let fates: Vec<Fate> = watched.iter().map(Fate::of).collect();
+    let totals = Totals::of(&fates);
+    println!("{totals:?}");
+    let at_least = |name: &str, share: Option<f64>, least: f64| {
+        assert!(share.is_some_and(|share| share >= least), "{name}: {share:?}");
+    };
+    let at_most = |name: &str, share: Option<f64>, most: f64| {
+        assert!(share.is_some_and(|share| share <= most), "{name}: {share:?}");
+    };
+    at_least("owner right", totals.owner_right_share, 0.95);
+    at_least("the guilty change first", totals.guilty_change_named_share, 0.8);
+    at_most("an innocent change blamed", totals.innocent_blamed_share, 0.05);
+    at_most("not separable", totals.abstained_share, 0.1);
+    at_least("before the first complaint", totals.found_before_first_share, 0.4);
+    at_least("minutes before the third", totals.lead_third_median_min, 15.0);
+    at_most("minutes until an outage is told", totals.outage_delay_median_min, 4.0);
 }
 
 #[test]

@@ -338,17 +338,26 @@ fn row(name: &str, noise: Noise, causes: usize, seeds: &std::ops::Range<u64>) ->
 
 #[allow(clippy::disallowed_methods, reason = "a test may be told of more seeds")]
 fn seeds() -> std::ops::Range<u64> {
-    let said = std::env::var("DIALTONE_CONFOUNDED_SEEDS").unwrap_or_else(|_| "2000..2006".to_owned());
+    let said = std::env::var("DIALTONE_CONFOUNDED_SEEDS").unwrap_or_else(|_| "2000..2020".to_owned());
     let (first, end) = said.split_once("..").expect("FIRST..END");
     first.parse().expect("a seed")..end.parse().expect("a seed")
 }
 
+/// F1 with one, two and three causes that two hundred seeds must reach; of twenty, whose F1 varies by some .05, that much less is asked.
+const GOALS: [(&str, Noise, [f64; 3]); 2] = [
+    ("mild", Noise::MILD, [0.90, 0.87, 0.88]),
+    ("hard", Noise::HARD, [0.85, 0.80, 0.75]),
+];
+
 #[test]
 fn confounded_causes_are_named_with_few_others() {
     let seeds = seeds();
-    for (name, noise) in [("mild", Noise::MILD), ("hard", Noise::HARD)] {
-        let rows = [1, 2, 3].map(|causes| row(name, noise, causes, &seeds));
-        let all = rows.into_iter().fold(Score::default(), Score::add);
-        assert!(all.f1() >= 0.75 && 10 * all.wrong <= all.planted, "{name}: {all:?}");
+    let slack = if seeds.end - seeds.start < 200 { 0.05 } else { 0.0 };
+    for (name, noise, goals) in GOALS {
+        for (causes, goal) in (1..).zip(goals) {
+            let score = row(name, noise, causes, &seeds);
+            let is_reached = score.f1() >= goal - slack && 10 * score.wrong <= score.planted;
+            assert!(is_reached, "{name} noise, {causes} causes, {goal} is the goal: {score:?}");
+        }
     }
 }

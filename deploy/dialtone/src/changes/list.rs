@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(
             say::aligned(&[row(&harmful), row(&harmless)]),
             [
-                "CHG-1   harmful, 3.2 times as poor              route     voice    see i-1                                       \
+                "CHG-1   harmful, 3.2 times as poor              route     voice    see i-1                                      \
                  since 2026-03-02T08:55:00Z  as of 2026-03-02T10:00:00Z",
                 "CHG-22  harmless to within 1.5 times, for good  firmware  no team  repair of i-2: no effect, the fault remains  \
                  since 2026-03-02T08:55:00Z  as of 2026-03-02T10:00:00Z",

@@ -447,7 +447,7 @@ fn what_is_said_of_what_is_watched_travels_and_goes_on_with_the_incident() {
     assert_eq!(pages, [day(1, 11)], "when the silence is over, once");
 }
 
-/// Its owner acknowledges it at once; or does so, and then it is given to another team.
+/// Its owner acknowledges it at once; or does so, and then it is given to another team. Five times as poor from then on, it opens soon.
 #[test]
 fn what_opens_calls_its_owner_unless_that_acknowledged_it_while_it_was_watched() {
     for is_given in [false, true] {
@@ -462,7 +462,7 @@ fn what_opens_calls_its_owner_unless_that_acknowledged_it_while_it_was_watched()
             };
             assert!(drive.tenant.control(&given));
         }
-        let told = drive.until(day(1, 10), |_| two(0.06, 0.02));
+        let told = drive.until(day(1, 10), |_| two(0.1, 0.02));
         let opened = told.alerts.iter().find(|alert| alert.reason == AlertReason::Opened);
         let opened = opened.expect("told of");
         assert_eq!(opened.incident.id, watched.id);
