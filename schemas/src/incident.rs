@@ -425,6 +425,11 @@ impl Incident {
         }
     }
 
+    /// Is it that nothing is reported any more, from anywhere?
+    pub fn is_silence_of_everything(&self) -> bool {
+        self.metric.as_str() == "telemetry" && self.device_id.is_none() && self.scope == Scope::default()
+    }
+
     /// Does the named cause leave most of what is poor beyond the expected unexplained?
     pub fn is_outside_the_dimensions(&self) -> bool {
         self.explained_ratio.is_some_and(|ratio| ratio < 0.5)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_schemas::{Dimension, EventTime, Incident, Leaf, Scope, time};
+use dialtone_schemas::{Dimension, EventTime, Incident, Leaf, Scope, State, time};
 use dialtone_simulator::{Cause, Truth};
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +89,7 @@ impl<'a> Judgement<'a> {
     pub fn of(truth: &'a Truth, incidents: &'a [Incident], calls: &Calls) -> Self {
         let (gaps, mut others): (Vec<&Incident>, Vec<&Incident>) = incidents
             .iter()
-            .filter(|i| i.opened.is_some())
+            .filter(|i| i.opened.is_some() && !is_the_end(i))
             .partition(|incident| tells_of_gap(incident, truth, calls));
         let mut causes: Vec<Named<'a>> = truth
             .causes
@@ -110,6 +110,11 @@ impl<'a> Judgement<'a> {
     pub fn is_clean(&self) -> bool {
         self.others.is_empty() && self.causes.iter().all(|named| named.incident.is_some())
     }
+}
+
+/// Is it the silence after the last simulated report?
+fn is_the_end(incident: &Incident) -> bool {
+    incident.is_silence_of_everything() && !matches!(incident.state, State::Recovering | State::Closed)
 }
 
 /// Does it say, in its time, that the reports of the site with the collector gap are missing, and not its calls?

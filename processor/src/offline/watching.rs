@@ -3,7 +3,7 @@
 use std::{borrow::Borrow, collections::BTreeMap};
 
 use bytes::Bytes;
-use dialtone_schemas::{Alert, ChangeVerdict, Incident, Record, Reject, Text, avro, topic::Topic};
+use dialtone_schemas::{Alert, ChangeVerdict, Incident, Record, Reject, State, Text, avro, topic::Topic};
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 
 use super::logs::Heard;
@@ -87,9 +87,13 @@ impl Watching {
         Ok(())
     }
 
-    /// The last revision of every incident, by (opened, id). What was only watched has never opened: see the alerts.
+    /// The last revision of every incident, by (opened, id). What was only watched has never opened: see the alerts. That nothing is reported
+    /// after the last record is the end of the logs, and nobody's silence.
     pub fn incidents(&self) -> Vec<Incident> {
-        let opened = self.incidents.values().filter(|incident| incident.opened.is_some());
+        let is_over = |incident: &Incident| matches!(incident.state, State::Recovering | State::Closed);
+        let is_the_end = |incident: &Incident| incident.is_silence_of_everything() && !is_over(incident);
+        let is_told = |incident: &&Incident| incident.opened.is_some() && !is_the_end(incident);
+        let opened = self.incidents.values().filter(is_told);
         let mut incidents: Vec<Incident> = opened.cloned().collect();
         incidents.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
         incidents

@@ -264,7 +264,9 @@ impl Case {
         (self.called, self.owed, self.withheld) = (None, false, None);
         self.unanswer();
         self.incident.maintenance = None;
-        (self.back, self.recovering_since) = (0.0, None);
+        (self.back, self.recovering_since, self.also) = (0.0, None, None);
+        // How bad it is now is seen anew.
+        self.incident.severity = Severity::Minor;
     }
 
     /// Is nobody to be called about it for a while?

@@ -7,6 +7,7 @@
 
 mod everything;
 mod look;
+mod outermost;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -21,6 +22,7 @@ use super::{
     dictionary::Codes,
 };
 pub use look::{Heard, Quiet, Unheard};
+pub use outermost::outermost;
 
 /// Dimensions whose values can fall silent together.
 const WATCHED: [Dimension; 7] = [
@@ -249,6 +251,8 @@ pub struct Volume {
     all: Cell,
     /// Events of the last minutes, silent ones included.
     lately: VecDeque<i64>,
+    /// Minutes in a row in which nothing came at all.
+    mute: u32,
     /// By attribute.
     calibration: Calibration<usize>,
 }
@@ -267,7 +271,6 @@ impl Volume {
 
     /// Ends the minute. Returns the cells whose silence passes `threshold` nats, strongest first; everything, if none of them does and that is silent.
     pub fn minute(&mut self, threshold: f64) -> Vec<Silence> {
-        push(&mut self.lately, self.all.now, BACK);
         let everything = self.everything(threshold);
         if self.all.now == 0 {
             // Nobody is judged, and nothing is learnt; the time of day goes on.
@@ -279,7 +282,7 @@ impl Volume {
         let mut silences = Vec::new();
         for ((attribute, code), cell) in &mut self.cells {
             let expected = cell.expects(&self.all, of_all);
-            let evidence = cell.judge(&expected);
+            let evidence = cell.judge(&expected, cell.present());
             if cell.missing < MIN_MISSING {
                 continue;
             }
@@ -294,7 +297,9 @@ impl Volume {
         }
         self.all.next();
         self.cells.values_mut().for_each(Cell::next);
-        if silences.is_empty() {
+        // What is out already says nothing new.
+        let is_news = |silence: &Silence| self.cell(silence.condition).is_some_and(|cell| cell.out.is_none());
+        if everything.is_some() && !silences.iter().any(is_news) {
             return everything.into_iter().collect();
         }
         silences.sort_by(|a, b| b.evidence.total_cmp(&a.evidence).then(a.condition.cmp(&b.condition)));
@@ -346,11 +351,12 @@ impl Volume {
         let Some(cell) = self.cell(of) else {
             return true;
         };
+        if of.is_none() {
+            return self.is_heard_again();
+        }
         let expected = cell.out().unwrap_or(0.0);
-        // Where everything is silent, its minutes are not learnt.
-        let minutes = if of.is_some() { &cell.minutes } else { &self.lately };
         // Each of the last minutes: those before the silence must not speak for it.
-        let mut last = minutes.iter().rev().take(BACK);
+        let mut last = cell.minutes.iter().rev().take(BACK);
         last.all(|events| real(*events) >= 0.3 * expected)
     }
 
@@ -378,7 +384,12 @@ impl Volume {
     pub fn relearn(&mut self, of: Option<Condition>) {
         self.release(of);
         if let Some(cell) = self.cell_mut(of) {
-            cell.minutes.clear();
+            cell.forget();
+        }
+        // Everything is what its parts are, and they are what it is.
+        match of {
+            Some(_) => self.all.forget(),
+            None => self.cells.values_mut().for_each(Cell::forget),
         }
     }
 
@@ -411,7 +422,7 @@ impl Volume {
 impl Cell {
     /// The evidence that only `drop` of what is expected comes: that of the present state, and what gathered before. An expectation that is
     /// wrong is so in every minute: what gathers is measured by what is `known` to be expected at least.
-    fn judge(&mut self, expected: &Expected) -> f64 {
+    fn judge(&mut self, expected: &Expected, present: f64) -> f64 {
         if expected.events < MIN_EXPECTED {
             (self.evidence, self.missing, self.age) = (0.0, 0.0, 0);
             return 0.0;
@@ -424,7 +435,7 @@ impl Cell {
         } else {
             (self.missing, self.age) = (0.0, 0);
         }
-        self.evidence + expected.state(self.present())
+        self.evidence + expected.state(present)
     }
 
     /// As it is told once its evidence is enough.
@@ -485,31 +496,6 @@ fn push<T>(events: &mut VecDeque<T>, newest: T, most: usize) {
     if events.len() > most {
         events.pop_front();
     }
-}
-
-/// Of silent cells, strongest first, those whose silence the ones before them do not explain: not a part of them, nor a
-/// larger cell whose other calls go on. `leaves` tells who shares calls with whom.
-pub fn outermost(silences: Vec<Silence>, leaves: &[Codes], weight: impl Fn(u32) -> f64) -> Vec<Silence> {
-    let mut kept: Vec<Silence> = Vec::new();
-    for silence in silences {
-        let is_of = |silence: &Silence, codes: &Codes| silence.condition.is_none_or(|c| codes[c.attribute] == c.code);
-        let (mut own, mut shared) = (0.0, 0.0);
-        for (leaf, codes) in leaves.iter().enumerate().filter(|(_, codes)| is_of(&silence, codes)) {
-            let w = weight(u32::try_from(leaf).unwrap_or(u32::MAX));
-            own += w;
-            shared += if kept.iter().any(|kept| is_of(kept, codes)) {
-                w
-            } else {
-                0.0
-            };
-        }
-        let rest = silence.expected * (1.0 - if own > 0.0 { shared / own } else { 0.0 });
-        let is_explained = rest < MIN_EXPECTED || dialtone_explain::poisson(silence.seen, rest, silence.drop) <= 0.0;
-        if kept.is_empty() || shared < 0.6 * own && !is_explained {
-            kept.push(silence);
-        }
-    }
-    kept
 }
 
 #[cfg(test)]
@@ -754,52 +740,5 @@ mod tests {
             let silences = volume.minute(14.0);
             assert!(silences.is_empty() || minute < 1440, "minute {minute}: {silences:?}");
         }
-    }
-
-    fn silence(dimension: Dimension, seen: f64, expected: f64) -> Silence {
-        Silence {
-            condition: Some(Condition {
-                attribute: dimension.index(),
-                code: 1,
-            }),
-            missing: 3.0 * (expected - seen),
-            expected,
-            seen,
-            drop: DROP,
-            minutes: 3,
-            evidence: dialtone_explain::poisson(seen, expected, DROP),
-        }
-    }
-
-    fn leaf(dimensions: &[Dimension]) -> Codes {
-        let mut codes = [0; D];
-        dimensions.iter().for_each(|dimension| codes[dimension.index()] = 1);
-        codes
-    }
-
-    #[test]
-    fn a_building_is_part_of_its_silent_site() {
-        let both = vec![
-            silence(Dimension::Site, 0.0, 20.0),
-            silence(Dimension::Building, 0.0, 10.0),
-        ];
-        let leaves = [leaf(&[Dimension::Site, Dimension::Building]), leaf(&[Dimension::Site])];
-        let kept = outermost(both, &leaves, |_| 1.0);
-        assert_eq!(kept.len(), 1);
-        assert_eq!(kept[0].condition.map(|c| c.attribute), Some(Dimension::Site.index()));
-    }
-
-    /// A relay that carries 60 of a silent site's calls and 40 others, which go on.
-    #[test]
-    fn a_relay_that_lost_most_of_its_calls_with_a_site_is_not_out() {
-        let both = vec![
-            silence(Dimension::Site, 0.0, 60.0),
-            silence(Dimension::Relay, 40.0, 100.0),
-        ];
-        assert!(both[0].evidence > both[1].evidence && both[1].evidence > 0.0);
-        let leaves = [leaf(&[Dimension::Site, Dimension::Relay]), leaf(&[Dimension::Relay])];
-        let kept = outermost(both, &leaves, |leaf| if leaf == 0 { 60.0 } else { 40.0 });
-        assert_eq!(kept.len(), 1);
-        assert_eq!(kept[0].condition.map(|c| c.attribute), Some(Dimension::Site.index()));
     }
 }

@@ -357,7 +357,10 @@ fn confounded_causes_are_named_with_few_others() {
         for (causes, goal) in (1..).zip(goals) {
             let score = row(name, noise, causes, &seeds);
             let is_reached = score.f1() >= goal - slack && 10 * score.wrong <= score.planted;
-            assert!(is_reached, "{name} noise, {causes} causes, {goal} is the goal: {score:?}");
+            assert!(
+                is_reached,
+                "{name} noise, {causes} causes, {goal} is the goal: {score:?}"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dialtone_explain::Condition;
 use dialtone_schemas::{Dimension, EventTime, Window, time};
 
 use super::Tenant;
@@ -13,13 +14,23 @@ const MISSED: f64 = 30.0;
 const PATIENCE: i64 = 15 * time::MINUTE;
 /// What its sites' calls are compared with: those of so long before.
 const BEFORE: i64 = time::HOUR;
+/// It is looked for so often.
+const EVERY: i64 = 5 * time::MINUTE;
+/// Nobody leaves these: where they are silent, calls are lost, or people at home.
+const PLACES: [Dimension; 3] = [Dimension::Site, Dimension::Building, Dimension::Segment];
 
 impl Tenant {
     /// Do a case's calls go over something else by now? Nobody of its sites has called over its scope for long enough, and there are as many calls
     /// as before, or no more than half of the scope's share are missing: else they are lost, or their people at home.
     pub(super) fn is_deserted(&self, case: &Case, channel: usize, now: EventTime) -> bool {
+        let can_be_left = |c: &Condition| PLACES.iter().all(|place| place.index() != c.attribute);
+        if now.floor(EVERY) != now || !case.conditions.iter().any(can_be_left) {
+            return false;
+        }
         let since = self.last_inside(case, channel);
-        if now.since(since) < PATIENCE {
+        let first = self.ring.all().next().map(|(window, _)| window.start());
+        let is_remembered = first.is_some_and(|first| first <= since.plus(-BEFORE));
+        if now.since(since) < PATIENCE || !is_remembered {
             return false;
         }
         let before = self.calls_by_site(channel, (since.plus(-BEFORE), since));

@@ -76,7 +76,7 @@ impl Tenant {
         let case = &mut self.cases[i];
         case.does(found.cause.best.n, found.cause.best.k, found.cause.best.e);
         (case.incident, case.conditions) = (incident, found.cause.best.conditions.clone());
-        case.sums = (0.0, 0.0, 0.0);
+        (case.sums, case.also) = ((0.0, 0.0, 0.0), None);
         case.complaints.clear();
     }
 

@@ -8,7 +8,7 @@ use dialtone_schemas::{
 };
 
 use super::{
-    Tenant,
+    DORMANT, Tenant,
     cost::{cost_of_device, last_hour},
     silent::is_telemetry,
 };
@@ -43,7 +43,8 @@ impl Tenant {
                 }
                 Basis::Rate(_) => self.live_device(case, now, config),
                 Basis::Volume => {
-                    let back = self.volume.is_back(case.silent_condition());
+                    // Who has said nothing for days has left.
+                    let back = self.volume.is_back(case.silent_condition()) || self.is_gone_for_good(now);
                     if !back && case.is_at_work() && case.has_scope() {
                         self.tell_apart(case, now);
                     }
@@ -90,6 +91,10 @@ impl Tenant {
             }
             self.diagnose(i, now, config);
         }
+    }
+
+    fn is_gone_for_good(&self, now: EventTime) -> bool {
+        self.last.is_none_or(|last| now.since(last) > DORMANT)
     }
 
     /// What people accepted is over, and normal from now on.
@@ -157,7 +162,7 @@ impl Tenant {
         let dispersion = baseline.dispersion(&case.conditions, fresh_e);
         case.weigh_overrun(overrun.0, overrun.1, config.indifference, dispersion);
         case.weigh_recovery(fresh_k, fresh_e, config.indifference, dispersion);
-        if fresh_n == 0 && case.is_at_work() && case.has_scope() && self.is_deserted(case, channel, now) {
+        if fresh_n == 0 && case.is_at_work() && self.is_deserted(case, channel, now) {
             case.is_deserted();
         }
         if case.is_at_work() && inside.2 > 0.0 {

@@ -420,7 +420,7 @@ impl Tenant {
         let near = found.each_mut().map(|of_channel| std::mem::take(&mut of_channel.near));
         let alarms = found.map(|of_channel| of_channel.noticed);
         let levels = self.compare_levels(now, warm, config);
-        let silences = self.listen(warm, config);
+        let silences = self.listen(now, warm, config);
         let mut early = Vec::new();
         if warm {
             let has_opened = self.open_rates(now, alarms, config);
@@ -568,7 +568,7 @@ impl Tenant {
     }
 
     /// Feeds the volume with the minute's leaves; silences by cell.
-    fn listen(&mut self, warm: bool, config: &WatchConfig) -> Vec<Silence> {
+    fn listen(&mut self, now: EventTime, warm: bool, config: &WatchConfig) -> Vec<Silence> {
         for (leaf, counts) in &self.fresh {
             self.volume.add(self.dictionary.codes(*leaf), counts.events);
         }
@@ -582,7 +582,8 @@ impl Tenant {
             self.volume.forget(|condition| shares.contains(&condition));
         }
         let threshold = if warm { self.silent_from(config) } else { f64::INFINITY };
-        let silences = self.volume.minute(threshold);
+        let mut silences = self.volume.minute(threshold);
+        silences.retain(|silence| silence.condition.is_some() || self.is_promised(now, silence.minutes));
         outermost(silences, self.dictionary.leaves(), |leaf| self.baseline.weight(leaf))
     }
 

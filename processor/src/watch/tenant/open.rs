@@ -7,7 +7,11 @@ use dialtone_schemas::{
     time,
 };
 
-use super::{Tenant, live::round, silent::silent};
+use super::{
+    Tenant,
+    live::round,
+    silent::{is_telemetry, silent},
+};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -26,6 +30,8 @@ use crate::{
 
 /// A scope that shares so much of its calls with an open incident is the same trouble.
 pub(super) const SAME_TROUBLE: f64 = 0.8;
+/// What is poor on another channel is an open incident's where that has this share of its calls.
+const HALF: f64 = 0.5;
 /// A silence that begins within so long of an open incident is that one's dropped calls.
 const AT_ONCE: i64 = 15 * time::MINUTE;
 /// One device that has this share of a scope's excess is the cause itself.
@@ -215,15 +221,23 @@ impl Tenant {
     /// Is there an open incident that has most of these calls? One outside the dimensions has all of them, and is another trouble than
     /// that of any scope.
     fn is_same_trouble(&self, conditions: &[Condition]) -> bool {
-        self.have_most(conditions, |case| case.is_outside() == conditions.is_empty())
+        let is_of_all = |case: &Case| case.is_outside() && case.basis != Basis::Volume;
+        self.have_most(conditions, |case| match conditions.is_empty() {
+            true => is_of_all(case),
+            false => !case.is_outside(),
+        })
     }
 
     /// Is this silence part of another, or what was noticed just now by the calls that it cut off? What was worse before it hides no outage.
     fn is_same_silence(&self, silence: &Silence, began: Window) -> bool {
         let conditions: Vec<Condition> = silence.condition.into_iter().collect();
-        let at_once = |case: &Case| case.incident.onset.from.since(began.start()).abs() <= AT_ONCE;
-        self.have_most(&conditions, |case| {
-            case.basis == Basis::Volume || case.has_scope() && at_once(case)
+        let is_young = i64::from(silence.minutes) * time::MINUTE <= AT_ONCE;
+        let at_once = |case: &Case| is_young && case.incident.onset.from.since(began.start()).abs() <= AT_ONCE;
+        let is_mute = self.volume.is_mute_still();
+        self.have_most(&conditions, |case| match case.basis {
+            Basis::Volume if conditions.is_empty() => !is_telemetry(case),
+            Basis::Volume => case.has_scope() || is_mute,
+            Basis::Rate(_) => !conditions.is_empty() && case.has_scope() && at_once(case),
         })
     }
 
@@ -258,11 +272,11 @@ impl Tenant {
         let of_calls = |case: &Case| (0..WATCHED.len()).any(|of| case.is_of_calls(of));
         let is_one = |case: &&Case| case.is_open() && of_calls(case) && case.is_outside() == best.conditions.is_empty();
         let shared = |case: &Case| {
-            self.weigh(|codes| covers(&best.conditions, codes), |codes| case.covers(codes))
-                .1
+            let (own, shared) = self.weigh(|codes| covers(&best.conditions, codes), |codes| case.covers(codes));
+            (shared >= HALF * own).then_some(shared)
         };
         let most = (0..).zip(&self.cases).filter(|(_, case)| is_one(case));
-        let most = most.map(|(i, case)| (i, shared(case)));
+        let most = most.filter_map(|(i, case)| Some((i, shared(case)?)));
         let Some((i, _)) = most.max_by(|a: &(usize, f64), b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))) else {
             return;
         };

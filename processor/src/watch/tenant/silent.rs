@@ -35,6 +35,9 @@ const LOOKED_AT_UNCUT: f64 = 1.0;
 const NO_MORE: f64 = 2.0;
 const MINUTES: f64 = 20.0;
 
+/// Everything is silent where weeks promise this share of the calls there were before.
+const PROMISED: f64 = 0.5;
+
 /// The watched channel of dropped calls.
 const DROPS: usize = 2;
 /// The metric of missing calls, and that of missing reports.
@@ -104,6 +107,18 @@ impl Tenant {
         } else if could_tell && seen.into <= NO_MORE * LEFT * expected {
             (case.incident.metric, case.incident.severity) = (metric(OUTAGE), Severity::Critical);
         }
+    }
+
+    /// Do weeks promise calls now and in the next quarter of an hour, half of those of when it was silent for so many minutes, at least? Else they
+    /// end at this hour of this weekday, and of holidays.
+    pub(super) fn is_promised(&self, now: EventTime, minutes: u32) -> bool {
+        let promised = |at: EventTime| -> f64 {
+            let of_site = |site| self.seasons.expected(site, at, &self.clocks);
+            self.seasons.sites().filter_map(of_site).sum()
+        };
+        let before = promised(now.plus(-USUAL - i64::from(minutes) * time::MINUTE));
+        let next = promised(now).min(promised(now.plus(time::HOUR / 4)));
+        before > 0.0 && next >= PROMISED * before
     }
 
     /// What those outside a scope report of their calls.

@@ -39,7 +39,7 @@ impl Tenant {
             case.incident.runbook = owner.runbook;
             case.drop_answer_of_another();
             remember(case, &self.past);
-            if let Some((after, to)) = owner.escalation {
+            if let Some((after, to)) = owner.escalation.filter(|_| !is_nobodys(case)) {
                 case.escalate(now, after.micros(), to);
             }
             alerts.extend(tell_of(case, now));
@@ -127,13 +127,12 @@ fn remember(case: &mut Case, past: &Past) {
 
 /// The message about a new revision, if there is one. Whoever would be called while it is silenced is called when that is over.
 fn tell_of(case: &mut Case, now: EventTime) -> Option<Alert> {
-    // Lost reports are nobody's bad call; but that none come at all, from anywhere, is for somebody to look at.
-    let is_nobodys = is_telemetry(case) && !case.is_outside();
+    let is_nobodys = is_nobodys(case);
     case.owed &= !is_nobodys;
     let is_taken = case.is_taken();
     let reason = case.revision(now)?;
     let is_call = matches!(reason, AlertReason::Opened | AlertReason::Escalated);
-    let calls = is_call && !is_taken && !is_nobodys && case.withheld.is_none();
+    let calls = is_call && case.is_open() && !is_taken && !is_nobodys && case.withheld.is_none();
     let page = calls && !case.is_silenced(now);
     let alert = alert(case, reason, page, now);
     if page {
@@ -142,6 +141,11 @@ fn tell_of(case: &mut Case, now: EventTime) -> Option<Alert> {
         case.owed |= calls;
     }
     Some(alert)
+}
+
+/// Lost reports are nobody's bad call; but that none come at all, from anywhere, is for somebody to look at.
+fn is_nobodys(case: &Case) -> bool {
+    is_telemetry(case) && !case.is_outside()
 }
 
 /// The message about a revision.
