@@ -152,3 +152,35 @@ fn a_tenant_that_falls_silent_calls_somebody() {
     let reasons: Vec<AlertReason> = told.alerts.iter().map(|alert| alert.reason).collect();
     assert_eq!(reasons.last(), Some(&AlertReason::Resolved), "{reasons:?}");
 }
+
+/// Berlin's calls all go over one provider, and nobody else's do. What was closed as the site's opens again as the site's, though by then somebody in Lyon has made
+/// a call over that provider, so that the two are no longer quite the same.
+#[test]
+fn what_comes_back_by_another_name_is_the_same_incident() {
+    let over = |site: &str, isp: &str, n: i64, share: f64| {
+        let leaf = Leaf {
+            isp: Some(text(isp)),
+            ..leaf(site, "Aural 20")
+        };
+        (leaf, n, share)
+    };
+    let calls = |berlin: f64| vec![over("berlin", "Nordnet", 60, berlin), over("lyon", "Sudnet", 60, 0.02)];
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| calls(0.02));
+    let told = drive.until(day(1, 10), |_| calls(0.1));
+    let first = told
+        .alerts
+        .iter()
+        .find(|alert| alert.page)
+        .expect("told of")
+        .incident
+        .clone();
+    drive.until(day(1, 12), |_| calls(0.02));
+    let again = drive.until(day(1, 13), |_| {
+        let mut all = calls(0.1);
+        all.push(over("lyon", "Nordnet", 1, 0.1));
+        all
+    });
+    let opened = again.alerts.iter().find(|alert| alert.page).expect("told of again");
+    assert_eq!((&opened.incident.id, opened.reason), (&first.id, AlertReason::Opened));
+}

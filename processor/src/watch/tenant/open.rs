@@ -30,6 +30,8 @@ use crate::{
 
 /// A scope that shares so much of its calls with an open incident is the same trouble.
 pub(super) const SAME_TROUBLE: f64 = 0.8;
+/// Two scopes that share so much of what either has are one, by two names.
+const SAME_CALLS: f64 = 0.95;
 /// What is poor on another channel is an open incident's where that has this share of its calls.
 const HALF: f64 = 0.5;
 /// A silence that begins within so long of an open incident is that one's dropped calls.
@@ -172,8 +174,11 @@ impl Tenant {
             self.worsen(now, channel, &found);
             return true;
         }
-        let same = |case: &Case| case.is_of_calls(channel) && case.conditions == conditions;
-        if self.reopen(now, config, same).is_some() {
+        let closed: Vec<Text> = self.closed_about(channel, &conditions);
+        if self
+            .reopen(now, config, |case| closed.contains(&case.incident.id))
+            .is_some()
+        {
             return true;
         }
         if self.may_be_outside(channel, &found, config) {
@@ -285,6 +290,19 @@ impl Tenant {
             let severe = severity(Basis::Rate(channel), best.n, best.k, (best.k - best.e) / minutes);
             self.cases[i].is_poor_too(channel, (best.n, best.k, best.e), severe);
         }
+    }
+
+    /// The incidents that are closed and were about these calls, by this name or by another that means the same.
+    fn closed_about(&self, channel: usize, conditions: &[Condition]) -> Vec<Text> {
+        let is_same = |case: &&Case| {
+            case.conditions == *conditions
+                || case.has_scope() && self.overlap(&case.conditions, conditions).jaccard >= SAME_CALLS
+        };
+        let of_calls = self
+            .cases
+            .iter()
+            .filter(|case| !case.is_open() && case.is_of_calls(channel));
+        of_calls.filter(is_same).map(|case| case.incident.id.clone()).collect()
     }
 
     /// Opens again what was closed a while ago about the same.
