@@ -8,7 +8,7 @@ use crate::{EventTime, Incident, Text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertReason {
-    /// Opened, or its cause named for the first time.
+    /// Opened, or opened again after it was closed.
     Opened,
     /// More severe, another owner, or not acknowledged in time: then [`Incident::escalated_to`] is the team to be called. Also what would have
     /// called somebody during a silence, when that is over.

@@ -151,7 +151,8 @@ pub struct Localize {
     /// What the tables hold; by their columns without it.
     #[arg(long, value_enum)]
     pub kind: Option<Kind>,
-    /// When it happened, as in column min of a table of rates: what lies before is history. The last one without it.
+    /// When it happened, as in column min of a table of rates: what lies before is history. The last one without it. Volumes have no time: beside
+    /// cases of rates they are answered without it.
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub at: Option<i64>,
     /// Scopes shown.

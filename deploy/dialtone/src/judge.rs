@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A scope is named when it, or an alias of it, covers the same calls to this degree (Jaccard).
 const SAME_CALLS: f64 = 0.9;
 /// The onset is named when it is this near.
-const ONSET_TOLERANCE: i64 = 5 * time::MINUTE;
+pub const ONSET_TOLERANCE: i64 = 5 * time::MINUTE;
 
 /// The calls of a run by leaf: what scopes are compared by.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -129,10 +129,15 @@ fn tells_of_gap(incident: &Incident, truth: &Truth, calls: &Calls) -> bool {
     in_time && calls.are_within(&incident.scope, &site)
 }
 
-/// Same calls, or of what no report has a dimension for that it lies outside of them; near enough in time?
+/// Is it about the cause, and near enough in time?
 fn names(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
+    is_about(incident, cause, calls) && off(incident, cause.onset).abs() <= ONSET_TOLERANCE
+}
+
+/// Same calls, or of what no report has a dimension for that it lies outside of them?
+pub fn is_about(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
     let says_so = !cause.has_place() && incident.is_outside_the_dimensions();
-    (says_so || has_scope_of(incident, cause, calls)) && off(incident, cause.onset).abs() <= ONSET_TOLERANCE
+    says_so || has_scope_of(incident, cause, calls)
 }
 
 /// Is the incident's scope, or an alias of it, the cause's? Of one device, is it that device? What lies in no dimension has no scope.

@@ -248,7 +248,8 @@ fn call_records(path: &Path, tally: &mut Tally, mut take: impl FnMut(Vec<Event>)
     Ok(())
 }
 
-/// A file as it is, or unpacked. One whose name says that it is packed, and that is not, was mistaken for another.
+/// A file as it is, or unpacked. One whose name says that it is packed, and that is not, was mistaken for another; of one without a byte
+/// nothing is to be unpacked, and it holds nothing.
 pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     let is_named = |ending: &str| path.extension().is_some_and(|extension| extension == ending);
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
@@ -259,6 +260,7 @@ pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
             flate2::bufread::MultiGzDecoder::new(file),
         )),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::with_buffer(file)?)),
+        [] => Box::new(file),
         _ if is_named("gz") => bail!("not gzip"),
         _ if is_named("zst") => bail!("not zstd"),
         _ => Box::new(file),
@@ -309,6 +311,26 @@ fn report(offline: &Offline, tally: Tally) {
             say::note(format!(
                 "warming up until {until}: the events end before that, so no incident could open"
             ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_file_without_a_byte_holds_nothing_and_one_that_is_not_packed_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (name, refused) in [("a.gz", "not gzip"), ("a.zst", "not zstd")] {
+            let path = dir.path().join(name);
+            std::fs::write(&path, "").expect("written");
+            let mut text = String::new();
+            let mut file = open(&path).expect("opened");
+            file.read_to_string(&mut text).expect("read");
+            assert_eq!(text, "");
+            std::fs::write(&path, "{}").expect("written");
+            assert_eq!(open(&path).map(|_| ()).expect_err("refused").to_string(), refused);
         }
     }
 }

@@ -26,12 +26,7 @@ pub(super) fn say(known: &Known, args: &ListChanges) -> Result<()> {
             say::note(format!("none of {} changes", known.all().count()));
         }
     }
-    if known.unreadable > 0 {
-        say::note(format!("{} records of the topic are no verdicts", known.unreadable));
-    }
-    if known.let_go > 0 {
-        say::note(format!("{} verdicts are left out: too many", known.let_go));
-    }
+    known.say_what_is_missing();
     Ok(())
 }
 

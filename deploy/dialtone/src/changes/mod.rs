@@ -4,23 +4,27 @@ mod list;
 mod read;
 mod show;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
 use dialtone_schemas::Repair;
 use dialtone_wire::registry::translator_of;
 
 use crate::{cli::ChangesAction, config::Config, incidents::cluster, say};
-pub(crate) use read::{Known, newest};
+pub(crate) use read::newest;
+
+/// The topic must be read to its end in this time.
+const WAIT: Duration = Duration::from_secs(60);
 
 /// Reads the verdicts, and says those that the command line asks for.
 pub async fn run(action: &ChangesAction, config: Config) -> Result<ExitCode> {
     let kafka = cluster(&config);
     let translator = translator_of(&kafka).await.context("schema registry")?;
-    let known = newest(&kafka, translator).await?;
+    let known = newest(&kafka, translator, WAIT).await?;
     match action {
         ChangesAction::List(args) => list::say(&known, args)?,
         ChangesAction::Show(args) => {
+            known.say_what_is_missing();
             let verdict = known.find(&args.id, args.tenant.as_ref())?;
             if args.json {
                 say::line(serde_json::to_string(verdict)?);

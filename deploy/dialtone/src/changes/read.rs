@@ -6,12 +6,12 @@ use anyhow::{Context, Result, bail};
 use dialtone_schemas::{ChangeVerdict, Incident, Ruling, Text, avro, topic::Topic};
 use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator, whole};
 
-use crate::config::edits;
+use crate::{config::edits, say};
 
-/// The topic must be read to its end in this time.
-const WAIT: Duration = Duration::from_secs(60);
-/// Verdicts held; beyond, those of which nothing more will be said and that harmed nothing are let go.
+/// Verdicts held; beyond, a tenth of them is let go: first those of which nothing more will be said and that harmed nothing, then the oldest.
 const MOST: usize = 50_000;
+/// What is let go at a time is one part in so many.
+const BATCHES: usize = 10;
 /// Candidates named when a beginning of an id has several.
 const MOST_NAMED: usize = 10;
 
@@ -21,18 +21,18 @@ pub(crate) struct Known {
     /// By change and tenant: two tenants may use the same id.
     verdicts: BTreeMap<(Text, Text), ChangeVerdict>,
     /// Records that are no verdict.
-    pub(super) unreadable: u64,
+    unreadable: u64,
     /// Verdicts that were let go.
-    pub(super) let_go: u64,
+    let_go: u64,
 }
 
-/// Reads the topic to its present end.
-pub(crate) async fn newest(kafka: &KafkaConfig, translator: Option<Arc<Translator>>) -> Result<Known> {
+/// Reads the topic to its present end, which must be reached in this time.
+pub(crate) async fn newest(kafka: &KafkaConfig, translator: Option<Arc<Translator>>, wait: Duration) -> Result<Known> {
     let at = kafka.properties.get("bootstrap.servers").cloned().unwrap_or_default();
     let kafka = kafka.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let mut known = Known::default();
-        whole::read(&kafka, Topic::ChangeVerdicts, translator, WAIT, |record| {
+        whole::read(&kafka, Topic::ChangeVerdicts, translator, wait, |record| {
             known.take(&record);
         })
         .map(|()| known)
@@ -47,14 +47,15 @@ impl Known {
     fn take(&mut self, record: &LogRecord) {
         if let Payload::Value(value) = &record.payload {
             match verdict(value) {
-                Some(verdict) => self.keep(verdict),
+                Some(verdict) => self.keep(verdict, MOST),
                 None => self.unreadable += 1,
             }
         }
     }
 
-    /// A change that is reported anew, long after, is numbered anew: the time of a verdict goes before its revision.
-    fn keep(&mut self, verdict: ChangeVerdict) {
+    /// A change that is reported anew, long after, is numbered anew: the time of a verdict goes before its revision. What is said of a change
+    /// that is known takes no more room.
+    fn keep(&mut self, verdict: ChangeVerdict, most: usize) {
         let key = (verdict.change_id.clone(), verdict.tenant.clone());
         let place = |of: &ChangeVerdict| (of.at, of.revision);
         if self
@@ -64,15 +65,30 @@ impl Known {
         {
             return;
         }
-        if self.verdicts.len() >= MOST && !self.verdicts.contains_key(&key) {
-            let before = self.verdicts.len();
-            self.verdicts.retain(|_, known| !is_settled(known));
-            self.let_go += (before - self.verdicts.len()) as u64;
+        if self.verdicts.len() >= most && !self.verdicts.contains_key(&key) {
+            self.let_go_of((most / BATCHES).max(1));
         }
-        if self.verdicts.len() < MOST {
-            self.verdicts.insert(key, verdict);
-        } else {
+        self.verdicts.insert(key, verdict);
+    }
+
+    /// Lets go of so many: settled ones first, and of these and of the others the oldest.
+    fn let_go_of(&mut self, many: usize) {
+        let standing = |(key, known): (&(Text, Text), &ChangeVerdict)| (!is_settled(known), known.at, key.clone());
+        let mut all: Vec<_> = self.verdicts.iter().map(standing).collect();
+        all.sort_unstable();
+        for (_, _, key) in all.into_iter().take(many) {
+            self.verdicts.remove(&key);
             self.let_go += 1;
+        }
+    }
+
+    /// Says, beside the answer, what is not in it.
+    pub(super) fn say_what_is_missing(&self) {
+        if self.unreadable > 0 {
+            say::note(format!("{} records of the topic are no verdicts", self.unreadable));
+        }
+        if self.let_go > 0 {
+            say::note(format!("{} verdicts are left out: too many", self.let_go));
         }
     }
 
@@ -191,6 +207,41 @@ mod tests {
         known.take(&record(json));
         known.take(&record(b"nonsense".to_vec()));
         assert_eq!((known.all().count(), known.unreadable), (1, 1));
+    }
+
+    /// Twenty are held, and two let go at a time. The 21st puts out the two settled ones, which are not the oldest; the 22nd finds room; the
+    /// 23rd puts out the two oldest, and the 24th finds room. What is said anew of the one that is the oldest then is taken, though there is none.
+    #[test]
+    fn where_there_are_too_many_the_settled_go_first_then_the_oldest_and_known_ones_are_still_revised() {
+        let mut known = Known::default();
+        let mut take = |minute: usize, rest: serde_json::Value| {
+            let mut verdict = example::verdict(rest);
+            verdict.change_id = text(&format!("CHG-{minute:02}"));
+            known.keep(verdict, 20);
+        };
+        let at = |minute: usize| format!("2026-03-02T09:{minute:02}:00Z");
+        for minute in 0..24 {
+            let ruling = if [7, 8].contains(&minute) {
+                "harmless"
+            } else {
+                "harmful"
+            };
+            take(
+                minute,
+                json!({"at": at(minute), "ruling": ruling, "harmless_within": 1.5, "is_final": true}),
+            );
+        }
+        take(2, json!({"at": at(30), "poor": 31}));
+        let minutes: Vec<String> = known.all().map(|of| of.change_id.to_string()).collect();
+        let held = (2..24).filter(|minute| ![7, 8].contains(minute));
+        assert_eq!(
+            minutes,
+            held.map(|minute| format!("CHG-{minute:02}")).collect::<Vec<_>>()
+        );
+        assert_eq!(
+            (known.let_go, known.find(&text("CHG-02"), None).expect("held").poor),
+            (4, 31)
+        );
     }
 
     /// `CHG-112` is one letter from `CHG-11` and two from `CHG-1`; `rel-7` is three from `REL-7`, and four from `CHG-1`.

@@ -1,5 +1,7 @@
 //! What one run says about the design: of each planted cause what became of it, and what was raised besides.
 
+use std::ops::RangeInclusive;
+
 use dialtone_schemas::{EventTime, Incident, Ruling, time};
 use dialtone_simulator::{Cause, FaultKind};
 use serde::Serialize;
@@ -8,9 +10,9 @@ use super::{
     oracle,
     revision::{first_called, named_at, openings},
     watched::{Watched, raised},
-    work::{WorkFate, is_said_of},
+    work::{WorkFate, is_said_of, over},
 };
-use crate::judge::{Judgement, has_scope_of, off};
+use crate::judge::{Judgement, ONSET_TOLERANCE, has_scope_of, is_about, off};
 
 /// Causes with fewer call-ends a day are small.
 const SMALL: f64 = 300.0;
@@ -27,13 +29,14 @@ pub struct Fate {
     /// Of each planted cause, in their order.
     pub causes: Vec<CauseFate>,
     /// How often incidents that name no planted cause at its onset reached OPEN in the judged part: one that was closed and opens again has
-    /// opened twice.
+    /// opened twice. Those that name a cause count as often as they open again outside its time by more than the five minutes that an onset
+    /// may be off: while it lasts the fault is there. Those that tell of a collector gap count as often as they open again outside of that.
     pub false_incidents: usize,
-    /// Of those, by incidents that name a cause which another incident names already.
+    /// Of those, by incidents that name a cause which another incident names already, or name a cause that is over.
     pub duplicates: usize,
-    /// The same in the history before the judged part, as far as that is watched: nothing is broken there.
+    /// The same as `false_incidents` in the history before the judged part, as far as that is watched: nothing is broken there.
     pub false_in_history: usize,
-    /// What the false ones of both say in the end, and how often each has opened, if more than once.
+    /// What the false ones of both say in the end, and how often each has opened, if more than once; also what opened again without its cause.
     pub raised: Vec<String>,
     /// Incidents that reached OPEN in the whole run, without those that say of a collector gap what it is.
     pub incidents: usize,
@@ -41,7 +44,8 @@ pub struct Fate {
     pub innocent_blamed: usize,
     /// Of those, incidents that say a rival cannot be told from their cause.
     pub abstained: usize,
-    /// Of these, such whose causes had as many calls outside the rival as they ask for: their causes count as missed.
+    /// Of these, such whose causes had as many calls outside the rival as they ask for: their causes count as missed, and they as raised and
+    /// not right.
     pub abstained_wrongly: usize,
     /// Early warnings whose hour was over.
     pub warnings: u64,
@@ -137,7 +141,8 @@ pub struct CauseFate {
     pub owner_right: Option<bool>,
     /// Was the owner right to whom the first call went? Null where it was missed, or nobody was called.
     pub owner_right_at_first_page: Option<bool>,
-    /// Minutes from the onset until the incident, once open, was first about the scope that it is about in the end; null where it was missed.
+    /// Minutes from the onset until the incident, once open, was about the cause's calls for good, by the comparison that says whether it names
+    /// the cause; null where it was missed.
     pub named_min: Option<f64>,
     /// Is it a hard outage: nothing gets out of the scope, so that no odds say how soon it can be known?
     pub is_outage: bool,
@@ -263,22 +268,55 @@ struct FalseOnes {
 
 impl FalseOnes {
     fn of(run: &Watched, judgement: &Judgement<'_>) -> Self {
-        judgement.others.iter().fold(Self::default(), |mut sums, incident| {
+        let judged_from = run.truth.warm_up_until;
+        let mut sums = Self::default();
+        for incident in &judgement.others {
             let opened = openings(&run.revisions, incident);
-            let in_history = opened.iter().filter(|at| **at < run.truth.warm_up_until).count();
-            let judged = opened.len() - in_history;
-            sums.judged += judged;
-            sums.in_history += in_history;
-            if is_duplicate(incident, judgement, run) {
-                sums.duplicates += judged;
-            }
+            sums.count(&opened, judged_from, is_duplicate(incident, judgement, run));
             sums.raised.push(match opened.len() {
                 0 | 1 => raised(incident),
                 times => format!("{}, opened {times} times", raised(incident)),
             });
-            sums
-        })
+        }
+        for named in &judgement.causes {
+            let lasted = named.cause.onset..=over(named.cause, run.truth.end);
+            if let Some(incident) = named.incident {
+                let again = again(openings(&run.revisions, incident), &lasted, ONSET_TOLERANCE);
+                sums.count(&again, judged_from, true);
+                sums.raised.extend(opened_again(incident, again.len()));
+            }
+        }
+        if let Some(gap) = &run.truth.gap {
+            for incident in &judgement.gaps {
+                let again = again(openings(&run.revisions, incident), &(gap.from..=gap.until), 0);
+                sums.count(&again, judged_from, false);
+                sums.raised.extend(opened_again(incident, again.len()));
+            }
+        }
+        sums
     }
+
+    fn count(&mut self, opened: &[EventTime], judged_from: EventTime, are_duplicates: bool) {
+        let in_history = opened.iter().filter(|at| **at < judged_from).count();
+        let judged = opened.len() - in_history;
+        self.judged += judged;
+        self.in_history += in_history;
+        self.duplicates += if are_duplicates { judged } else { 0 };
+    }
+}
+
+/// Openings of a right incident that are not: those outside the time of what it names, by more than is tolerated. That by which it was named,
+/// the first not to come too early, is right however late it comes.
+fn again(opened: Vec<EventTime>, lasted: &RangeInclusive<EventTime>, tolerated: i64) -> Vec<EventTime> {
+    let (from, until) = (lasted.start().plus(-tolerated), lasted.end().plus(tolerated));
+    let named = opened.iter().copied().find(|at| *at >= from);
+    let is_right = |at: EventTime| named == Some(at) || (from..=until).contains(&at);
+    opened.into_iter().filter(|at| !is_right(*at)).collect()
+}
+
+/// What is said of a right incident that opened so often without what it names.
+fn opened_again(incident: &Incident, times: usize) -> Option<String> {
+    (times > 0).then(|| format!("{}, opened {times} times without its cause", raised(incident)))
 }
 
 /// Is it about the scope of a cause that another incident names?
@@ -301,9 +339,12 @@ fn of_cause(
     let leads = complaints.map(|of_rate| of_rate.map(|complaint| Some(minutes(complaint?, opened?))));
     let (usual, reports) = (run.usual[number], run.reports[number]);
     let is_outage = cause.kind == FaultKind::TotalOutage;
-    let named_at = found.and_then(|incident| named_at(&run.revisions, incident));
+    let named_at = found.and_then(|incident| {
+        let is_right = |stood: &Incident| is_about(stood, cause, &run.calls);
+        named_at(&run.revisions, incident, is_right)
+    });
     let first_called = found.and_then(|incident| first_called(&run.revisions, incident));
-    let lasted_min = minutes(cause.until.unwrap_or(run.truth.end).min(run.truth.end), cause.onset);
+    let lasted_min = minutes(over(cause, run.truth.end), cause.onset);
     CauseFate {
         scope: match cause.has_place() {
             true => cause.scope.to_string(),
@@ -434,6 +475,20 @@ pub(super) mod tests {
             guilty_first: None,
             announced_work: None,
         }
+    }
+
+    /// A fault from minute 60 to minute 120: opened at 70 it is named, at 110 and 125 it is there or hardly over; at 50 it had not begun, at 126
+    /// it was over. Who names it only at 130 names it all the same.
+    #[test]
+    fn what_opens_again_while_its_fault_lasts_is_no_false_alarm_and_what_opens_when_it_is_over_is() {
+        let at = |minute: i64| EventTime::MIN.plus(time::DAY + minute * time::MINUTE);
+        let lasted = at(60)..=at(120);
+        let again = |minutes: &[i64], tolerated: i64| -> Vec<EventTime> {
+            again(minutes.iter().copied().map(at).collect(), &lasted, tolerated)
+        };
+        assert_eq!(again(&[50, 70, 110, 125, 126], ONSET_TOLERANCE), [at(50), at(126)]);
+        assert_eq!(again(&[130, 140], ONSET_TOLERANCE), [at(140)]);
+        assert_eq!(again(&[60, 120, 121], 0), [at(121)], "of a gap nothing is tolerated");
     }
 
     /// 20 nats of 12 reports a minute: after 1.67 minutes, so in the second. Where nobody reports, silence tells nothing.

@@ -11,6 +11,12 @@ const Z_ONE_SIDED: f64 = 1.644_854;
 /// Nothing is known.
 pub(super) const NOTHING: Interval = (f64::NEG_INFINITY, f64::INFINITY);
 
+/// The 97.5 % points of Student's t distribution with 1, 2, 3 … degrees of freedom (Abramowitz and Stegun 1964, table 26.10).
+const STUDENT: [f64; 30] = [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+];
+
 /// What lies beyond either end of an interval.
 const TAIL: f64 = 0.025;
 /// Runs that differ by less are alike.
@@ -79,8 +85,9 @@ fn poisson(k: usize, exposure: f64, z: f64) -> Interval {
     (low.max(0.0) / exposure, bound(k + 1.0, z) / exposure)
 }
 
-/// Any figure of runs: by leaving out one run after the other (the jackknife). Nothing where that tells nothing: runs are alike, there is
-/// one only, or the figure is one run's alone.
+/// Any figure of runs: by leaving out one run after the other (the jackknife), and Student's t with one degree of freedom less than there are
+/// runs (Tukey 1958): by the normal distribution the interval of few runs is too short. Nothing where that tells nothing: runs are alike,
+/// there is one only, or the figure is one run's alone.
 pub(super) fn jackknife<T: Copy>(runs: &[T], figure: impl Fn(&[T]) -> Option<f64>) -> Option<Interval> {
     let whole = figure(runs)?;
     let without_one = |left_out: usize| {
@@ -91,7 +98,27 @@ pub(super) fn jackknife<T: Copy>(runs: &[T], figure: impl Fn(&[T]) -> Option<f64
     let n = real(without.len());
     let mean = without.iter().sum::<f64>() / n;
     let error = ((n - 1.0) / n * without.iter().map(|f| (f - mean).powi(2)).sum::<f64>()).sqrt();
-    (error > ALIKE).then_some((whole - Z * error, whole + Z * error))
+    let half = student(without.len().saturating_sub(1)) * error;
+    (error > ALIKE).then_some((whole - half, whole + half))
+}
+
+/// The 97.5 % point of Student's t; beyond the table by its expansion (Abramowitz and Stegun 1964, 26.7.5). Without a degree of freedom nothing
+/// is known.
+fn student(degrees: usize) -> f64 {
+    let Some(place) = degrees.checked_sub(1) else {
+        return f64::INFINITY;
+    };
+    let n = real(degrees);
+    let first = (Z.powi(3) + Z) / 4.0;
+    let second = (5.0 * Z.powi(5) + 16.0 * Z.powi(3) + 3.0 * Z) / 96.0;
+    let expanded = Z + first / n + second / (n * n);
+    STUDENT.get(place).copied().unwrap_or(expanded)
+}
+
+/// The wider of two intervals on each side; the second alone where the first tells nothing.
+pub(super) fn widest(first: Option<Interval>, second: Interval) -> Interval {
+    let (low, high) = first.unwrap_or(second);
+    (low.min(second.0), high.max(second.1))
 }
 
 /// The sum of figures; of none it is 0, and not -0 as the sum of floating-point numbers is.
@@ -127,14 +154,32 @@ mod tests {
         assert!(low.abs() < 1e-9 && (high - 0.0999).abs() < 2e-3, "{high}");
     }
 
-    /// The mean of 1, 2, 3: standard error 1/√3 = 0.577.
+    /// The mean of 1, 2, 3: standard error 1/√3 = 0.5774, and 4.303 of them at two degrees of freedom.
     #[test]
-    fn the_jackknife_of_a_mean_is_its_standard_error() {
+    fn the_jackknife_of_a_mean_is_students_interval() {
         let mean = |runs: &[f64]| (!runs.is_empty()).then(|| runs.iter().sum::<f64>() / real(runs.len()));
         let interval = jackknife(&[1.0, 2.0, 3.0], mean).expect("they differ");
-        assert!(close(interval, (2.0 - 1.1316, 2.0 + 1.1316)), "{interval:?}");
+        assert!(close(interval, (2.0 - 2.4843, 2.0 + 2.4843)), "{interval:?}");
         assert_eq!(jackknife(&[2.0, 2.0, 2.0], mean), None, "alike");
         assert_eq!(jackknife(&[2.0], mean), None, "one");
+    }
+
+    /// As tabulated: 2.042 with 30 degrees of freedom, 2.000 with 60, 1.980 with 120.
+    #[test]
+    fn the_more_runs_the_nearer_students_t_comes_to_the_normal_distribution() {
+        assert!(student(0).is_infinite());
+        for (degrees, tabulated) in [(1, 12.706), (30, 2.042), (60, 2.000), (120, 1.980)] {
+            assert!((student(degrees) - tabulated).abs() < 1e-3, "{degrees}");
+        }
+        let points: Vec<f64> = (1..200).map(student).collect();
+        assert!(points.is_sorted_by(|fewer, more| fewer > more && *more > Z));
+    }
+
+    #[test]
+    fn of_two_intervals_each_side_is_the_wider_one() {
+        assert!(close(widest(Some((0.2, 0.9)), (0.3, 1.0)), (0.2, 1.0)));
+        assert!(close(widest(Some((0.4, 0.6)), (0.3, 0.5)), (0.3, 0.6)));
+        assert!(close(widest(None, (0.3, 1.0)), (0.3, 1.0)));
     }
 
     /// Of 25 values fewer than 8 lie below the median in 2.2 % of all cases, fewer than 9 in 5.4 %: from the 8th to the 18th.

@@ -18,7 +18,9 @@ mod watched;
 mod work;
 
 use std::{
+    any::Any,
     collections::{BTreeMap, BTreeSet, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -27,7 +29,7 @@ use std::{
     thread,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use dialtone_simulator::{Scenario, scenario};
 
 use self::in_order::InOrder;
@@ -41,8 +43,8 @@ pub use watched::Watched;
 /// A scenario with its name.
 pub type Named = (String, Scenario);
 
-/// Does what the command line says. What is known of a run is said as soon as that of all runs before it was, seed by seed, so that who
-/// interrupts it, or has one run fail, keeps the others.
+/// Does what the command line says. What is known of a run is said as soon as that of all runs before it was, seed by seed: a run that fails
+/// loses none of the others that are over, an interrupt those that still wait for one before them.
 pub fn run(args: &cli::Evaluate, config: &Config) -> Result<()> {
     let scenarios = match &args.scenarios {
         Some(dir) => of_folder(dir)?,
@@ -117,7 +119,8 @@ fn of_folder(dir: &Path) -> Result<Vec<Named>> {
 }
 
 /// Watches over all of these runs, so many at a time: each needs one processor and up to a gigabyte. What is made of each, in their order.
-/// Of each that is done is told how many are, its place, and what was made of it, in whatever order that comes. One that fails ends it.
+/// Of each that is done is told how many are, its place, and what was made of it, in whatever order that comes. One that fails or panics ends
+/// it, and is named.
 pub fn each<T: Send>(
     before: &Before<'_>,
     runs: &[(&Named, u64)],
@@ -132,8 +135,8 @@ pub fn each<T: Send>(
     let take = || waiting.lock().map_or(None, |mut runs| runs.pop_front());
     let work = || {
         let one = |(place, ((name, scenario), seed)): (usize, (&Named, u64))| {
-            let outcome = Watched::over(before, scenario, name, seed).and_then(|watched| {
-                let of_run = of(watched);
+            let outcome = caught(|| {
+                let of_run = of(Watched::over(before, scenario, name, seed)?);
                 done(finished.fetch_add(1, Ordering::Relaxed) + 1, place, &of_run)?;
                 Ok((place, of_run))
             });
@@ -151,13 +154,27 @@ pub fn each<T: Send>(
         for worker in workers {
             let done = worker
                 .join()
-                .map_err(|_panicked| anyhow::anyhow!("a run has panicked"))?;
+                .map_err(|panic| anyhow!("a worker has panicked: {}", words(&*panic)))?;
             outcomes.extend(done?);
         }
         Ok::<_, anyhow::Error>(outcomes)
     })?;
     outcomes.sort_by_key(|(i, _)| *i);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// A run that panics is one that fails. Nothing that it leaves half done is read as if it were whole: runs share a queue and a count, both
+/// changed in one step, lines that wait, and watches that have studied, which are stored only when they have. What it alone had is gone.
+fn caught<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    outcome.unwrap_or_else(|panic| Err(anyhow!("it has panicked: {}", words(&*panic))))
+}
+
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let whole = panic.downcast_ref::<String>().map(String::as_str);
+    let literal = panic.downcast_ref::<&str>().copied();
+    whole.or(literal).unwrap_or("it does not say why")
 }
 
 /// All runs, with their places: so many seeds at a time, of each of them one run after the other.
@@ -178,6 +195,17 @@ fn in_turn<'a>(runs: &[(&'a Named, u64)], seeds: usize) -> Vec<(usize, (&'a Name
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_panics_is_one_that_fails_and_says_why() {
+        let said = |outcome: Result<u8>| outcome.map_err(|error| error.to_string());
+        assert_eq!(said(caught(|| Ok(7))), Ok(7));
+        assert_eq!(said(caught(|| bail!("no site"))), Err("no site".to_owned()));
+        let panicked = |why: &str| -> Result<u8, String> { Err(format!("it has panicked: {why}")) };
+        assert_eq!(said(caught(|| panic!("no site"))), panicked("no site"));
+        let site = String::from("oslo");
+        assert_eq!(said(caught(|| panic!("no site {site}"))), panicked("no site oslo"));
+    }
 
     #[test]
     fn runs_of_as_many_seeds_as_threads_are_gone_through_together() {

@@ -1,10 +1,10 @@
 //! What was told of incidents while a run went on. The last revision of an incident says what it is about and whose it is in the end; these
 //! say how often it opened, whom it called first, and since when it was about that.
 
-use dialtone_schemas::{Alert, EventTime, Incident, Scope, Text, alert::AlertReason};
+use dialtone_schemas::{Alert, EventTime, Incident, Text, alert::AlertReason};
 
 /// One revision of an incident that had opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Revision {
     pub(super) incident: Text,
     pub(super) at: EventTime,
@@ -12,9 +12,8 @@ pub(super) struct Revision {
     opens: bool,
     /// Was somebody called?
     pub(super) calls: bool,
-    owner: Text,
-    scope: Scope,
-    device_id: Option<Text>,
+    /// The incident as it stood then.
+    stood: Incident,
 }
 
 /// All of them, in order. What is only watched is named to nobody.
@@ -25,9 +24,7 @@ pub(super) fn revisions(alerts: &[Alert]) -> Vec<Revision> {
         at: alert.at,
         opens: alert.reason == AlertReason::Opened,
         calls: alert.page,
-        owner: alert.incident.owner.clone(),
-        scope: alert.incident.scope.clone(),
-        device_id: alert.incident.device_id.clone(),
+        stood: alert.incident.clone(),
     };
     opened.map(revision).collect()
 }
@@ -49,18 +46,29 @@ pub(super) fn openings(revisions: &[Revision], incident: &Incident) -> Vec<Event
 /// The owner that the first call went to, if anybody was called.
 pub(super) fn first_called<'a>(revisions: &'a [Revision], incident: &'a Incident) -> Option<&'a Text> {
     let mut calls = told(revisions, incident).filter(|revision| revision.calls);
-    calls.next().map(|revision| &revision.owner)
+    calls.next().map(|revision| &revision.stood.owner)
 }
 
-/// When it was about what it is about in the end for the first time: the same scope, the same device.
-pub(super) fn named_at(revisions: &[Revision], incident: &Incident) -> Option<EventTime> {
-    let is_final = |revision: &&Revision| revision.scope == incident.scope && revision.device_id == incident.device_id;
-    told(revisions, incident).find(is_final).map(|revision| revision.at)
+/// Since when it was right: the beginning of the last of its revisions in a row that are.
+pub(super) fn named_at(
+    revisions: &[Revision],
+    incident: &Incident,
+    is_right: impl Fn(&Incident) -> bool,
+) -> Option<EventTime> {
+    let (mut since, mut was_right) = (None, false);
+    for revision in told(revisions, incident) {
+        let is_right = is_right(&revision.stood);
+        if is_right && !was_right {
+            since = Some(revision.at);
+        }
+        was_right = is_right;
+    }
+    since
 }
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Dimension, incident::Onset, time};
+    use dialtone_schemas::{Dimension, Scope, incident::Onset, time};
 
     use super::*;
 
@@ -91,6 +99,11 @@ mod tests {
         }
     }
 
+    fn is_of(site: &'static str) -> impl Fn(&Incident) -> bool {
+        let scope = Scope::new([(Dimension::Site, text(site))]);
+        move |stood| stood.scope == scope
+    }
+
     /// Opened at minute 10 as London's, moved to Berlin at 20, over at 30, opened again at 50. Another one opened between.
     fn told_of_berlin() -> Vec<Revision> {
         let (london, berlin) = (incident("i-1", "london", "wan"), incident("i-1", "berlin", "lan"));
@@ -114,8 +127,24 @@ mod tests {
     fn the_first_call_may_go_to_another_than_the_last_owner_and_be_about_another_scope() {
         let (told, berlin) = (told_of_berlin(), incident("i-1", "berlin", "lan"));
         assert_eq!(first_called(&told, &berlin), Some(&text("wan")));
-        assert_eq!(named_at(&told, &berlin), Some(at(20)));
+        assert_eq!(named_at(&told, &berlin, is_of("berlin")), Some(at(20)));
         assert_eq!(first_called(&[], &berlin), None);
+    }
+
+    /// Right at 10, London's at 20, right again from 30 on, also at 40.
+    #[test]
+    fn what_was_right_and_moved_away_is_named_when_it_has_come_back() {
+        let told = |site: &str, minute| alert(incident("i-1", site, "lan"), minute, AlertReason::Updated, false);
+        let all = [
+            told("berlin", 10),
+            told("london", 20),
+            told("berlin", 30),
+            told("berlin", 40),
+        ];
+        let (all, berlin) = (revisions(&all), incident("i-1", "berlin", "lan"));
+        assert_eq!(named_at(&all, &berlin, is_of("berlin")), Some(at(30)));
+        assert_eq!(named_at(&all, &berlin, is_of("london")), Some(at(20)));
+        assert_eq!(named_at(&all, &berlin, is_of("lyon")), None);
     }
 
     #[test]
@@ -127,6 +156,7 @@ mod tests {
         let early = alert(watched, 5, AlertReason::Updated, false);
         let later = alert(incident("i-1", "berlin", "lan"), 10, AlertReason::Opened, true);
         let told = revisions(&[early, later]);
-        assert_eq!(named_at(&told, &incident("i-1", "berlin", "lan")), Some(at(10)));
+        let named = named_at(&told, &incident("i-1", "berlin", "lan"), is_of("berlin"));
+        assert_eq!(named, Some(at(10)));
     }
 }

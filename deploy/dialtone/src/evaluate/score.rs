@@ -1,10 +1,12 @@
 //! Precision, recall and F1 of runs. Where nothing was raised there is no precision, where nothing was planted no recall, and where neither was
 //! there is no F1: that nothing is found where nothing is, is no success of finding.
 //!
-//! Runs differ, and causes within a run have something in common: intervals are those of the jackknife over runs. Where that tells nothing,
-//! because all runs are alike or only one has a cause, they are those of the pooled counts, as if causes were independent: Wilson's of right
-//! of raised and of right of planted. Of F1, 2R / (raised + planted), it is Wilson's of R of all that was raised or planted, each thing once,
-//! F* = R / (raised + planted − R), since F1 = 2 F* / (1 + F*) grows with it (Hand, Christen and Kirielle 2021).
+//! An incident that abstains wrongly is raised and not right: it names no cause, and its cause counts as missed.
+//!
+//! Runs differ, and causes within a run have something in common: intervals are those of the jackknife over runs, with Student's t, or those of
+//! the pooled counts, as if causes were independent, whichever is wider on each side. Where the jackknife tells nothing, because all runs are
+//! alike or only one has a cause, the pooled ones stand alone: Wilson's of right of raised and of right of planted. Of F1, 2R / (raised +
+//! planted), it is Wilson's of R of all that was raised or planted, each thing once, F* = R / (raised + planted − R), since F1 = 2 F* / (1 + F*) grows with it (Hand, Christen and Kirielle 2021).
 
 use super::{
     fate::Fate,
@@ -25,7 +27,7 @@ struct Score {
 impl Score {
     fn of(runs: &[&Fate]) -> Self {
         let right = named(runs);
-        let besides: usize = runs.iter().map(|run| run.false_incidents).sum();
+        let besides: usize = runs.iter().map(|run| run.false_incidents + run.abstained_wrongly).sum();
         let planted: usize = runs.iter().map(|run| run.causes.len()).sum();
         Self {
             right: real(right),
@@ -105,13 +107,13 @@ pub(super) fn duplicates(runs: &[&Fate]) -> Figure {
     let further = |runs: &[&Fate]| runs.iter().map(|run| run.duplicates).sum::<usize>();
     let of = |runs: &[&Fate]| ratio(real(further(runs)), real(named(runs)));
     let pooled = interval::count(further(runs), named(runs));
-    let (low, high) = interval::jackknife(runs, of).unwrap_or(pooled);
+    let (low, high) = interval::widest(interval::jackknife(runs, of), pooled);
     (of(runs), (low.max(0.0), high))
 }
 
 /// A figure between 0 and 1.
 fn share(runs: &[&Fate], of: impl Fn(&[&Fate]) -> Option<f64>, pooled: Interval) -> Figure {
-    let (low, high) = interval::jackknife(runs, &of).unwrap_or(pooled);
+    let (low, high) = interval::widest(interval::jackknife(runs, &of), pooled);
     (of(runs), (low.max(0.0), high.min(1.0)))
 }
 
@@ -140,15 +142,29 @@ mod tests {
         assert!(near(low, 0.0) && (1.5..2.5).contains(&high), "3.69 for two: {high}");
     }
 
-    /// One right run and one with a false incident besides: 2/3 and 1, without the other.
+    /// Seven right runs and one with a false incident besides: 8/9; without a right one 7/8, without the other 1. Their mean is .890625 and
+    /// √(7/8 · (7 · .015625² + .109375²)) = .109375 the error, 2.365 of which are .259: from .630 to beyond 1. Wilson's of 8 of 9 is from .565
+    /// to .980.
     #[test]
-    fn runs_that_differ_have_the_jackknife_and_a_share_stays_one() {
+    fn runs_that_differ_have_the_wider_interval_on_each_side_and_a_share_stays_one() {
         let clean = run(vec![cause(Some(10.0), None, 0.4)], 0);
         let besides = run(vec![cause(Some(10.0), None, 0.4)], 1);
-        let (value, (low, high)) = precision(&[&clean, &besides]);
-        assert!(value.is_some_and(|value| near(value, 2.0 / 3.0)));
-        // √(1/2 · 2 · .25²) = .25 is the error, as without the one it is .5 and without the other 1.
-        assert!(near(low, 2.0 / 3.0 - 1.96 * 0.25) && near(high, 1.0), "{low} {high}");
+        let runs: Vec<&Fate> = [&clean; 7].into_iter().chain([&besides]).collect();
+        let (value, (low, high)) = precision(&runs);
+        assert!(value.is_some_and(|value| near(value, 8.0 / 9.0)));
+        assert!(near(low, 0.565) && near(high, 1.0), "{low} {high}");
+    }
+
+    /// One right, and one that says a rival cannot be told from its cause though it can: one right of two raised and two planted.
+    #[test]
+    fn an_incident_that_abstains_wrongly_is_raised_and_not_right() {
+        let wrongly = Fate {
+            abstained_wrongly: 1,
+            ..run(vec![cause(Some(10.0), None, 0.4), cause(None, None, 0.4)], 0)
+        };
+        for (value, _) in [precision(&[&wrongly]), recall(&[&wrongly]), f1(&[&wrongly])] {
+            assert_eq!(value, Some(0.5));
+        }
     }
 
     #[test]

@@ -50,12 +50,16 @@ fn of_each(fate: &Fate, minutes: fn(&CauseFate) -> Option<f64>) -> String {
     }
 }
 
-/// How soon hard outages were told of, and could be.
+/// How soon hard outages were told of, and could be: at best as soon as the reports that are missing are enough, without the time until their
+/// window is closed.
 fn of_outages(fate: &Fate) -> Vec<String> {
     let minutes = |minutes: Option<f64>| minutes.map_or(NOTHING.to_owned(), |minutes| format!("{minutes:.0}"));
     let of = |cause: &CauseFate| {
         let (delay, best) = (minutes(cause.delay_min), minutes(cause.outage_achievable_min));
-        format!("outage of {} told after {delay} min, {best} at best", cause.scope)
+        format!(
+            "outage of {} told after {delay} min, {best} at best without the closing of a window",
+            cause.scope
+        )
     };
     fate.causes.iter().filter(|cause| cause.is_outage).map(of).collect()
 }
@@ -139,7 +143,10 @@ fn remark(name: &str) -> &'static str {
     match name {
         "cells" => "  (summed over the channels already; scopes are fewer)",
         "channels" => "  (that there are; few scopes are watched on all)",
-        "outage_achievable_median_min" => "  (who knew the rate of reports would know)",
+        "outages_small" => "  (fewer than 20 reports a minute: in no median)",
+        "outage_achievable_median_min" => {
+            "  (who knew the rate of reports would know, without the closing of a window)"
+        }
         "f1_of_oracle" => "  (what poor call-ends alone can tell)",
         _ => "",
     }
@@ -192,7 +199,7 @@ mod tests {
             "1/2 named",
             "after 4 min (about the right scope after 6)",
             "missed site=bern",
-            "outage of site=bern told after 4 min, 2 at best",
+            "outage of site=bern told after 4 min, 2 at best without the closing of a window",
             "called another team first, not the owner of site=bern",
         ] {
             assert!(said.contains(part), "{said}");

@@ -22,6 +22,9 @@ const SIZES: [(&str, f64, f64); 4] = [
     ("above_1", 1.0, f64::INFINITY),
 ];
 
+/// An outage where fewer reports a minute are expected is small: that none comes is no news before minutes have gone by.
+const SMALL_OUTAGE: f64 = 20.0;
+
 /// The scenario's own rate of complaints among those at which leads are told.
 const USUAL_RATE: usize = 1;
 
@@ -83,7 +86,8 @@ pub struct Totals {
     /// The same where people complain half as readily (`half_rate`) and twice (`double_rate`), and of the causes with at most one poor
     /// call-end a minute to be expected (`up_to_1`).
     pub leads: BTreeMap<&'static str, Leads>,
-    /// Further incidents of a cause that is named, for each that is; one that opens again is a further one.
+    /// Further incidents of a cause that is named, for each that is; one that opens again is a further one, and so is one that names the cause
+    /// and opens again when that is over.
     pub duplicates_per_incident: Option<f64>,
     /// Incidents a day in the judged parts of runs in which nothing is broken, each as often as it opened.
     pub false_per_null_day: Option<f64>,
@@ -108,14 +112,14 @@ pub struct Totals {
     pub guilty_change_named_share: Option<f64>,
     /// Incidents that say a rival cannot be told from their cause.
     pub abstained_share: Option<f64>,
-    /// ... though cause and rival differ by as many calls as they ask for; their causes count as missed.
+    /// ... though cause and rival differ by as many calls as they ask for; their causes count as missed, and they as raised and not right.
     pub abstained_wrongly_share: Option<f64>,
     /// Early warnings that came true, of those whose hour was over.
     pub warning_calibration: Option<f64>,
     /// Early warnings whose hour was over.
     pub warnings: u64,
-    /// Early warnings a day that did not come true; its interval has one-sided bounds, too.
-    pub false_warnings_per_day: f64,
+    /// Early warnings a day that did not come true; its interval has one-sided bounds, too. Null without days.
+    pub false_warnings_per_day: Option<f64>,
     /// Right causes with the right owner.
     pub owner_right_share: Option<f64>,
     /// Changes that caused something and were ruled harmful.
@@ -133,14 +137,17 @@ pub struct Totals {
     pub lead_third_median_is: LeadIs,
     /// Right causes whose first call went to the right owner, of those that called anybody: `owner_right_share` is about the owner in the end.
     pub owner_right_at_first_page_share: Option<f64>,
-    /// From the onset until an open incident was first about the scope that it is about in the end, missed as infinite: OPEN, of
-    /// which `delay_median_min` is, may be about another one.
+    /// From the onset until an open incident was about the cause's calls for good, missed as infinite: OPEN, of which `delay_median_min` is, may
+    /// be about others.
     pub named_median_min: Option<f64>,
     /// Causes that are hard outages: nothing gets out of their scope.
     pub outages: usize,
-    /// From their onset to OPEN, missed as infinite.
+    /// Those of them from where fewer than 20 reports a minute were expected: they are in neither of the two medians.
+    pub outages_small: usize,
+    /// From the onset of the others to OPEN, missed as infinite.
     pub outage_delay_median_min: Option<f64>,
-    /// The same for whoever knew the rate of the reports that are missing: see `outage_achievable_min` of a cause.
+    /// The same for whoever knew the rate of the reports that are missing: see `outage_achievable_min` of a cause. That a window must close
+    /// first is left out.
     pub outage_achievable_median_min: Option<f64>,
     /// 95 % intervals of the figures above, by name; one within another by both (`leads.half_rate.first_median_min`); of
     /// `false_per_null_day` and `false_per_history_day` one-sided bounds. An end that is null is open: few values have no interval of their
@@ -252,12 +259,14 @@ impl Totals {
 
     /// How soon where nothing gets out any more.
     fn outages_of(&mut self, causes: &[&CauseFate]) {
-        let outages = || causes.iter().filter(|cause| cause.is_outage);
+        let outages = causes.iter().filter(|cause| cause.is_outage);
+        let is_large = |cause: &&&CauseFate| cause.reports_per_minute >= SMALL_OUTAGE;
+        let (large, small): (Vec<&&CauseFate>, Vec<&&CauseFate>) = outages.partition(is_large);
+        (self.outages, self.outages_small) = (large.len() + small.len(), small.len());
         let achievable = |cause: &CauseFate| cause.outage_achievable_min.unwrap_or(f64::INFINITY);
-        self.outages = outages().count();
-        let delays = sorted(outages().map(|cause| cause.delay()));
+        let delays = sorted(large.iter().map(|cause| cause.delay()));
         self.outage_delay_median_min = self.quantile("outage_delay_median_min", &delays, 0.5);
-        let achievable = sorted(outages().map(|cause| achievable(cause)));
+        let achievable = sorted(large.iter().map(|cause| achievable(cause)));
         self.outage_achievable_median_min = self.quantile("outage_achievable_median_min", &achievable, 0.5);
     }
 
@@ -342,9 +351,7 @@ impl Totals {
         self.warnings = u64::try_from(given).unwrap_or(u64::MAX);
         self.warning_calibration = self.share("warning_calibration", came_true, given);
         let days = interval::sum(runs.iter().map(|run| run.days_in_all));
-        let wrong = given - came_true;
-        let a_day = if days > 0.0 { real(wrong) / days } else { 0.0 };
-        self.false_warnings_per_day = self.put("false_warnings_per_day", a_day, interval::rate(wrong, days.max(1e-9)));
+        self.false_warnings_per_day = self.a_day("false_warnings_per_day", given - came_true, days);
     }
 
     /// What is said of changes.
@@ -539,8 +546,9 @@ pub(super) mod tests {
         assert_eq!((totals.warnings, totals.warning_calibration), (12, Some(0.75)));
         assert_eq!(
             (totals.false_warnings_per_day, totals.abstained_share),
-            (0.5, Some(0.75))
+            (Some(0.5), Some(0.75))
         );
+        assert_eq!(Totals::of(&[]).false_warnings_per_day, None, "no day");
     }
 
     /// One small and named, one small with a rival and missed, one large in no dimension. Of eight causes none is small: nothing is said of
@@ -714,30 +722,38 @@ pub(super) mod tests {
         assert_eq!(broken["lead_first_median_is"], "missed");
     }
 
-    /// Told after 3 minutes, 2 at best, and missed; a cause of another kind told after 10. The first called another team first, and was about
-    /// its scope two minutes later.
+    /// 20 reports a minute are expected of two, told after 3 minutes, 2 at best, and missed; 19 of a third, told after 9; a cause of another
+    /// kind is told after 10. The first called another team first, and was about its scope two minutes later: named after 5, 9, 10 minutes
+    /// and never.
     #[test]
     fn outages_and_first_calls_have_figures_of_their_own() {
         let outage = |delay_min| CauseFate {
             is_outage: true,
+            reports_per_minute: 20.0,
             outage_achievable_min: Some(2.0),
             ..cause(delay_min, None, 0.4)
+        };
+        let small = CauseFate {
+            reports_per_minute: 19.0,
+            ..outage(Some(9.0))
         };
         let first = CauseFate {
             owner_right_at_first_page: Some(false),
             named_min: Some(5.0),
             ..outage(Some(3.0))
         };
-        let totals = Totals::of(&[run(vec![first, outage(None), cause(Some(10.0), None, 0.4)], 0)]);
-        assert_eq!((totals.outages, totals.outage_delay_median_min), (2, Some(3.0)));
+        let causes = vec![first, outage(None), small, cause(Some(10.0), None, 0.4)];
+        let totals = Totals::of(&[run(causes, 0)]);
+        assert_eq!((totals.outages, totals.outages_small), (3, 1));
+        assert_eq!(totals.outage_delay_median_min, Some(3.0), "the lower of 3 and never");
         assert_eq!(totals.outage_achievable_median_min, Some(2.0));
         assert_eq!(
             (totals.delay_median_min, totals.named_median_min),
-            (Some(10.0), Some(10.0))
+            (Some(9.0), Some(9.0))
         );
         assert_eq!(
             (totals.owner_right_share, totals.owner_right_at_first_page_share),
-            (Some(1.0), Some(0.5))
+            (Some(1.0), Some(2.0 / 3.0))
         );
     }
 }

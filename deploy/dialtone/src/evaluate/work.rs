@@ -55,7 +55,7 @@ impl WorkFate {
 }
 
 /// When a cause was over in a run that ends then.
-fn over(cause: &Cause, end: EventTime) -> EventTime {
+pub(super) fn over(cause: &Cause, end: EventTime) -> EventTime {
     cause.until.unwrap_or(end).min(end)
 }
 

@@ -12,31 +12,61 @@ use crate::say;
 /// The topic must be read to its end in this time.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// One line for each revision that the topic still has, the oldest first.
+/// One line for each revision that the topic still has, the oldest first; one that says so where it has none. What cannot be read is counted
+/// beside.
 pub(super) async fn of(id: &Text, kafka: &KafkaConfig, translator: Option<Arc<Translator>>) -> Result<Vec<String>> {
     let at = kafka.properties.get("bootstrap.servers").cloned().unwrap_or_default();
     let (kafka, id) = (kafka.clone(), id.clone());
     let reading = tokio::task::spawn_blocking(move || {
-        let mut revisions = BTreeMap::new();
+        let mut told = Told::default();
         whole::read(&kafka, Topic::Alerts, translator, WAIT, |record| {
-            let alert = Some(&record).filter(|record| id.as_str().as_bytes() == record.key.as_ref());
-            if let Some(alert) = alert.and_then(alert_of) {
-                revisions.insert(alert.incident.revision, alert);
-            }
+            told.take(&id, &record);
         })
-        .map(|()| revisions)
+        .map(|()| told)
     });
-    let revisions: BTreeMap<i64, Alert> = reading
+    let told = reading
         .await?
         .with_context(|| format!("the alerts cannot be read from {at}"))?;
-    Ok(lines(revisions.values()))
+    if told.unreadable > 0 {
+        say::note(format!("{} records about it are no alerts", told.unreadable));
+    }
+    Ok(told.lines())
+}
+
+/// What the topic has about one incident.
+#[derive(Debug, Default)]
+struct Told {
+    revisions: BTreeMap<i64, Alert>,
+    /// Records that are no alert.
+    unreadable: u64,
+}
+
+impl Told {
+    fn take(&mut self, id: &Text, record: &LogRecord) {
+        let Payload::Value(value) = &record.payload else {
+            return;
+        };
+        if id.as_str().as_bytes() != record.key.as_ref() {
+            return;
+        }
+        match alert_of(value) {
+            Some(alert) => {
+                self.revisions.insert(alert.incident.revision, alert);
+            }
+            None => self.unreadable += 1,
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        if self.revisions.is_empty() {
+            return vec!["the broker keeps no revision of it".to_owned()];
+        }
+        lines(self.revisions.values())
+    }
 }
 
 /// In the frame or as JSON, as incidents are.
-fn alert_of(record: &LogRecord) -> Option<Alert> {
-    let Payload::Value(value) = &record.payload else {
-        return None;
-    };
+fn alert_of(value: &[u8]) -> Option<Alert> {
     avro::record_from_built_in_frame(value)
         .ok()
         .or_else(|| serde_json::from_slice(value).ok())
@@ -78,6 +108,21 @@ const fn reason(reason: AlertReason) -> &'static str {
 mod tests {
     use super::super::list::tests::{at, incident, text};
     use super::*;
+
+    #[test]
+    fn of_what_is_kept_no_longer_it_is_said_and_what_is_no_alert_is_counted() {
+        let record = |key: &'static str| LogRecord {
+            place: (Topic::Alerts, 0),
+            offset: 0,
+            key: key.into(),
+            payload: Payload::Value("nonsense".into()),
+        };
+        let mut told = Told::default();
+        told.take(&text("i-1"), &record("i-1"));
+        told.take(&text("i-1"), &record("i-2"));
+        assert_eq!(told.unreadable, 1, "that of another does not count");
+        assert_eq!(told.lines(), ["the broker keeps no revision of it"]);
+    }
 
     #[test]
     fn each_revision_says_how_it_stood_why_it_was_told_and_whether_somebody_was_called() {

@@ -7,7 +7,7 @@ mod read;
 mod show;
 mod tell;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use dialtone_schemas::Incident;
@@ -23,6 +23,9 @@ use crate::{
     say,
 };
 use read::newest;
+
+/// How its repairs went is waited for so long by who looks at an incident.
+const REPAIRS: Duration = Duration::from_secs(10);
 
 /// Reads the incidents, and does with them what the command line says.
 pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
@@ -47,7 +50,7 @@ pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Everything known of an incident, with what became of its repairs; its history, if that is asked for.
+/// Everything known of an incident at once, then what became of its repairs, which all verdicts are read for; its history, if that is asked for.
 async fn show(
     args: &ShowIncident,
     incident: &Incident,
@@ -58,13 +61,11 @@ async fn show(
         say::line(serde_json::to_string(incident)?);
         return Ok(());
     }
-    let verdicts = changes::newest(kafka, translator.clone()).await;
-    let verdicts = verdicts.unwrap_or_else(|error| {
-        say::note(format!("how its repairs went is not known: {error:#}"));
-        changes::Known::default()
-    });
-    let lines = show::lines(incident, &verdicts.repairs(incident));
-    lines.iter().for_each(say::line);
+    show::lines(incident).iter().for_each(say::line);
+    match changes::newest(kafka, translator.clone(), REPAIRS).await {
+        Ok(verdicts) => show::repairs(&verdicts.repairs(incident)).iter().for_each(say::line),
+        Err(error) => say::note(format!("how its repairs went is not known: {error:#}")),
+    }
     if args.history {
         let history = history::of(&incident.id, kafka, translator).await?;
         say::named("history", history).iter().for_each(say::line);

@@ -41,7 +41,7 @@ impl Known {
     pub(super) fn take(&mut self, record: &LogRecord) {
         match &record.payload {
             Payload::Value(value) => match incident(value) {
-                Some(incident) => self.keep(incident),
+                Some(incident) => self.keep(incident, MOST),
                 None => self.unreadable += 1,
             },
             Payload::Empty => self
@@ -51,7 +51,8 @@ impl Known {
         }
     }
 
-    fn keep(&mut self, incident: Incident) {
+    /// A revision of an incident that is known takes no more room.
+    fn keep(&mut self, incident: Incident, most: usize) {
         if self
             .incidents
             .get(&incident.id)
@@ -59,12 +60,13 @@ impl Known {
         {
             return;
         }
-        if self.incidents.len() >= MOST && !self.incidents.contains_key(&incident.id) {
+        let is_known = self.incidents.contains_key(&incident.id);
+        if self.incidents.len() >= most && !is_known {
             let before = self.incidents.len();
             self.incidents.retain(|_, known| known.state != State::Closed);
             self.let_go += (before - self.incidents.len()) as u64;
         }
-        if self.incidents.len() < MOST {
+        if is_known || self.incidents.len() < most {
             self.incidents.insert(incident.id.clone(), incident);
         } else {
             self.let_go += 1;
@@ -143,6 +145,29 @@ mod tests {
         assert_eq!(known.find(&text("i-ab1")).expect("found").revision, 3);
         known.take(&record(Payload::Empty));
         assert_eq!(known.all().count(), 0, "taken back");
+    }
+
+    /// There is room for two. A third is let go while both are open; when one is closed, it goes.
+    #[test]
+    fn where_there_are_too_many_those_that_are_known_are_still_revised() {
+        let mut known = Known::default();
+        let mut take = |id: &str, revision: i64, state: State| {
+            let incident = Incident {
+                revision,
+                state,
+                ..example(id)
+            };
+            known.keep(incident, 2);
+            let held: Vec<(String, i64)> = known.all().map(|one| (one.id.to_string(), one.revision)).collect();
+            (held, known.let_go)
+        };
+        let held =
+            |of: [(&str, i64); 2], let_go: u64| (of.map(|(id, revision)| (id.to_owned(), revision)).to_vec(), let_go);
+        take("i-1", 0, State::Open);
+        take("i-2", 0, State::Open);
+        assert_eq!(take("i-3", 0, State::Open), held([("i-1", 0), ("i-2", 0)], 1));
+        assert_eq!(take("i-2", 1, State::Closed), held([("i-1", 0), ("i-2", 1)], 1));
+        assert_eq!(take("i-4", 0, State::Open), held([("i-1", 0), ("i-4", 0)], 2));
     }
 
     #[test]

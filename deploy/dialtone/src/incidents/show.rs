@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{changes::did, say};
 
-/// Line by line, each under its name; what is not known has none. `repairs` are the verdicts about what was to end it.
-pub(super) fn lines(incident: &Incident, repairs: &[&ChangeVerdict]) -> Vec<String> {
+/// Line by line, each under its name; what is not known has none.
+pub(super) fn lines(incident: &Incident) -> Vec<String> {
     let mut lines = vec![format!(
         "{}  {}  {}, {}; revision {} of {}",
         incident.id,
@@ -42,7 +42,6 @@ pub(super) fn lines(incident: &Incident, repairs: &[&ChangeVerdict]) -> Vec<Stri
     say("path", path(incident));
     say("explains", explains(incident));
     say("changes", changes(incident));
-    say("repair", repairs.iter().map(|verdict| repair(verdict)).collect());
     say("work", work(incident));
     say("complaints", vec![complaints(incident)]);
     say("people", people(incident));
@@ -223,6 +222,11 @@ fn changes(incident: &Incident) -> Vec<String> {
         .collect()
 }
 
+/// What changes did that were to end it, by their verdicts.
+pub(super) fn repairs(verdicts: &[&ChangeVerdict]) -> Vec<String> {
+    say::named("repair", verdicts.iter().map(|verdict| repair(verdict)))
+}
+
 /// What a change did that was to end it.
 fn repair(verdict: &ChangeVerdict) -> String {
     format!("{}: {} (as of {})", verdict.change_id, did(verdict.repair), verdict.at)
@@ -326,13 +330,7 @@ mod tests {
         incident.acknowledged_by = Some(text("lan"));
         (incident.earlier, incident.earlier_id) = (Some(2), Some(text("i-0")));
         assert_eq!(
-            lines(
-                &incident,
-                &[
-                    &repair_of_it("CHG-9", "no_effect"),
-                    &repair_of_it("CHG-10", "confirmed")
-                ]
-            ),
+            lines(&incident),
             [
                 "i-1  site=berlin  minor, localised; revision 0 of 2026-03-02T09:05:00Z",
                 "  owner      lan, lan@example.com, https://wiki.example.com/lan",
@@ -343,13 +341,24 @@ mod tests {
                 "  evidence                    at risk      poor   expected",
                 "             inside                90        30        2.5",
                 "  changes    none suspected",
-                "  repair     CHG-9: no effect, the fault remains (as of 2026-03-02T10:00:00Z)",
-                "             CHG-10: confirmed, quality came back after it (as of 2026-03-02T10:00:00Z)",
                 "  complaints 0",
                 "  people     acknowledged 2026-03-02T09:10:00Z by lan",
                 "  before     2 about the same in the 30 days before, the last i-0",
             ]
         );
+    }
+
+    #[test]
+    fn a_person_reads_below_it_how_its_repairs_went() {
+        let (ninth, tenth) = (repair_of_it("CHG-9", "no_effect"), repair_of_it("CHG-10", "confirmed"));
+        assert_eq!(
+            repairs(&[&ninth, &tenth]),
+            [
+                "  repair     CHG-9: no effect, the fault remains (as of 2026-03-02T10:00:00Z)",
+                "             CHG-10: confirmed, quality came back after it (as of 2026-03-02T10:00:00Z)",
+            ]
+        );
+        assert_eq!(repairs(&[]), [""; 0]);
     }
 
     #[test]
@@ -397,7 +406,7 @@ mod tests {
         incident.rivals = Some(rivals);
         (incident.explained_ratio, incident.maintenance) = (Some(0.4), Some(text("CHG-7")));
         incident.burn_rate = Some(14.4);
-        let lines = lines(&incident, &[]);
+        let lines = lines(&incident);
         for said in [
             "  told apart isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 2.1",
             "             isp=Nordnet (80 % of the calls the same): not separable by the data, 120 more call-ends of site=berlin outside isp=Nordnet would tell",

@@ -44,7 +44,13 @@ pub(super) fn check_team(action: &IncidentsAction, config: &Config) -> Result<()
             to,
             even_unknown: false,
             ..
-        } if !file.as_os_str().is_empty() => is_known(to, &config.owners()?, &file.display().to_string()),
+        } if !file.as_os_str().is_empty() => {
+            let owners = config.owners();
+            let owners = owners.with_context(|| {
+                format!("--to: whether {to} is a team cannot be told; --even-unknown gives it to {to} all the same")
+            })?;
+            is_known(to, &owners, &file.display().to_string())
+        }
         _ => Ok(()),
     }
 }
@@ -163,7 +169,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::{Cli, Command},
-        config::owners,
+        config::{load, owners},
     };
 
     fn action(line: &str) -> Result<IncidentsAction> {
@@ -230,6 +236,17 @@ mod tests {
         };
         assert!(is_meant("reassign i-1 --to wna --reason new --even-unknown"));
         assert!(!is_meant("reassign i-1 --to wna --reason new"));
+    }
+
+    #[test]
+    fn where_the_teams_cannot_be_read_it_is_said_how_to_do_without() {
+        let mut config = load(None, std::iter::empty()).expect("defaults");
+        config.processor.owners = "gone/owners.toml".into();
+        let checked = |line: &str| check_team(&action(line).expect("an action"), &config);
+        let line = "reassign i-1 --to wan --reason theirs";
+        let refused = checked(line).expect_err("refused").to_string();
+        assert!(refused.contains("--even-unknown gives it to wan"), "{refused}");
+        assert!(checked(&format!("{line} --even-unknown")).is_ok());
     }
 
     #[test]

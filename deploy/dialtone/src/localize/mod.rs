@@ -20,6 +20,8 @@ const MAX_DEPTH: usize = 3;
 const CANDIDATES: usize = 10_000;
 /// Attributes of which every set is searched.
 const FEW_ATTRIBUTES: usize = 6;
+/// What is said to who asks volumes for a time.
+const NO_TIME: &str = "--at: a table of volumes has no time, only one of rates has";
 
 /// What was found in one table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,17 +64,24 @@ pub fn run(args: &cli::Localize) -> Result<ExitCode> {
 }
 
 fn one_file(file: &Path, args: &cli::Localize) -> Result<()> {
-    let plain = read(file, args.kind, args)?;
+    let plain = Plain::read(file, args.kind)?;
+    if args.at.is_some() && matches!(plain.figures, Figures::Volume(_)) {
+        bail!(NO_TIME);
+    }
     let answer = localize(&file.display().to_string(), &plain, args.at, args.top)?;
     show(&answer.shown(args.top), None, args.json)
 }
 
-/// Every case of a folder. What is wrong with one is said, and keeps no other from its answer; that there was one is the exit status.
+/// Every case of a folder. What is wrong with one is said, and keeps no other from its answer; that there was one is the exit status. One that
+/// has labels is missed then.
 fn all_cases(dir: &Path, args: &cli::Localize) -> Result<ExitCode> {
     let cases = cases(dir)?;
+    if args.at.is_some() && are_all_volumes(dir, &cases, args) {
+        bail!(NO_TIME);
+    }
     let count = cases.len();
     let are_labelled = cases.iter().any(|case| case.causes.is_some());
-    let (mut labelled, mut failed) = (Vec::new(), 0);
+    let (mut labelled, mut missed, mut failed) = (Vec::new(), Vec::new(), 0);
     for case in cases {
         match of_case(dir, &case, args) {
             Ok(answer) => {
@@ -81,12 +90,13 @@ fn all_cases(dir: &Path, args: &cli::Localize) -> Result<ExitCode> {
             }
             Err(error) => {
                 failed += 1;
-                say::note(format!("{error:#}"));
+                show_failed(&case.id, &error, args.json)?;
+                missed.extend(case.causes);
             }
         }
     }
     if are_labelled {
-        let judged = Summary::of(&labelled);
+        let judged = Summary::with_missed(&labelled, &missed);
         summarise(&Summary { failed, ..judged }, args.json)?;
     }
     if failed == 0 {
@@ -96,20 +106,20 @@ fn all_cases(dir: &Path, args: &cli::Localize) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// What is found in one case of a folder, before what is not shown is left out.
-pub fn of_case(dir: &Path, case: &Case, args: &cli::Localize) -> Result<Answer> {
-    let plain = read(&dir.join(&case.file), args.kind.or(case.kind), args);
-    let answer = plain.and_then(|plain| localize(&case.id, &plain, args.at.or(case.at), args.top));
-    answer.with_context(|| format!("case {} ({})", case.id, case.file.display()))
+/// Has no case a time? What cannot be read says nothing about that.
+fn are_all_volumes(dir: &Path, cases: &[Case], args: &cli::Localize) -> bool {
+    let kinds = cases
+        .iter()
+        .filter_map(|case| Plain::kind(&dir.join(&case.file), args.kind.or(case.kind)).ok());
+    let kinds: Vec<cli::Kind> = kinds.collect();
+    !kinds.is_empty() && kinds.iter().all(|kind| *kind == cli::Kind::Volume)
 }
 
-/// A table, if what was typed can be asked of it.
-fn read(path: &Path, kind: Option<cli::Kind>, args: &cli::Localize) -> Result<Plain> {
-    let plain = Plain::read(path, kind)?;
-    if args.at.is_some() && matches!(plain.figures, Figures::Volume(_)) {
-        bail!("--at: a table of volumes has no time, only one of rates has");
-    }
-    Ok(plain)
+/// What is found in one case of a folder, before what is not shown is left out. The time that was typed is that of rates.
+pub fn of_case(dir: &Path, case: &Case, args: &cli::Localize) -> Result<Answer> {
+    let plain = Plain::read(&dir.join(&case.file), args.kind.or(case.kind));
+    let answer = plain.and_then(|plain| localize(&case.id, &plain, args.at.or(case.at), args.top));
+    answer.with_context(|| format!("case {} ({})", case.id, case.file.display()))
 }
 
 fn localize(id: &str, plain: &Plain, at: Option<i64>, top: usize) -> Result<Answer> {
@@ -205,6 +215,23 @@ fn show(answer: &Answer, labels: Option<&[Scope]>, json: bool) -> Result<()> {
             words(&found.scope),
             found.score
         ));
+    }
+    Ok(())
+}
+
+/// A case without an answer, where its answer would be.
+#[derive(Serialize)]
+struct Failed<'a> {
+    id: &'a str,
+    error: String,
+}
+
+/// Why a case has no answer: for people beside the answers, for programs among them as well.
+fn show_failed(id: &str, error: &anyhow::Error, json: bool) -> Result<()> {
+    let error = format!("{error:#}");
+    say::note(&error);
+    if json {
+        say::line(serde_json::to_string(&Failed { id, error })?);
     }
     Ok(())
 }

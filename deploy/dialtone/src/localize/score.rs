@@ -45,7 +45,7 @@ pub fn cases(dir: &Path) -> Result<Vec<Case>> {
 /// What all labelled cases sum up to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// Labelled cases that were answered.
+    /// Labelled cases; one that could not be answered is a miss.
     pub n: usize,
     /// A labelled cause was ranked first.
     pub top1: f64,
@@ -65,22 +65,28 @@ pub struct Summary {
     pub wrong: usize,
     /// Cases, labelled or not, that could not be answered.
     pub failed: usize,
-    /// Half of the cases took no longer.
+    /// Half of the cases that were answered took no longer.
     pub ms_median: f64,
 }
 
 impl Summary {
     /// Of answers with the labels of their cases.
-    #[allow(clippy::cast_precision_loss, reason = "counts of cases")]
     pub fn of(answers: &[(Answer, Vec<Scope>)]) -> Self {
-        let n = answers.len();
+        Self::with_missed(answers, &[])
+    }
+
+    /// The same with the labels of cases that were not answered: of these nothing is right, not even where nothing was to be found.
+    #[allow(clippy::cast_precision_loss, reason = "counts of cases")]
+    pub(super) fn with_missed(answers: &[(Answer, Vec<Scope>)], missed: &[Vec<Scope>]) -> Self {
+        let n = answers.len() + missed.len();
         let share = |is_so: &dyn Fn(&Answer, &[Scope]) -> bool| {
             answers.iter().filter(|(answer, causes)| is_so(answer, causes)).count() as f64 / n.max(1) as f64
         };
         let within = |k: usize| {
             share(&move |answer, causes| answer.ranked.iter().take(k).any(|found| causes.contains(&found.scope)))
         };
-        let (mut right, mut named, mut labelled) = (0, 0, 0);
+        let (mut right, mut named) = (0, 0);
+        let mut labelled: usize = missed.iter().map(Vec::len).sum();
         for (answer, causes) in answers {
             right += answer.causes.iter().filter(|scope| causes.contains(scope)).count();
             named += answer.causes.len();
@@ -103,7 +109,7 @@ impl Summary {
             exact: share(&exactly),
             wrong: named - right,
             failed: 0,
-            ms_median: ms.get(n / 2).copied().unwrap_or(0.0),
+            ms_median: ms.get(ms.len() / 2).copied().unwrap_or(0.0),
         }
     }
 }
@@ -142,5 +148,15 @@ mod tests {
         assert_eq!((summary.n, summary.top1, summary.top3), (3, 2.0 / 3.0, 1.0));
         assert_eq!((summary.precision, summary.recall, summary.f1), (0.75, 0.75, 0.75));
         assert_eq!((summary.exact, summary.wrong, summary.ms_median), (1.0 / 3.0, 1, 3.0));
+    }
+
+    /// One right, one with the cause b not answered, one without a cause not answered: a third exactly, one of two causes.
+    #[test]
+    fn a_case_that_was_not_answered_is_a_miss() {
+        let answers = [(answer(&["a"], &["a"], 3.0), vec![scope("a")])];
+        let summary = Summary::with_missed(&answers, &[vec![scope("b")], Vec::new()]);
+        assert_eq!((summary.n, summary.top1, summary.exact), (3, 1.0 / 3.0, 1.0 / 3.0));
+        assert_eq!((summary.precision, summary.recall, summary.f1), (1.0, 0.5, 2.0 / 3.0));
+        assert_eq!((summary.wrong, summary.ms_median), (0, 3.0));
     }
 }

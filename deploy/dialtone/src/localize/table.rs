@@ -1,6 +1,10 @@
 //! A plain table as a file has it: CSV, as it is or packed with gzip or zstd, its columns in any order.
 
-use std::{collections::BTreeMap, io::Read as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use anyhow::{Context, Result, bail};
 use dialtone_explain::{Condition, Observation, Volumes};
@@ -36,12 +40,7 @@ impl Plain {
     /// Reads a file, of this kind or of the one that its columns say.
     pub(super) fn read(path: &Path, kind: Option<Kind>) -> Result<Self> {
         let name = path.display();
-        let file = replay::open(path).with_context(|| format!("cannot read {name}"))?;
-        let mut rows = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(file.take(MAX_BYTES));
-        let header = rows.headers().with_context(|| format!("{name}"))?.clone();
-        let columns = Columns::new(&header, kind).with_context(|| format!("{name}"))?;
+        let (mut rows, header, columns) = begun(path, kind)?;
         let named = |column: &usize| Attribute {
             name: header.get(*column).unwrap_or("").to_owned(),
             ..Attribute::default()
@@ -67,6 +66,11 @@ impl Plain {
             rows: count,
             figures,
         })
+    }
+
+    /// Which kind a file holds, by its header alone.
+    pub(super) fn kind(path: &Path, kind: Option<Kind>) -> Result<Kind> {
+        begun(path, kind).map(|(_, _, columns)| columns.kind)
     }
 
     /// Why nothing can be asked of it, if it holds nothing.
@@ -96,6 +100,21 @@ impl Plain {
     pub(super) fn depth(&self) -> usize {
         self.attributes.len()
     }
+}
+
+/// The rows of a table, as they are read.
+type Rows = csv::Reader<io::Take<Box<dyn io::BufRead>>>;
+
+/// A file whose header has been read: its rows, the header, and which column holds what.
+fn begun(path: &Path, kind: Option<Kind>) -> Result<(Rows, csv::StringRecord, Columns)> {
+    let name = path.display();
+    let file = replay::open(path).with_context(|| format!("cannot read {name}"))?;
+    let mut rows = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(file.take(MAX_BYTES));
+    let header = rows.headers().with_context(|| format!("{name}"))?.clone();
+    let columns = Columns::new(&header, kind).with_context(|| format!("{name}"))?;
+    Ok((rows, header, columns))
 }
 
 /// Which column holds what.
