@@ -343,7 +343,7 @@ fn seeds() -> std::ops::Range<u64> {
     first.parse().expect("a seed")..end.parse().expect("a seed")
 }
 
-/// F1 with one, two and three causes that two hundred seeds must reach; of twenty, whose F1 varies by some .05, that much less is asked.
+/// F1 with one, two and three causes that two hundred seeds must reach; of twenty, whose F1 has a standard deviation of some .05, two of these less.
 const GOALS: [(&str, Noise, [f64; 3]); 2] = [
     ("mild", Noise::MILD, [0.90, 0.87, 0.88]),
     ("hard", Noise::HARD, [0.85, 0.80, 0.75]),
@@ -352,7 +352,7 @@ const GOALS: [(&str, Noise, [f64; 3]); 2] = [
 #[test]
 fn confounded_causes_are_named_with_few_others() {
     let seeds = seeds();
-    let slack = if seeds.end - seeds.start < 200 { 0.05 } else { 0.0 };
+    let slack = if seeds.end - seeds.start < 200 { 0.1 } else { 0.0 };
     for (name, noise, goals) in GOALS {
         for (causes, goal) in (1..).zip(goals) {
             let score = row(name, noise, causes, &seeds);
