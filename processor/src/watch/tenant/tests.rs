@@ -5,7 +5,7 @@ use dialtone_schemas::{
     Change, ChangeKind, Control, Dimension, Incident, Leaf, Repair, Ruling, Scope, State, Window,
     alert::AlertReason,
     control::ControlKind,
-    incident::{Layer, Verdict},
+    incident::{Layer, Onset, Verdict},
     time,
 };
 
@@ -199,6 +199,33 @@ fn a_repair_is_confirmed_when_quality_is_back_and_has_no_effect_when_it_is_not()
     assert_eq!(verdict(&drive).repairs.as_ref(), Some(&incident.id));
     assert_eq!(verdict(&drive).repair, Some(Repair::Confirmed));
     assert_eq!(verdict(&repaired(0.08)).repair, Some(Repair::NoEffect));
+}
+
+/// Berlin is broken from Tuesday nine o'clock, and a quarter of an hour later something is changed there: a repair, for all that is known. Once the incident is
+/// dated a minute after the change, that caused it, and is no repair of it.
+#[test]
+fn a_change_is_no_repair_of_what_began_with_it() {
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    drive.until(day(1, 9).plus(15 * time::MINUTE), |_| two(0.08, 0.02));
+    drive
+        .tenant
+        .change(change(serde_json::json!({"started_at": drive.now()})));
+    let changed = drive.now();
+    drive.until(day(1, 10), |_| two(0.08, 0.02));
+    let incident = &mut drive.tenant.cases.first_mut().expect("an incident").incident;
+    assert_eq!(
+        drive
+            .tenant
+            .trials
+            .get(&text("CHG-1"))
+            .and_then(|trial| trial.last()?.repairs.clone()),
+        Some(incident.id.clone())
+    );
+    let began = changed.plus(time::MINUTE);
+    incident.onset = Onset { from: began, to: began };
+    drive.tenant.try_changes(day(1, 11), &drive.config);
+    assert_eq!((verdict(&drive).repairs.clone(), verdict(&drive).repair), (None, None));
 }
 
 /// What it is worth that the next cause names this dimension alone, as odds.

@@ -165,8 +165,9 @@ impl Tenant {
                 continue;
             };
             let mut trial = self.trials.remove(&id).unwrap_or_default();
-            // An incident may open after its repair.
-            trial.repairs = trial.repairs.or_else(|| self.to_be_repaired(&change));
+            // An incident may open after its repair; or turn out to have begun with it.
+            let repairs = trial.repairs.filter(|id| self.may_be_repaired(id, &change));
+            trial.repairs = repairs.or_else(|| self.to_be_repaired(&change));
             let said = trial.repair();
             told.extend(self.look_at(&change, &mut trial, now, config));
             self.judge_taken_back(&change, &trial, said);
@@ -214,13 +215,19 @@ impl Tenant {
         let since = begins(change);
         let is_under_way = |case: &&Case| {
             let recovered = case.recovering_since.is_some_and(|at| at < since);
-            case.incident.onset.to < since && !recovered && !is_guilty(case, &change.change_id)
+            !recovered && was_there_before(case, change)
         };
         let takes_back = |case: &&Case| change.rollback_of.as_ref().is_some_and(|id| is_guilty(case, id));
         let touches = |case: &&Case| self.overlap_with(change, case).of_cause >= OF_CAUSE;
         let under_way = || self.cases.iter().filter(is_under_way);
         let case = under_way().find(takes_back).or_else(|| under_way().find(touches));
         case.map(|case| case.incident.id.clone())
+    }
+
+    /// Is an incident that a change was to end still one that was there before it? One that is forgotten by now was.
+    fn may_be_repaired(&self, id: &Text, change: &Change) -> bool {
+        let case = self.cases.iter().find(|case| case.incident.id == *id);
+        case.is_none_or(|case| was_there_before(case, change))
     }
 
     fn look_at(
@@ -511,6 +518,7 @@ impl Tenant {
 
     /// What the change did for the incident that it was to end.
     fn repaired(&self, change: &Change, trial: &Trial, ruling: Ruling, config: &WatchConfig) -> Option<Repair> {
+        trial.repairs.as_ref()?;
         let said = trial.repair();
         let since = begins(change);
         let Some(case) = trial
@@ -615,6 +623,11 @@ pub(super) fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
         _ => return None,
     };
     Some((dimension, change.to_version.as_ref()?))
+}
+
+/// Had an incident begun when a change was made, without its doing?
+fn was_there_before(case: &Case, change: &Change) -> bool {
+    case.incident.onset.to < begins(change) && !is_guilty(case, &change.change_id)
 }
 
 /// Did this change cause an incident, as far as is known?
