@@ -89,7 +89,7 @@ impl<'a> Judgement<'a> {
     pub fn of(truth: &'a Truth, incidents: &'a [Incident], calls: &Calls) -> Self {
         let (gaps, mut others): (Vec<&Incident>, Vec<&Incident>) = incidents
             .iter()
-            .filter(|i| i.opened.is_some() && !is_the_end(i))
+            .filter(|i| i.opened.is_some() && !is_the_end(i, truth))
             .partition(|incident| tells_of_gap(incident, truth, calls));
         let mut causes: Vec<Named<'a>> = truth
             .causes
@@ -113,8 +113,9 @@ impl<'a> Judgement<'a> {
 }
 
 /// Is it the silence after the last simulated report?
-fn is_the_end(incident: &Incident) -> bool {
-    incident.is_silence_of_everything() && !matches!(incident.state, State::Recovering | State::Closed)
+fn is_the_end(incident: &Incident, truth: &Truth) -> bool {
+    let is_over = matches!(incident.state, State::Recovering | State::Closed);
+    incident.is_silence_of_everything() && !is_over && truth.end <= incident.onset.to.plus(ONSET_TOLERANCE)
 }
 
 /// Does it say, in its time, that the reports of the site with the collector gap are missing, and not its calls?

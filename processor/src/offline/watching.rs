@@ -3,11 +3,14 @@
 use std::{borrow::Borrow, collections::BTreeMap};
 
 use bytes::Bytes;
-use dialtone_schemas::{Alert, ChangeVerdict, Incident, Record, Reject, State, Text, avro, topic::Topic};
+use dialtone_schemas::{Alert, ChangeVerdict, Incident, Record, Reject, State, Text, avro, time, topic::Topic};
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 
 use super::logs::Heard;
 use crate::{Watch, WatchConfig, watch::history::Day};
+
+/// Reports that come so long after a silence began are none that end it.
+const STRAGGLERS: i64 = 15 * time::MINUTE;
 
 /// Watch, and what it has told so far.
 #[derive(Clone, Debug)]
@@ -88,10 +91,13 @@ impl Watching {
     }
 
     /// The last revision of every incident, by (opened, id). What was only watched has never opened: see the alerts. That nothing is reported
-    /// after the last record is the end of the logs, and nobody's silence.
+    /// after the last report is the end of the logs, and nobody's silence.
     pub fn incidents(&self) -> Vec<Incident> {
         let is_over = |incident: &Incident| matches!(incident.state, State::Recovering | State::Closed);
-        let is_the_end = |incident: &Incident| incident.is_silence_of_everything() && !is_over(incident);
+        let last = self.watch.last_report();
+        let is_last = |incident: &Incident| last.is_none_or(|last| last <= incident.onset.to.plus(STRAGGLERS));
+        let is_the_end =
+            |incident: &Incident| incident.is_silence_of_everything() && !is_over(incident) && is_last(incident);
         let is_told = |incident: &&Incident| incident.opened.is_some() && !is_the_end(incident);
         let opened = self.incidents.values().filter(is_told);
         let mut incidents: Vec<Incident> = opened.cloned().collect();

@@ -265,8 +265,6 @@ impl Case {
         self.unanswer();
         self.incident.maintenance = None;
         (self.back, self.recovering_since, self.also) = (0.0, None, None);
-        // How bad it is now is seen anew.
-        self.incident.severity = Severity::Minor;
     }
 
     /// Is nobody to be called about it for a while?

@@ -168,6 +168,11 @@ impl Watch {
         self.tenants.values().map(Tenant::refused).sum()
     }
 
+    /// When the last window began of which any tenant has reported something.
+    pub fn last_report(&self) -> Option<EventTime> {
+        self.tenants.values().filter_map(Tenant::last_report).max()
+    }
+
     /// Tenants that had not seen enough at a time, with the time until which they warm up.
     pub fn warming_up(&self, now: EventTime) -> Vec<(Text, EventTime)> {
         let until =

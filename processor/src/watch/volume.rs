@@ -62,7 +62,7 @@ const BACK: usize = 5;
 const BUCKET: usize = 5;
 const DAY: usize = 24 * 60 / BUCKET;
 /// Buckets kept: a day, and what a silence of up to a day compares with before it.
-const PROFILE: usize = 2 * DAY;
+const PROFILE: usize = 2 * DAY + MEMORY / BUCKET;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cell {
@@ -347,17 +347,14 @@ impl Volume {
     }
 
     /// Is the volume of a silent cell back?
-    pub fn is_back(&self, of: Option<Condition>) -> bool {
-        let Some(cell) = self.cell(of) else {
+    pub fn is_back(&self, condition: Condition) -> bool {
+        let Some(cell) = self.cell(Some(condition)) else {
             return true;
         };
-        if of.is_none() {
-            return self.is_heard_again();
-        }
         let expected = cell.out().unwrap_or(0.0);
         // Each of the last minutes: those before the silence must not speak for it.
         let mut last = cell.minutes.iter().rev().take(BACK);
-        last.all(|events| real(*events) >= 0.3 * expected)
+        cell.minutes.len() >= BACK && last.all(|events| real(*events) >= 0.3 * expected)
     }
 
     /// What is expected now of a cell that is out, as a share of what was when its incident was opened.
@@ -389,7 +386,10 @@ impl Volume {
         // Everything is what its parts are, and they are what it is.
         match of {
             Some(_) => self.all.forget(),
-            None => self.cells.values_mut().for_each(Cell::forget),
+            None => {
+                let well = self.cells.values_mut().filter(|cell| cell.out.is_none());
+                well.for_each(Cell::forget);
+            }
         }
     }
 
@@ -639,7 +639,7 @@ mod tests {
             for silence in volume.minute(14.0).iter().filter(|_| minute == 72) {
                 volume.is_out(silence);
             }
-            if minute > 72 && volume.is_back(Some(SECOND)) {
+            if minute > 72 && volume.is_back(SECOND) {
                 back.push(minute);
             }
         }
@@ -671,7 +671,7 @@ mod tests {
                 }
             }
             assert!(
-                opened.is_none_or(|opened| minute < opened + 6 || !volume.is_back(Some(SECOND))),
+                opened.is_none_or(|opened| minute < opened + 6 || !volume.is_back(SECOND)),
                 "{minute}"
             );
         }
@@ -696,7 +696,7 @@ mod tests {
                     is_known = true;
                 }
             }
-            if minute > 1440 + FOUR_PM + 10 && volume.is_back(Some(SECOND)) {
+            if minute > 1440 + FOUR_PM + 10 && volume.is_back(SECOND) {
                 back.get_or_insert(minute - 1440 - FOUR_PM);
             }
         }

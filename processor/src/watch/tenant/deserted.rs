@@ -10,6 +10,8 @@ use crate::watch::{baseline::real, book::Case};
 
 /// Call-ends that a scope would have of its sites' calls, and of which none came: e⁻³⁰ by chance.
 const MISSED: f64 = 30.0;
+/// The same where nobody remembers any more how many calls there were before.
+const MISSED_FOR_HOURS: f64 = 300.0;
 /// So long at least.
 const PATIENCE: i64 = 15 * time::MINUTE;
 /// What its sites' calls are compared with: those of so long before.
@@ -28,9 +30,7 @@ impl Tenant {
             return false;
         }
         let since = self.last_inside(case, channel);
-        let first = self.ring.all().next().map(|(window, _)| window.start());
-        let is_remembered = first.is_some_and(|first| first <= since.plus(-BEFORE));
-        if now.since(since) < PATIENCE || !is_remembered {
+        if now.since(since) < PATIENCE {
             return false;
         }
         let before = self.calls_by_site(channel, (since.plus(-BEFORE), since));
@@ -43,7 +43,13 @@ impl Tenant {
             missed += share * of(&came);
             missing += hours * of(&before) * (1.0 - share / 2.0) - of(&came);
         }
-        missed >= MISSED && missing <= 0.0
+        let first = self.ring.all().next().map(|(window, _)| window.start());
+        let is_remembered = first.is_some_and(|first| first <= since.plus(-BEFORE));
+        if is_remembered {
+            missed >= MISSED && missing <= 0.0
+        } else {
+            missed >= MISSED_FOR_HOURS
+        }
     }
 
     /// When the last calls over a case's scope were reported, or it began.

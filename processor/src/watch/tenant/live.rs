@@ -43,8 +43,12 @@ impl Tenant {
                 }
                 Basis::Rate(_) => self.live_device(case, now, config),
                 Basis::Volume => {
-                    // Who has said nothing for days has left.
-                    let back = self.volume.is_back(case.silent_condition()) || self.is_gone_for_good(now);
+                    let back = match case.silent_condition() {
+                        Some(condition) => self.volume.is_back(condition),
+                        None => self
+                            .volume
+                            .is_heard_again(self.left_by_weeks(case.incident.onset.from, now)),
+                    };
                     if !back && case.is_at_work() && case.has_scope() {
                         self.tell_apart(case, now);
                     }
@@ -54,6 +58,10 @@ impl Tenant {
                     case.incident.poor_minutes_an_hour = Some(round(60.0 * missing, 10.0));
                     case.incident.excess_poor_minutes = round(case.incident.excess_poor_minutes + missing, 10.0);
                 }
+            }
+            // Who has said nothing for days has left.
+            if self.is_gone_for_good(now) {
+                case.back = f64::INFINITY;
             }
             case.live(now, config.quiet.micros());
             if !case.is_open() {

@@ -248,6 +248,11 @@ impl Tenant {
         self.detectors.iter().chain(&self.level_detectors)
     }
 
+    /// When the last window began of which something was reported.
+    pub const fn last_report(&self) -> Option<EventTime> {
+        self.last
+    }
+
     /// Has nothing happened for so long that minutes change nothing?
     pub fn is_dormant(&self, now: EventTime) -> bool {
         self.cases.is_empty() && self.fresh.is_empty() && self.last.is_none_or(|last| now.since(last) > DORMANT)

@@ -3,7 +3,7 @@
 use dialtone_explain::Condition;
 use dialtone_schemas::{
     Dimension, EventTime, Incident, Scope, Text, Window,
-    incident::{Alternative, Onset},
+    incident::{Alternative, Onset, Severity},
     time,
 };
 
@@ -175,10 +175,9 @@ impl Tenant {
             return true;
         }
         let closed: Vec<Text> = self.closed_about(channel, &conditions);
-        if self
-            .reopen(now, config, |case| closed.contains(&case.incident.id))
-            .is_some()
-        {
+        let severe = severity_of(channel, &found, now);
+        if let Some(case) = self.reopen(now, config, |case| closed.contains(&case.incident.id)) {
+            case.incident.severity = severe;
             return true;
         }
         if self.may_be_outside(channel, &found, config) {
@@ -234,13 +233,14 @@ impl Tenant {
     }
 
     /// Is this silence part of another, or what was noticed just now by the calls that it cut off? What was worse before it hides no outage.
-    fn is_same_silence(&self, silence: &Silence, began: Window) -> bool {
+    fn is_same_silence(&self, silence: &Silence, began: Window, now: EventTime) -> bool {
         let conditions: Vec<Condition> = silence.condition.into_iter().collect();
         let is_young = i64::from(silence.minutes) * time::MINUTE <= AT_ONCE;
         let at_once = |case: &Case| is_young && case.incident.onset.from.since(began.start()).abs() <= AT_ONCE;
-        let is_mute = self.volume.is_mute_still();
+        let is_mute = self.is_mute_still(now);
         self.have_most(&conditions, |case| match case.basis {
-            Basis::Volume if conditions.is_empty() => !is_telemetry(case),
+            // Whoever was called about it looks at both.
+            Basis::Volume if conditions.is_empty() => !is_telemetry(case) || case.called.is_some(),
             Basis::Volume => case.has_scope() || is_mute,
             Basis::Rate(_) => !conditions.is_empty() && case.has_scope() && at_once(case),
         })
@@ -286,8 +286,7 @@ impl Tenant {
             return;
         };
         if !self.cases[i].is_of_calls(channel) {
-            let minutes = real(now.since(found.onset.best.start()) / time::MINUTE).max(1.0);
-            let severe = severity(Basis::Rate(channel), best.n, best.k, (best.k - best.e) / minutes);
+            let severe = severity_of(channel, found, now);
             self.cases[i].is_poor_too(channel, (best.n, best.k, best.e), severe);
         }
     }
@@ -353,7 +352,7 @@ impl Tenant {
                 }
                 continue;
             }
-            if self.is_same_silence(&silence, began) {
+            if self.is_same_silence(&silence, began, now) {
                 continue;
             }
             self.volume.is_out(&silence);
@@ -536,6 +535,13 @@ pub(super) struct Shared {
     pub(super) of_first: f64,
     /// Of the calls of the second one, the share that both cover.
     pub(super) of_second: f64,
+}
+
+/// How bad a located cause is by what its calls show since its onset.
+fn severity_of(channel: usize, found: &Located, now: EventTime) -> Severity {
+    let best = &found.cause.best;
+    let minutes = real(now.since(found.onset.best.start()) / time::MINUTE).max(1.0);
+    severity(Basis::Rate(channel), best.n, best.k, (best.k - best.e) / minutes)
 }
 
 #[cfg(test)]

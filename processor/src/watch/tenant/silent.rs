@@ -3,7 +3,11 @@
 use dialtone_schemas::{EventTime, Text, Window, incident::Severity, time};
 
 use super::Tenant;
-use crate::watch::{baseline::real, book::Case, volume::Silence};
+use crate::watch::{
+    baseline::real,
+    book::{Basis, Case},
+    volume::Silence,
+};
 
 /// What those outside said of their calls in so long before the silence tells what is usual.
 const USUAL: i64 = 30 * time::MINUTE;
@@ -37,6 +41,10 @@ const MINUTES: f64 = 20.0;
 
 /// Everything is silent where weeks promise this share of the calls there were before.
 const PROMISED: f64 = 0.5;
+/// ... and so many call-ends in a quarter of an hour: of fewer, one meeting may be the most.
+const FEW: f64 = 60.0;
+/// Weeks leave this share at least of what is expected of everything.
+const LEAST_LEFT: f64 = 0.02;
 
 /// The watched channel of dropped calls.
 const DROPS: usize = 2;
@@ -112,13 +120,35 @@ impl Tenant {
     /// Do weeks promise calls now and in the next quarter of an hour, half of those of when it was silent for so many minutes, at least? Else they
     /// end at this hour of this weekday, and of holidays.
     pub(super) fn is_promised(&self, now: EventTime, minutes: u32) -> bool {
-        let promised = |at: EventTime| -> f64 {
-            let of_site = |site| self.seasons.expected(site, at, &self.clocks);
-            self.seasons.sites().filter_map(of_site).sum()
-        };
-        let before = promised(now.plus(-USUAL - i64::from(minutes) * time::MINUTE));
-        let next = promised(now).min(promised(now.plus(time::HOUR / 4)));
-        before > 0.0 && next >= PROMISED * before
+        let before = self.promised(now.plus(-USUAL - i64::from(minutes) * time::MINUTE));
+        let next = self.promised(now).min(self.promised(now.plus(time::HOUR / 4)));
+        next >= FEW && next >= PROMISED * before
+    }
+
+    /// Call-ends that the weeks promise of all sites in the quarter of an hour of an instant.
+    fn promised(&self, at: EventTime) -> f64 {
+        let of_site = |site| self.seasons.expected(site, at, &self.clocks);
+        self.seasons.sites().filter_map(of_site).sum()
+    }
+
+    /// What share of the calls of an instant the weeks have left by another one: nights and weekends take most of them.
+    pub(super) fn left_by_weeks(&self, from: EventTime, now: EventTime) -> f64 {
+        let (then, now) = (self.promised(from), self.promised(now));
+        if then > 0.0 {
+            (now / then).clamp(LEAST_LEFT, 1.0)
+        } else {
+            1.0
+        }
+    }
+
+    /// Is next to nothing reported from anywhere, while that is what an open incident says?
+    pub(super) fn is_mute_still(&self, now: EventTime) -> bool {
+        let everything = |case: &&Case| case.is_open() && case.is_outside() && case.basis == Basis::Volume;
+        let open = self.cases.iter().find(everything);
+        open.is_some_and(|case| {
+            let left = self.left_by_weeks(case.incident.onset.from, now);
+            self.volume.is_mute_still(left)
+        })
     }
 
     /// What those outside a scope report of their calls.
@@ -145,7 +175,7 @@ impl Tenant {
 /// The case is about a scope of which nothing comes any more.
 pub(super) fn silent(case: &mut Case, silence: &Silence, began: Window) {
     case.silent = Some((began.start(), None));
-    case.basis = crate::watch::book::Basis::Volume;
+    case.basis = Basis::Volume;
     case.sums = (silence.expected, silence.missing, 0.0);
     // Of everything nobody is left who could tell, and it is rather the reports that are lost than all calls at once.
     let (name, severity) = match silence.condition {
@@ -171,7 +201,7 @@ mod tests {
     use dialtone_schemas::{Dimension, Leaf, Scope, incident::Onset};
 
     use super::*;
-    use crate::watch::{book::Basis, evidence::Counts};
+    use crate::watch::evidence::Counts;
 
     fn text(value: &str) -> Text {
         Text::new(value).expect("a text")

@@ -166,8 +166,10 @@ impl Tenant {
             };
             let mut trial = self.trials.remove(&id).unwrap_or_default();
             // An incident may open after its repair; or turn out to have begun with it.
-            let repairs = trial.repairs.filter(|id| self.may_be_repaired(id, &change));
-            trial.repairs = repairs.or_else(|| self.to_be_repaired(&change));
+            if let Some(no_more) = trial.repairs.take_if(|id| !self.may_be_repaired(id, &change)) {
+                self.withdraw_repair(&change, &no_more);
+            }
+            trial.repairs = trial.repairs.or_else(|| self.to_be_repaired(&change));
             let said = trial.repair();
             told.extend(self.look_at(&change, &mut trial, now, config));
             self.judge_taken_back(&change, &trial, said);
@@ -191,6 +193,14 @@ impl Tenant {
                 self.priors.withdraw(incident, taken_back);
             }
             Some(Repair::Moved) | None => {}
+        }
+    }
+
+    /// What a change did for an incident that it was not to end after all says nothing of what it takes back.
+    fn withdraw_repair(&mut self, change: &Change, incident: &Text) {
+        let taken_back = change.rollback_of.as_ref().and_then(|id| self.changes.get(id));
+        if let Some(taken_back) = taken_back {
+            self.priors.withdraw(incident, taken_back);
         }
     }
 

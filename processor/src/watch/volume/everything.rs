@@ -26,15 +26,15 @@ impl Volume {
         })
     }
 
-    /// Is next to nothing reported while everything is out?
-    pub fn is_mute_still(&self) -> bool {
-        let expected = self.all.out().unwrap_or(0.0);
+    /// Is next to nothing reported while everything is out? The weeks have left so much of what was expected as it fell silent.
+    pub fn is_mute_still(&self, left: f64) -> bool {
+        let expected = left * self.all.out().unwrap_or(0.0);
         expected > 0.0 && self.seen() <= NOTHING * expected
     }
 
-    /// Is enough of everything reported again?
-    pub(super) fn is_heard_again(&self) -> bool {
-        let expected = self.all.out().unwrap_or(0.0);
+    /// Is enough of everything reported again, by what the weeks have left?
+    pub fn is_heard_again(&self, left: f64) -> bool {
+        let expected = left * self.all.out().unwrap_or(0.0);
         self.lately.iter().all(|events| real(*events) >= AGAIN * expected)
     }
 
@@ -124,11 +124,11 @@ mod tests {
         let mut volume = out([30, 30]);
         for _ in 0..30 {
             minute(&mut volume, [0, 0]);
-            assert!(!volume.is_back(None) && volume.is_mute_still());
+            assert!(!volume.is_heard_again(1.0) && volume.is_mute_still(1.0));
         }
         let back = (1..10).find(|_| {
             minute(&mut volume, [30, 30]);
-            volume.is_back(None)
+            volume.is_heard_again(1.0)
         });
         assert_eq!(back, Some(5), "five minutes with reports");
         volume.release(None);
@@ -150,7 +150,7 @@ mod tests {
             .map(|silence| silence.condition.map(|c| c.code))
             .collect();
         assert_eq!(told.last(), Some(&Some(1)), "{told:?}");
-        assert!(volume.is_back(None) && !volume.is_mute_still());
+        assert!(volume.is_heard_again(1.0) && !volume.is_mute_still(1.0));
     }
 
     /// Both sites lose all but three in a hundred at once: each is as all others are, so that none of them is silent, and everything is.
