@@ -19,6 +19,7 @@ pub mod schema;
 pub mod simulate;
 pub mod stage;
 pub mod telemetry;
+mod topic;
 pub mod topics;
 pub mod validate;
 

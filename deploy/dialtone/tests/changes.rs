@@ -11,7 +11,7 @@ use dialtone_schemas::{
 };
 use dialtone_simulator::Simulation;
 use serde_json::json;
-use support::{Cluster, Installation, run, small};
+use support::{Cluster, Installation, small};
 
 fn text(value: &str) -> Text {
     Text::new(value).expect("a text")
@@ -45,20 +45,6 @@ async fn installation(cluster: &Cluster, name: &str, verdicts: &[ChangeVerdict])
     installation
 }
 
-/// Status, answer, and what is said beside.
-async fn dialtone(installation: &Installation, words: &str) -> (bool, String, String) {
-    let config = installation.config.display().to_string();
-    let words: Vec<String> = words
-        .split(' ')
-        .chain(["--config", &config])
-        .map(str::to_owned)
-        .collect();
-    let output = tokio::task::spawn_blocking(move || run(&words.iter().map(String::as_str).collect::<Vec<_>>()));
-    let output = output.await.expect("the binary");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout), text(&output.stderr))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_latest_verdict_of_each_change_is_listed_the_harmful_ones_first_and_shown() {
     let cluster = Cluster::start().await;
@@ -75,16 +61,16 @@ async fn the_latest_verdict_of_each_change_is_listed_the_harmful_ones_first_and_
     ];
     let installation = installation(&cluster, "changes", &verdicts).await;
 
-    let (ok, listed, beside) = dialtone(&installation, "changes list").await;
+    let (ok, listed, beside) = installation.asked("changes list").await;
     assert!(ok, "{beside}");
     let ids: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(ids, ["CHG-1", "REL-3", "CHG-2"], "{listed}");
     assert!(listed.contains("CHG-1  harmful, 3.2 times as poor "), "{listed}");
-    let (_, json, _) = dialtone(&installation, "changes list --ruling undecided --json").await;
+    let (_, json, _) = installation.asked("changes list --ruling undecided --json").await;
     let read: ChangeVerdict = serde_json::from_str(json.trim_end()).expect("one verdict");
     assert_eq!((read.change_id, read.calls_missing), (text("REL-3"), Some(120)));
 
-    let (ok, shown, beside) = dialtone(&installation, "changes show REL").await;
+    let (ok, shown, beside) = installation.asked("changes show REL").await;
     assert!(ok, "{beside}");
     let head =
         "REL-3  not enough calls yet: 120 more call-ends would tell, expected by 2026-03-02T10:20:00Z; revision 0";
@@ -101,7 +87,7 @@ async fn the_latest_verdict_of_each_change_is_listed_the_harmful_ones_first_and_
             "[possible values: harmful, harmless, undecided]",
         ),
     ] {
-        let (ok, _, beside) = dialtone(&installation, words).await;
+        let (ok, _, beside) = installation.asked(words).await;
         assert!(!ok && beside.contains(why), "{words}: {beside}");
     }
     cluster.shutdown().await;
@@ -134,7 +120,7 @@ async fn an_incident_says_how_its_repair_went_and_how_it_came_to_stand_as_it_doe
         .write(Topic::Alerts, vec![framed("i-1"), framed("i-2")])
         .await;
 
-    let (ok, shown, beside) = dialtone(&installation, "incidents show i-1 --history").await;
+    let (ok, shown, beside) = installation.asked("incidents show i-1 --history").await;
     assert!(ok, "{beside}");
     let about = |name: &str| -> Vec<String> {
         let named = format!("  {name} ");
@@ -149,7 +135,7 @@ async fn an_incident_says_how_its_repair_went_and_how_it_came_to_stand_as_it_doe
         about("history"),
         ["  history    2026-03-02T09:00:00Z  localised  site=berlin  lan  minor  opened  somebody was called"]
     );
-    let (_, json, _) = dialtone(&installation, "incidents show i-1 --json").await;
+    let (_, json, _) = installation.asked("incidents show i-1 --json").await;
     let read: Incident = serde_json::from_str(json.trim_end()).expect("an incident");
     assert_eq!(read, incident("i-1"), "as it is on its topic");
     cluster.shutdown().await;

@@ -8,7 +8,7 @@ use dialtone_schemas::{
 };
 use dialtone_simulator::Simulation;
 use dialtone_wire::Payload;
-use support::{Cluster, Installation, run, small};
+use support::{Cluster, Installation, small};
 
 fn text(value: &str) -> Text {
     Text::new(value).expect("a text")
@@ -42,17 +42,7 @@ async fn installation(cluster: &Cluster, name: &str, incidents: &[Incident]) -> 
 
 /// What `dialtone incidents …` says: its status, its answer, and what it says beside.
 async fn incidents(installation: &Installation, words: &str) -> (bool, String, String) {
-    let config = installation.config.display().to_string();
-    let words: Vec<String> = ["incidents"]
-        .into_iter()
-        .chain(words.split(' '))
-        .chain(["--config", &config])
-        .map(str::to_owned)
-        .collect();
-    let output = tokio::task::spawn_blocking(move || run(&words.iter().map(String::as_str).collect::<Vec<_>>()));
-    let output = output.await.expect("the binary");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout), text(&output.stderr))
+    installation.asked(&format!("incidents {words}")).await
 }
 
 /// The control records in the log.

@@ -2,18 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail};
-use dialtone_schemas::{ChangeVerdict, Incident, Ruling, Text, avro, topic::Topic};
-use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator, whole};
+use anyhow::{Result, bail};
+use dialtone_schemas::{ChangeVerdict, Incident, Ruling, Text, topic::Topic};
+use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator};
 
-use crate::{config::edits, say};
+use crate::{config::edits, say, topic};
 
 /// Verdicts held; beyond, a tenth of them is let go: first those of which nothing more will be said and that harmed nothing, then the oldest.
 const MOST: usize = 50_000;
 /// What is let go at a time is one part in so many.
 const BATCHES: usize = 10;
-/// Candidates named when a beginning of an id has several.
-const MOST_NAMED: usize = 10;
 
 /// What is known of changes.
 #[derive(Debug, Default)]
@@ -28,25 +26,15 @@ pub(crate) struct Known {
 
 /// Reads the topic to its present end, which must be reached in this time.
 pub(crate) async fn newest(kafka: &KafkaConfig, translator: Option<Arc<Translator>>, wait: Duration) -> Result<Known> {
-    let at = kafka.properties.get("bootstrap.servers").cloned().unwrap_or_default();
-    let kafka = kafka.clone();
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut known = Known::default();
-        whole::read(&kafka, Topic::ChangeVerdicts, translator, wait, |record| {
-            known.take(&record);
-        })
-        .map(|()| known)
-    });
-    reading
-        .await?
-        .with_context(|| format!("the verdicts about changes cannot be read from {at}"))
+    let verdicts = (Topic::ChangeVerdicts, "the verdicts about changes");
+    topic::read(kafka, verdicts, translator, wait, Known::take).await
 }
 
 impl Known {
     /// A record of the topic: of one change the latest verdict counts, whatever came last.
     fn take(&mut self, record: &LogRecord) {
         if let Payload::Value(value) = &record.payload {
-            match verdict(value) {
+            match topic::record(value) {
                 Some(verdict) => self.keep(verdict, MOST),
                 None => self.unreadable += 1,
             }
@@ -117,13 +105,8 @@ impl Known {
             [one] => Ok(one),
             [] => bail!("no change begins with {id}{}", self.hint(id, tenant)),
             several => {
-                let named = several.iter().take(MOST_NAMED);
-                let named: Vec<String> = named.map(|of| format!("{} ({})", of.change_id, of.tenant)).collect();
-                let more = match several.len().saturating_sub(MOST_NAMED) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
-                bail!("{id} is not one change: {}{more}", named.join(", "))
+                let named = several.iter().map(|of| format!("{} ({})", of.change_id, of.tenant));
+                Err(topic::not_one(id, "change", &named.collect::<Vec<_>>()))
             }
         }
     }
@@ -150,16 +133,9 @@ fn is_settled(verdict: &ChangeVerdict) -> bool {
     verdict.is_final && verdict.ruling == Ruling::Harmless && verdict.repairs.is_none()
 }
 
-/// In the frame or as JSON: `processor.watch.alert_format` may have been another before.
-fn verdict(value: &[u8]) -> Option<ChangeVerdict> {
-    avro::record_from_built_in_frame(value)
-        .ok()
-        .or_else(|| serde_json::from_slice(value).ok())
-}
-
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Dimension, EventTime, Scope, incident::Onset};
+    use dialtone_schemas::{Dimension, EventTime, Scope, avro, incident::Onset};
     use serde_json::json;
 
     use super::super::example;

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
-use dialtone_schemas::{Alert, Text, alert::AlertReason, avro, topic::Topic};
-use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator, whole};
+use anyhow::Result;
+use dialtone_schemas::{Alert, Text, alert::AlertReason, topic::Topic};
+use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator};
 
 use super::list::{severity, state, what};
-use crate::say;
+use crate::{say, topic};
 
 /// The topic must be read to its end in this time.
 const WAIT: Duration = Duration::from_secs(60);
@@ -15,18 +15,9 @@ const WAIT: Duration = Duration::from_secs(60);
 /// One line for each revision that the topic still has, the oldest first; one that says so where it has none. What cannot be read is counted
 /// beside.
 pub(super) async fn of(id: &Text, kafka: &KafkaConfig, translator: Option<Arc<Translator>>) -> Result<Vec<String>> {
-    let at = kafka.properties.get("bootstrap.servers").cloned().unwrap_or_default();
-    let (kafka, id) = (kafka.clone(), id.clone());
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut told = Told::default();
-        whole::read(&kafka, Topic::Alerts, translator, WAIT, |record| {
-            told.take(&id, &record);
-        })
-        .map(|()| told)
-    });
-    let told = reading
-        .await?
-        .with_context(|| format!("the alerts cannot be read from {at}"))?;
+    let id = id.clone();
+    let take = move |told: &mut Told, record: &LogRecord| told.take(&id, record);
+    let told = topic::read(kafka, (Topic::Alerts, "the alerts"), translator, WAIT, take).await?;
     if told.unreadable > 0 {
         say::note(format!("{} records about it are no alerts", told.unreadable));
     }
@@ -49,7 +40,7 @@ impl Told {
         if id.as_str().as_bytes() != record.key.as_ref() {
             return;
         }
-        match alert_of(value) {
+        match topic::record::<Alert>(value) {
             Some(alert) => {
                 self.revisions.insert(alert.incident.revision, alert);
             }
@@ -63,13 +54,6 @@ impl Told {
         }
         lines(self.revisions.values())
     }
-}
-
-/// In the frame or as JSON, as incidents are.
-fn alert_of(value: &[u8]) -> Option<Alert> {
-    avro::record_from_built_in_frame(value)
-        .ok()
-        .or_else(|| serde_json::from_slice(value).ok())
 }
 
 fn lines<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {

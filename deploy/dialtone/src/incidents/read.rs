@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail};
-use dialtone_schemas::{Incident, State, Text, avro, topic::Topic};
-use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator, whole};
+use anyhow::{Result, bail};
+use dialtone_schemas::{Incident, State, Text, topic::Topic};
+use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator};
+
+use crate::topic;
 
 /// The topic must be read to its end in this time.
 const WAIT: Duration = Duration::from_secs(60);
 /// Incidents held; beyond, closed ones are let go.
 const MOST: usize = 50_000;
-/// Candidates named when a beginning of an id has several.
-const MOST_NAMED: usize = 10;
 
 /// What is known of incidents.
 #[derive(Debug, Default)]
@@ -25,22 +25,21 @@ pub(super) struct Known {
 
 /// Reads the topic to its present end.
 pub(super) async fn newest(kafka: &KafkaConfig, translator: Option<Arc<Translator>>) -> Result<Known> {
-    let at = kafka.properties.get("bootstrap.servers").cloned().unwrap_or_default();
-    let kafka = kafka.clone();
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut known = Known::default();
-        whole::read(&kafka, Topic::Incidents, translator, WAIT, |record| known.take(&record)).map(|()| known)
-    });
-    reading
-        .await?
-        .with_context(|| format!("the incidents cannot be read from {at}"))
+    topic::read(
+        kafka,
+        (Topic::Incidents, "the incidents"),
+        translator,
+        WAIT,
+        Known::take,
+    )
+    .await
 }
 
 impl Known {
     /// A record of the topic: of one key the highest revision counts, whatever came last; one without value takes it back.
     pub(super) fn take(&mut self, record: &LogRecord) {
         match &record.payload {
-            Payload::Value(value) => match incident(value) {
+            Payload::Value(value) => match topic::record(value) {
                 Some(incident) => self.keep(incident, MOST),
                 None => self.unreadable += 1,
             },
@@ -89,29 +88,17 @@ impl Known {
             [one] => Ok(one),
             [] => bail!("no incident begins with {id}: see `dialtone incidents list --all`"),
             several => {
-                let named = several.iter().take(MOST_NAMED);
-                let named: Vec<String> = named.map(|i| format!("{} ({})", i.id, i.scope)).collect();
-                let more = several.len().saturating_sub(MOST_NAMED);
-                let more = if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                };
-                bail!("{id} is not one incident: {}{more}", named.join(", "))
+                let named = several.iter().map(|i| format!("{} ({})", i.id, i.scope));
+                Err(topic::not_one(id, "incident", &named.collect::<Vec<_>>()))
             }
         }
     }
 }
 
-/// In the frame or as JSON: `processor.watch.alert_format` may have been another before.
-fn incident(value: &[u8]) -> Option<Incident> {
-    avro::record_from_built_in_frame(value)
-        .ok()
-        .or_else(|| serde_json::from_slice(value).ok())
-}
-
 #[cfg(test)]
 mod tests {
+    use dialtone_schemas::avro;
+
     use super::super::list::tests::incident as example;
     use super::*;
 

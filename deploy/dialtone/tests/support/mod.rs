@@ -265,6 +265,20 @@ commit = "2s"
         publisher.close(DEADLINE).await.expect("closed");
     }
 
+    /// What `dialtone …` says of it: its status, its answer, and what it says beside.
+    pub async fn asked(&self, words: &str) -> (bool, String, String) {
+        let config = self.config.display().to_string();
+        let words: Vec<String> = words
+            .split(' ')
+            .chain(["--config", &config])
+            .map(str::to_owned)
+            .collect();
+        let output = tokio::task::spawn_blocking(move || run(&words.iter().map(String::as_str).collect::<Vec<_>>()));
+        let output = output.await.expect("the binary");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    }
+
     pub async fn publisher(&self) -> KafkaPublisher {
         KafkaPublisher::connect(&self.kafka, None).await.expect("a producer")
     }
