@@ -340,8 +340,7 @@ impl Volume {
                     code: *code,
                 })
             {
-                cell.minutes.clear();
-                (cell.evidence, cell.missing, cell.age) = (0.0, 0.0, 0);
+                cell.forget();
             }
         }
     }
@@ -373,7 +372,7 @@ impl Volume {
     pub fn release(&mut self, of: Option<Condition>) {
         if let Some(cell) = self.cell_mut(of) {
             (cell.out, cell.held) = (None, None);
-            (cell.evidence, cell.missing, cell.age) = (0.0, 0.0, 0);
+            cell.calm();
         }
     }
 
@@ -424,7 +423,7 @@ impl Cell {
     /// wrong is so in every minute: what gathers is measured by what is `known` to be expected at least.
     fn judge(&mut self, expected: &Expected, present: f64) -> f64 {
         if expected.events < MIN_EXPECTED {
-            (self.evidence, self.missing, self.age) = (0.0, 0.0, 0);
+            self.calm();
             return 0.0;
         }
         let seen = real(self.now);

@@ -250,25 +250,9 @@ impl Tenant {
     fn have_most(&self, conditions: &[Condition], is_one: impl Fn(&Case) -> bool) -> bool {
         let is_open = |case: &&Case| case.is_open() && case.incident.device_id.is_none() && is_one(case);
         let open: Vec<&Case> = self.cases.iter().filter(is_open).collect();
-        let (own, shared) = self.weigh(
-            |codes| covers(conditions, codes),
-            |codes| open.iter().any(|case| case.covers(codes)),
-        );
-        own <= 0.0 || shared >= SAME_TROUBLE * own
-    }
-
-    /// What usual calls there are inside a scope, and how many of them are shared.
-    fn weigh(&self, is_inside: impl Fn(&Codes) -> bool, is_shared: impl Fn(&Codes) -> bool) -> (f64, f64) {
-        let (mut own, mut shared) = (0.0, 0.0);
-        for (leaf, codes) in (0..)
-            .zip(self.dictionary.leaves())
-            .filter(|(_, codes)| is_inside(codes))
-        {
-            let weight = self.baseline.weight(leaf);
-            own += weight;
-            shared += if is_shared(codes) { weight } else { 0.0 };
-        }
-        (own, shared)
+        let is_held = |codes: &Codes| open.iter().any(|case| case.covers(codes));
+        let shared = self.shared(|codes| covers(conditions, codes), is_held);
+        shared.first <= 0.0 || shared.of_first >= SAME_TROUBLE
     }
 
     /// Calls of an open incident turn bad in another way as well: it is one trouble, and as bad as the worst of it, which its evidence shows.
@@ -276,12 +260,10 @@ impl Tenant {
         let best = &found.cause.best;
         let of_calls = |case: &Case| (0..WATCHED.len()).any(|of| case.is_of_calls(of));
         let is_one = |case: &&Case| case.is_open() && of_calls(case) && case.is_outside() == best.conditions.is_empty();
-        let shared = |case: &Case| {
-            let (own, shared) = self.weigh(|codes| covers(&best.conditions, codes), |codes| case.covers(codes));
-            (shared >= HALF * own).then_some(shared)
-        };
+        let shared = |case: &Case| self.overlap(&best.conditions, &case.conditions).of_first;
         let most = (0..).zip(&self.cases).filter(|(_, case)| is_one(case));
-        let most = most.filter_map(|(i, case)| Some((i, shared(case)?)));
+        let most = most.map(|(i, case)| (i, shared(case)));
+        let most = most.filter(|(_, shared)| *shared >= HALF);
         let Some((i, _)) = most.max_by(|a: &(usize, f64), b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))) else {
             return;
         };
@@ -499,6 +481,7 @@ impl Tenant {
         }
         let share = |of: f64| if of > 0.0 { both / of } else { 0.0 };
         Shared {
+            first: of_a,
             jaccard: share(of_a + of_b - both),
             of_smaller: share(of_a.min(of_b)),
             of_first: share(of_a),
@@ -527,6 +510,8 @@ pub(super) const fn span_of(began: Began) -> Onset {
 /// How two scopes share their calls.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shared {
+    /// The usual calls of the first one.
+    first: f64,
     /// Of the calls of either, the share that both cover.
     pub(super) jaccard: f64,
     /// Of the calls of the smaller one, the share that both cover.

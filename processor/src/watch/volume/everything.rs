@@ -14,7 +14,7 @@ impl Volume {
         self.count_mute_minutes();
         let seen = self.seen();
         let Some(expected) = self.all.expects_by_itself() else {
-            (self.all.evidence, self.all.missing, self.all.age) = (0.0, 0.0, 0);
+            self.all.calm();
             return None;
         };
         let evidence = self.all.judge(&expected, seen);
@@ -64,7 +64,13 @@ impl Cell {
     /// Learns anew what is usual.
     pub(super) fn forget(&mut self) {
         self.minutes.clear();
-        (self.evidence, self.missing, self.age, self.held) = (0.0, 0.0, 0, None);
+        self.held = None;
+        self.calm();
+    }
+
+    /// Nothing of an outage has gathered.
+    pub(super) const fn calm(&mut self) {
+        (self.evidence, self.missing, self.age) = (0.0, 0.0, 0);
     }
 
     /// What is expected of it where nobody else tells what all do meanwhile: nearly nothing is left in an outage.
