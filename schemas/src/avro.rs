@@ -56,6 +56,14 @@ pub enum AvroError {
         /// Why.
         source: Box<apache_avro::Error>,
     },
+    /// Begins as JSON does, but is no record in it.
+    #[error("{record} cannot be read as JSON")]
+    Json {
+        /// Which record.
+        record: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// Not a schema.
     #[error("schema cannot be parsed")]
     Schema {
@@ -191,6 +199,15 @@ pub fn split_frame(frame: &[u8]) -> Result<(u32, &[u8]), AvroError> {
         [0, a, b, c, d, datum @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), datum)),
         _ => Err(AvroError::NoFrame { len: frame.len() }),
     }
+}
+
+/// A record as it is told: in a frame with a built-in id, or as an object of JSON (`processor.watch.alert_format`).
+pub fn record_from_frame_or_json<R: Record>(value: &[u8]) -> Result<R, AvroError> {
+    if value.first() == Some(&b'{') {
+        let record = R::KIND.name();
+        return serde_json::from_slice(value).map_err(|source| AvroError::Json { record, source });
+    }
+    record_from_built_in_frame(value)
 }
 
 /// A record from a frame with a built-in id, of whatever version: fields that an earlier one has not have their default, fields

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Error, Result, anyhow};
-use dialtone_schemas::{Record, Text, avro, topic::Topic};
+use dialtone_schemas::{Text, topic::Topic};
 use dialtone_wire::{KafkaConfig, LogRecord, registry::Translator, whole};
 
 /// Candidates named when a beginning of an id has several.
@@ -26,13 +26,6 @@ pub(crate) async fn read<T: Default + Send + 'static>(
     reading
         .await?
         .with_context(|| format!("{what} cannot be read from {at}"))
-}
-
-/// In the frame or as JSON: `processor.watch.alert_format` may have been another before.
-pub(crate) fn record<R: Record>(value: &[u8]) -> Option<R> {
-    avro::record_from_built_in_frame(value)
-        .ok()
-        .or_else(|| serde_json::from_slice(value).ok())
 }
 
 /// Several begin with an id: which, or the first of them and how many more.

@@ -3,7 +3,7 @@
 use std::{borrow::Borrow, collections::BTreeMap};
 
 use bytes::Bytes;
-use dialtone_schemas::{Alert, ChangeVerdict, Incident, Record, Reject, State, Text, avro, time, topic::Topic};
+use dialtone_schemas::{Alert, ChangeVerdict, Incident, Reject, State, Text, avro, time, topic::Topic};
 use dialtone_wire::{Fold, FoldError, LogRecord, OutRecord, Payload, Place};
 
 use super::logs::Heard;
@@ -76,14 +76,14 @@ impl Watching {
         };
         match record.topic {
             Topic::Incidents => {
-                let incident: Incident = told(frame)?;
+                let incident: Incident = avro::record_from_frame_or_json(frame)?;
                 self.incidents.insert(incident.id.clone(), incident);
             }
             Topic::ChangeVerdicts => {
-                let verdict: ChangeVerdict = told(frame)?;
+                let verdict: ChangeVerdict = avro::record_from_frame_or_json(frame)?;
                 self.verdicts.insert(verdict.change_id.clone(), verdict);
             }
-            Topic::Alerts => self.alerts.push(told(frame)?),
+            Topic::Alerts => self.alerts.push(avro::record_from_frame_or_json(frame)?),
             Topic::Rejects => self.rejects.push(avro::record_from_built_in_frame(frame)?),
             _ => {}
         }
@@ -124,12 +124,4 @@ impl Watching {
     pub const fn watch(&self) -> &Watch {
         &self.watch
     }
-}
-
-/// An incident or alert as it travels: framed Avro, or JSON.
-fn told<R: Record>(frame: &Bytes) -> Result<R, FoldError> {
-    if frame.first() == Some(&b'{') {
-        return serde_json::from_slice(frame).map_err(FoldError::Json);
-    }
-    Ok(avro::record_from_built_in_frame(frame)?)
 }

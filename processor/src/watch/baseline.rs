@@ -1,7 +1,7 @@
 //! Normal: the rate at which call-ends of a leaf are poor, as a product of shrunken main effects.
 //!
 //! `p_leaf = p0 · Π_d f_d[value]`, fitted by proportional fitting on decayed sums; each factor is pulled towards 1 by
-//! `PRIOR` expected poor call-ends, so that a value seldom seen has no opinion (DESIGN.md §2).
+//! as many expected poor call-ends as its dimension's values are alike, so that a value seldom seen has no opinion (DESIGN.md §2).
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     dictionary::{Codes, D},
     evidence::Counts,
+    strength::strength,
 };
 
-/// Expected poor call-ends a value needs before its own rate counts half: 1/sd² for effects of sd 0.3 on the log-rate.
+/// Expected poor call-ends a value needs before its own rate counts half, until its dimension has shown how much its values differ: 1/sd² for
+/// effects of sd 0.3 on the log-rate.
 const PRIOR: f64 = 11.0;
 /// Sweeps of the proportional fitting; the fit is refreshed every half hour, so it need not converge at once.
 const SWEEPS: usize = 4;
@@ -128,7 +130,7 @@ impl Baseline {
                 // The product of a row's factors follows each dimension's step; anew with each sweep, so that no error gathers.
                 let mut products: Vec<f64> = rows.iter().map(|(codes, ..)| model.factor(codes)).collect();
                 for d in 0..D {
-                    sweep(model, &rows, &mut products, d, PRIOR * dispersion.max(1.0));
+                    sweep(model, &rows, &mut products, d, dispersion.max(1.0));
                 }
             }
         }
@@ -193,7 +195,7 @@ impl Model {
 }
 
 /// One dimension's factors, given all the others. `products` are those of each row's factors.
-fn sweep(model: &mut Model, rows: &[(&Codes, f64, f64)], products: &mut [f64], d: usize, prior: f64) {
+fn sweep(model: &mut Model, rows: &[(&Codes, f64, f64)], products: &mut [f64], d: usize, dispersion: f64) {
     let values = model.factors[d].len();
     let (mut seen, mut expected) = (vec![0.0; values], vec![0.0; values]);
     for ((codes, n, k), product) in rows.iter().zip(&*products) {
@@ -201,8 +203,11 @@ fn sweep(model: &mut Model, rows: &[(&Codes, f64, f64)], products: &mut [f64], d
         seen[value] += k;
         expected[value] += n * model.of(*product) / model.factors[d][value];
     }
-    let fitted = |(seen, expected): (f64, f64)| (seen + prior) / (expected + prior);
-    let fitted: Vec<f64> = seen.into_iter().zip(expected).map(fitted).collect();
+    let values = || seen.iter().copied().zip(expected.iter().copied());
+    let prior = strength(values(), dispersion, PRIOR * dispersion);
+    let fitted: Vec<f64> = values()
+        .map(|(seen, expected)| (seen + prior) / (expected + prior))
+        .collect();
     let before = std::mem::replace(&mut model.factors[d], fitted);
     for ((codes, ..), product) in rows.iter().zip(products) {
         let value = codes[d] as usize;

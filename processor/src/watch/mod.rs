@@ -29,6 +29,7 @@ pub mod proportional;
 pub mod reference;
 pub mod season;
 pub mod shift;
+pub mod strength;
 pub mod suspect;
 pub mod tenant;
 pub mod trend;
@@ -61,7 +62,7 @@ pub use tenant::{Explained, Warnings, readiness};
 /// Items held before a place that is ahead is paused, whatever its clock says.
 const MAX_HELD: usize = 1_000_000;
 /// What a snapshot begins with; another number where its fields are others.
-const LAYOUT: Layout = *b"w\x08";
+const LAYOUT: Layout = *b"w\x09";
 
 /// What is merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -384,9 +385,7 @@ impl Watch {
         let Payload::Value(value) = &record.payload else {
             return None;
         };
-        let read: Incident = avro::record_from_built_in_frame(value)
-            .ok()
-            .or_else(|| serde_json::from_slice(value).ok())?;
+        let read: Incident = avro::record_from_frame_or_json(value).ok()?;
         let sent = self.tenants.get(&read.tenant)?.sent(&read.id)?;
         if sent.revision <= read.revision {
             return None;

@@ -51,6 +51,11 @@ pub(super) fn layer_at(dimension: Dimension, value: &Text) -> Layer {
     if dimension == Dimension::Connection && value.as_str() == VPN {
         return Layer::Wan;
     }
+    layer_by(dimension)
+}
+
+/// The layer at which most values of a dimension are passed.
+fn layer_by(dimension: Dimension) -> Layer {
     let layer = BY_DIMENSION.iter().find(|(of, _)| *of == dimension);
     layer.map_or(Layer::Unknown, |(_, layer)| *layer)
 }
@@ -159,6 +164,7 @@ pub fn doubts(owners: &Owners) -> Vec<String> {
                 first.team, rule.team
             )
         }));
+        doubts.extend(misfit(rule).map(|why| format!("owner[{i}] ({}) {why}", rule.team)));
         if owners.dissolved.contains(&rule.team) {
             let heir = owner_by(owners, Some(rule)).team;
             doubts.push(format!(
@@ -189,6 +195,32 @@ pub fn doubts(owners: &Owners) -> Vec<String> {
         ));
     }
     doubts
+}
+
+/// Why a rule does not fit what it seems to be written for: its values are those of another layer.
+fn misfit(rule: &OwnerRule) -> Option<String> {
+    let wanted = rule.layer.filter(|layer| *layer != Layer::Device)?;
+    let is_elsewhere = |(of, value): &(Dimension, &Text)| layer_by(*of) == wanted && layer_at(*of, value) != wanted;
+    if let Some((of, value)) = rule.scope.conditions().find(is_elsewhere) {
+        let whose = layer_at(of, value).name();
+        return Some(format!(
+            "has the layer {}, but {}={value} is of {whose}",
+            wanted.name(),
+            of.name()
+        ));
+    }
+    let of_rule = layer_of(&rule.scope, false);
+    // What a cause names besides may be of another layer: that of a headset at one site is the headset's.
+    let mut besides = BY_DIMENSION.iter().take_while(|(of, _)| rule.scope.get(*of).is_none());
+    let can_fit = of_rule == wanted || besides.any(|(_, layer)| *layer == wanted);
+    (!can_fit).then(|| {
+        format!(
+            "fits no cause: {} is of the layer {}, not {}",
+            rule.scope,
+            of_rule.name(),
+            wanted.name()
+        )
+    })
 }
 
 /// Does no rule name this layer, and none whatever it is?
@@ -436,6 +468,27 @@ mod tests {
         let all = doubts(&owners(vec![rule("everything", None, Scope::default())]));
         assert_eq!(all, [""; 0], "a rule without conditions leaves no gap");
         assert_eq!(doubts(&Owners::default()), [""; 0], "nobody has written any");
+    }
+
+    /// A VPN is the WAN's, and a carrier's fault is never a site's. A headset's at one site is the headset's: that rule is meant.
+    #[test]
+    fn a_rule_whose_values_are_of_another_layer_than_it_says_is_told() {
+        let of = |dimension, value| Scope::new([(dimension, text(value))]);
+        let rules = vec![
+            rule("access", Some(Layer::AccessNetwork), of(Dimension::Connection, "vpn")),
+            rule("berlin", Some(Layer::Site), of(Dimension::Carrier, "telco")),
+            rule("headsets", Some(Layer::Peripheral), site("berlin")),
+            rule("wifi", Some(Layer::AccessNetwork), of(Dimension::Connection, "wifi")),
+            rule("phones", Some(Layer::Device), site("berlin")),
+            rule("desk", None, Scope::default()),
+        ];
+        assert_eq!(
+            doubts(&owners(rules)),
+            [
+                "owner[0] (access) has the layer access_network, but connection=vpn is of wan",
+                "owner[1] (berlin) fits no cause: carrier=telco is of the layer carrier, not site",
+            ]
+        );
     }
 
     /// Carriers have owners, but for the new ones. That the relay has none is said of all relays; `a` has gone.

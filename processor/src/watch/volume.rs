@@ -93,9 +93,15 @@ struct Expected {
 }
 
 impl Expected {
-    /// What so many events a minute say for an outage, as the present state.
+    /// What so many events a minute say for an outage, as the present state: for one that leaves nearly nothing as well, at the price of trying two.
     fn state(&self, seen: f64) -> f64 {
-        dialtone_explain::poisson(seen, self.events, self.drop).max(0.0)
+        let left = |share| dialtone_explain::poisson(seen, self.events, share);
+        let evidence = if self.drop > DROP_WITHOUT_YESTERDAY {
+            left(self.drop).max(left(DROP_WITHOUT_YESTERDAY)) - std::f64::consts::LN_2
+        } else {
+            left(self.drop)
+        };
+        evidence.max(0.0)
     }
 
     /// What a minute with so many events adds to what gathers.

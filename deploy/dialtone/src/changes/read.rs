@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
-use dialtone_schemas::{ChangeVerdict, Incident, Ruling, Text, topic::Topic};
+use dialtone_schemas::{ChangeVerdict, Incident, Ruling, Text, avro, topic::Topic};
 use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator};
 
 use crate::{config::edits, say, topic};
@@ -34,9 +34,9 @@ impl Known {
     /// A record of the topic: of one change the latest verdict counts, whatever came last.
     fn take(&mut self, record: &LogRecord) {
         if let Payload::Value(value) = &record.payload {
-            match topic::record(value) {
-                Some(verdict) => self.keep(verdict, MOST),
-                None => self.unreadable += 1,
+            match avro::record_from_frame_or_json(value) {
+                Ok(verdict) => self.keep(verdict, MOST),
+                Err(_) => self.unreadable += 1,
             }
         }
     }

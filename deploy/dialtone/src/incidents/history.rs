@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Result;
-use dialtone_schemas::{Alert, Text, alert::AlertReason, topic::Topic};
+use dialtone_schemas::{Alert, Text, alert::AlertReason, avro, topic::Topic};
 use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator};
 
 use super::list::{severity, state, what};
@@ -40,11 +40,11 @@ impl Told {
         if id.as_str().as_bytes() != record.key.as_ref() {
             return;
         }
-        match topic::record::<Alert>(value) {
-            Some(alert) => {
+        match avro::record_from_frame_or_json::<Alert>(value) {
+            Ok(alert) => {
                 self.revisions.insert(alert.incident.revision, alert);
             }
-            None => self.unreadable += 1,
+            Err(_) => self.unreadable += 1,
         }
     }
 

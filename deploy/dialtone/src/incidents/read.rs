@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
-use dialtone_schemas::{Incident, State, Text, topic::Topic};
+use dialtone_schemas::{Incident, State, Text, avro, topic::Topic};
 use dialtone_wire::{KafkaConfig, LogRecord, Payload, registry::Translator};
 
 use crate::topic;
@@ -39,9 +39,9 @@ impl Known {
     /// A record of the topic: of one key the highest revision counts, whatever came last; one without value takes it back.
     pub(super) fn take(&mut self, record: &LogRecord) {
         match &record.payload {
-            Payload::Value(value) => match topic::record(value) {
-                Some(incident) => self.keep(incident, MOST),
-                None => self.unreadable += 1,
+            Payload::Value(value) => match avro::record_from_frame_or_json(value) {
+                Ok(incident) => self.keep(incident, MOST),
+                Err(_) => self.unreadable += 1,
             },
             Payload::Empty => self
                 .incidents

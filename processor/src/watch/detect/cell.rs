@@ -6,8 +6,8 @@ use super::{HELD, SAME_DRIFT, WITHIN, look::Look};
 
 /// Rates that are looked for, as multiples of the indifferent one.
 pub(in crate::watch) const ALTERNATIVES: [f64; 5] = [1.5, 2.0, 3.0, 5.0, 8.0];
-/// Expected poor call-ends that pull a cell's own history towards its model.
-const HISTORY_PRIOR: f64 = 8.0;
+/// Expected poor call-ends that pull a cell's own history towards its model, until its cuboid has shown how much its cells differ.
+pub(super) const HISTORY_PRIOR: f64 = 8.0;
 /// Today is pulled towards the history by 1/τ² expected poor call-ends, of the cuboid's drift τ², and by no less than this.
 const TODAY_LEAST: f64 = 8.0;
 /// What a block still counts for today a block later: half of it after two hours.
@@ -29,6 +29,17 @@ impl Sum {
         self.k += other.k;
         self.e += other.e;
     }
+}
+
+/// What is known of the cells of one cuboid.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kin {
+    /// The variance of their log-rates as they wander by themselves.
+    pub(super) drift: f64,
+    /// The dispersion of single calls.
+    pub(super) fine: f64,
+    /// Expected poor call-ends that pull the history of one of them to its model.
+    pub(super) history: f64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,17 +71,17 @@ impl Cell {
     }
 
     /// How this cell's rate differs from the model's: by its own history, and by how today differs from that.
-    pub(super) fn own(&self, drift: f64) -> f64 {
-        let history = (self.history.k + HISTORY_PRIOR) / (self.history.e + HISTORY_PRIOR);
-        let prior = today_prior(drift);
+    pub(super) fn own(&self, kin: Kin) -> f64 {
+        let history = (self.history.k + kin.history) / (self.history.e + kin.history);
+        let prior = today_prior(kin.drift);
         let today = (self.today.k + prior) / (self.today.e * history + prior);
         history * today
     }
 
     /// The rate that is still indifferent, as a multiple of the expected one: what is not known of this cell (1/E is the variance of
     /// a log-rate known from E expected ones), by its history and of today.
-    pub(super) fn indifference(&self, drift: f64, least: f64) -> f64 {
-        let unknown = 1.0 / (self.history.e + HISTORY_PRIOR) + 1.0 / (self.today.e + today_prior(drift));
+    pub(super) fn indifference(&self, kin: Kin, least: f64) -> f64 {
+        let unknown = 1.0 / (self.history.e + kin.history) + 1.0 / (self.today.e + today_prior(kin.drift));
         (WITHIN * unknown.sqrt()).exp().clamp(least, WIDEST.max(least))
     }
 
@@ -80,11 +91,11 @@ impl Cell {
     }
 
     /// The minute is over: what it says for each alternative.
-    pub(super) fn judge(&mut self, drift: f64, fine: f64, least: f64) {
+    pub(super) fn judge(&mut self, kin: Kin, least: f64) {
         let Sum { k, e } = std::mem::take(&mut self.minute);
-        let own = self.own(drift);
-        let expected = self.indifference(drift, least) * e * own;
-        let dispersion = self.dispersion(drift, fine);
+        let own = self.own(kin);
+        let expected = self.indifference(kin, least) * e * own;
+        let dispersion = self.dispersion(kin);
         for (log_m, ratio) in self.log_m.iter_mut().zip(ALTERNATIVES) {
             let evidence = dialtone_explain::poisson(k, expected, ratio) / dispersion;
             *log_m = step(*log_m, evidence);
@@ -94,13 +105,18 @@ impl Cell {
     }
 
     /// Of single calls, and of the drift for as long as it is the same.
-    fn dispersion(&self, drift: f64, fine: f64) -> f64 {
-        fine + drift * self.lately() * self.own(drift)
+    fn dispersion(&self, kin: Kin) -> f64 {
+        kin.fine + kin.drift * self.lately() * self.own(kin)
+    }
+
+    /// What its past has shown, seen and expected.
+    pub(super) const fn past(&self) -> (f64, f64) {
+        (self.history.k, self.history.e)
     }
 
     /// How it stands.
-    pub(super) fn look(&self, drift: f64, fine: f64, least: f64, threshold: f64) -> Look {
-        let own = self.own(drift);
+    pub(super) fn look(&self, kin: Kin, least: f64, threshold: f64) -> Look {
+        let own = self.own(kin);
         let sum = self.blocks.iter().fold(Sum::default(), |mut sum, block| {
             sum.add(*block);
             sum
@@ -112,8 +128,8 @@ impl Cell {
             expected: sum.e * own,
             expected_per_minute: self.lately() * own / f64::from(SAME_DRIFT),
             own,
-            indifference: self.indifference(drift, least),
-            dispersion: self.dispersion(drift, fine),
+            indifference: self.indifference(kin, least),
+            dispersion: self.dispersion(kin),
         }
     }
 
@@ -123,12 +139,12 @@ impl Cell {
     }
 
     /// A block is over: what would it say if its poor call-ends lay as far on the other side of the expected ones?
-    pub(super) fn mirror(&mut self, drift: f64, fine: f64, least: f64) {
+    pub(super) fn mirror(&mut self, kin: Kin, least: f64) {
         let Sum { k, e } = self.blocks[0];
-        let expected = e * self.own(drift);
+        let expected = e * self.own(kin);
         let mirrored = (2.0 * expected - k).max(0.0);
-        let indifferent = self.indifference(drift, least) * expected;
-        let dispersion = self.dispersion(drift, fine);
+        let indifferent = self.indifference(kin, least) * expected;
+        let dispersion = self.dispersion(kin);
         for (log_m, ratio) in self.mirror.iter_mut().zip(ALTERNATIVES) {
             let evidence = dialtone_explain::poisson(mirrored, indifferent, ratio) / dispersion;
             *log_m = step(*log_m, evidence);
@@ -142,10 +158,10 @@ impl Cell {
 
     /// A block is over: the blocks move on, and the oldest becomes history. Returns it, with what this cell by itself was expected
     /// to show in it.
-    pub(super) fn age(&mut self, drift: f64) -> Sum {
+    pub(super) fn age(&mut self, kin: Kin) -> Sum {
         let oldest = self.blocks[HELD - 1];
         let of_this_cell = Sum {
-            e: oldest.e * self.own(drift),
+            e: oldest.e * self.own(kin),
             ..oldest
         };
         self.history.add(oldest);
@@ -198,6 +214,14 @@ pub(in crate::watch) fn step(log_m: f64, evidence: f64) -> f64 {
 mod tests {
     use super::*;
 
+    const fn kin(drift: f64, fine: f64) -> Kin {
+        Kin {
+            drift,
+            fine,
+            history: HISTORY_PRIOR,
+        }
+    }
+
     /// 400 expected and 800 poor in the past: (800 + 8) / (400 + 8) = 1.98 times the model. Since then 30 expected by the model, 59.4
     /// by its own history, and 120 poor: with a drift of 1/11 today is (120 + 11) / (59.4 + 11) = 1.86 times that.
     #[test]
@@ -207,9 +231,9 @@ mod tests {
             today: Sum { k: 120.0, e: 30.0 },
             ..Cell::default()
         };
-        let own = cell.own(1.0 / 11.0);
+        let own = cell.own(kin(1.0 / 11.0, 1.0));
         assert!((own - 1.98 * 1.86).abs() < 0.01, "{own}");
-        assert!((Cell::default().own(0.04) - 1.0).abs() < 1e-9);
+        assert!((Cell::default().own(kin(0.04, 1.0)) - 1.0).abs() < 1e-9);
     }
 
     /// Days that differ by sd 0.25: exp(1.282 · 0.25) = 1.38 where the history says all and of today nothing is known;
@@ -220,10 +244,10 @@ mod tests {
             history: Sum { k: 1e9, e: 1e9 },
             ..Cell::default()
         };
-        assert!((known.indifference(0.0625, 1.25) - 1.38).abs() < 0.01);
-        assert!((Cell::default().indifference(0.0625, 1.25) - 1.74).abs() < 0.01);
+        assert!((known.indifference(kin(0.0625, 1.0), 1.25) - 1.38).abs() < 0.01);
+        assert!((Cell::default().indifference(kin(0.0625, 1.0), 1.25) - 1.74).abs() < 0.01);
         assert!(
-            (known.indifference(0.005, 1.25) - 1.25).abs() < 1e-9,
+            (known.indifference(kin(0.005, 1.0), 1.25) - 1.25).abs() < 1e-9,
             "and never below the least"
         );
     }
@@ -233,10 +257,10 @@ mod tests {
     fn a_cell_that_forgets_its_evidence_is_no_surer_of_itself_afterwards() {
         let mut cell = Cell::default();
         cell.add(Sum { k: 30.0, e: 30.0 });
-        cell.judge(0.05, 1.3, 1.25);
-        let before = cell.dispersion(0.05, 1.3);
+        cell.judge(kin(0.05, 1.3), 1.25);
+        let before = cell.dispersion(kin(0.05, 1.3));
         cell.forget();
-        assert!((before - 4.3).abs() < 1e-9 && (cell.dispersion(0.05, 1.3) - before).abs() < 1e-9);
+        assert!((before - 4.3).abs() < 1e-9 && (cell.dispersion(kin(0.05, 1.3)) - before).abs() < 1e-9);
     }
 
     /// 20 expected in each block, and 5 poor: 15 too few. Their mirror image has 35, which is what a cell with 35 poor would show.
@@ -249,8 +273,8 @@ mod tests {
             };
             for _ in 0..6 {
                 cell.add(Sum { k, e: 20.0 });
-                cell.judge(0.01, 1.0, 1.25);
-                cell.mirror(0.01, 1.0, 1.25);
+                cell.judge(kin(0.01, 1.0), 1.25);
+                cell.mirror(kin(0.01, 1.0), 1.25);
                 cell.blocks[0] = Sum::default();
             }
             cell
@@ -275,14 +299,17 @@ mod tests {
     fn what_is_forgotten_never_becomes_history() {
         let mut cell = Cell::default();
         cell.add(Sum { k: 9.0, e: 1.0 });
-        cell.judge(0.04, 1.0, 1.25);
+        cell.judge(kin(0.04, 1.0), 1.25);
         cell.forget();
-        (0..2 * HELD).for_each(|_| assert!(cell.age(0.04).k <= 0.0));
-        assert!((cell.own(0.04) - 1.0).abs() < 1e-9);
+        (0..2 * HELD).for_each(|_| assert!(cell.age(kin(0.04, 1.0)).k <= 0.0));
+        assert!((cell.own(kin(0.04, 1.0)) - 1.0).abs() < 1e-9);
         cell.add(Sum { k: 9.0, e: 1.0 });
-        cell.judge(0.04, 1.0, 1.25);
-        let last = (0..HELD).map(|_| cell.age(0.04)).last();
+        cell.judge(kin(0.04, 1.0), 1.25);
+        let last = (0..HELD).map(|_| cell.age(kin(0.04, 1.0))).last();
         assert!(last.is_some_and(|block| block.k > 8.0));
-        assert!(cell.own(0.04) > 1.5, "but what is not forgotten does, an hour later");
+        assert!(
+            cell.own(kin(0.04, 1.0)) > 1.5,
+            "but what is not forgotten does, an hour later"
+        );
     }
 }

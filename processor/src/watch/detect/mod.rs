@@ -20,9 +20,10 @@ use super::{
     calibration::{Calibrated, Calibration},
     dependency::Dependencies,
     dictionary::{Codes, D},
+    strength::strength,
 };
 pub(super) use cell::{ALTERNATIVES, log_of_mean, step};
-use cell::{Cell, Sum};
+use cell::{Cell, HISTORY_PRIOR, Kin, Sum};
 pub use drift::Drift;
 pub use key::CellKey;
 use key::Cuboid;
@@ -75,6 +76,8 @@ pub struct Detector {
     #[serde(serialize_with = "sorted", deserialize_with = "unsorted")]
     cells: FxHashMap<CellKey, Cell>,
     drift: Drift,
+    /// How strongly each cuboid's cells are pulled to their model, learnt at midnight.
+    histories: BTreeMap<Cuboid, f64>,
     calibration: Calibration<Cuboid>,
     dependencies: Dependencies,
     touched: Vec<CellKey>,
@@ -154,8 +157,9 @@ impl Detector {
         let mut found = Found::default();
         let fine = self.drift.fine();
         for key in std::mem::take(&mut self.touched) {
+            let kin = self.kin(key.cuboid(), fine);
             let Some(cell) = self.cells.get_mut(&key) else { continue };
-            cell.judge(self.drift.of_cuboid(key.cuboid(), fine), fine, indifference);
+            cell.judge(kin, indifference);
             let log_m = cell.log_mixture();
             if log_m < threshold - NEAR {
                 continue;
@@ -193,8 +197,30 @@ impl Detector {
         self.pairs = self.cells.keys().filter(|key| key.is_pair()).count();
     }
 
+    /// What is known of the cells of a cuboid.
+    fn kin(&self, cuboid: Cuboid, fine: f64) -> Kin {
+        Kin {
+            drift: self.drift.of_cuboid(cuboid, fine),
+            fine,
+            history: self.histories.get(&cuboid).copied().unwrap_or(HISTORY_PRIOR),
+        }
+    }
+
+    /// How much the cells of each cuboid have differed so far.
+    fn compare(&self) -> BTreeMap<Cuboid, f64> {
+        let fine = self.drift.fine();
+        let mut keys: Vec<CellKey> = self.cells.keys().copied().collect();
+        keys.sort_unstable_by_key(|key| (key.cuboid(), *key));
+        let of_cuboid = |cells: &[CellKey]| {
+            let pasts = cells.iter().filter_map(|key| self.cells.get(key)).map(Cell::past);
+            (cells[0].cuboid(), strength(pasts, fine, HISTORY_PRIOR))
+        };
+        keys.chunk_by(|a, b| a.cuboid() == b.cuboid()).map(of_cuboid).collect()
+    }
+
     /// A day is over, with an incident or without.
     pub fn night(&mut self, is_quiet: bool, threshold: f64) {
+        self.histories = self.compare();
         let mut cells: BTreeMap<Cuboid, usize> = BTreeMap::new();
         #[allow(clippy::iter_over_hash_type, reason = "counts do not depend on their order")]
         for key in self.cells.keys() {
@@ -217,8 +243,7 @@ impl Detector {
                 return None;
             }
             let condition = *key.conditions().first()?;
-            let drift = self.drift.of_cuboid(key.cuboid(), fine);
-            let said = cell.look(drift, fine, indifference, 0.0).lately();
+            let said = cell.look(self.kin(key.cuboid(), fine), indifference, 0.0).lately();
             (said >= least).then_some((condition, said))
         });
         let mut climbing: Vec<(Condition, f64)> = of_one.collect();
@@ -256,12 +281,12 @@ impl Detector {
         let mut keys: Vec<CellKey> = self.cells.keys().copied().collect();
         keys.sort_unstable();
         for key in keys {
+            let kin = self.kin(key.cuboid(), fine);
             let Some(cell) = self.cells.get_mut(&key) else { continue };
-            let drift = self.drift.of_cuboid(key.cuboid(), fine);
-            cell.mirror(drift, fine, indifference);
+            cell.mirror(kin, indifference);
             self.calibration
                 .note(key.cuboid(), cell.log_mixture().max(cell.mirrored()));
-            let block = cell.age(drift);
+            let block = cell.age(kin);
             if block.e > 0.0 && cell.log_mixture() < threshold / SUSPECT {
                 self.drift.learn(key.cuboid(), block);
             }
@@ -329,9 +354,9 @@ impl Detector {
             _ => return None,
         };
         let fine = self.drift.fine();
-        let drift = self.drift.of_cuboid(key.cuboid(), fine);
+        let kin = self.kin(key.cuboid(), fine);
         let threshold = self.calibration.threshold(&key.cuboid(), threshold);
-        Some(self.cells.get(&key)?.look(drift, fine, indifference, threshold))
+        Some(self.cells.get(&key)?.look(kin, indifference, threshold))
     }
 
     /// How far rates wander by themselves.

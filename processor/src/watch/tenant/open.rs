@@ -324,12 +324,11 @@ impl Tenant {
             let conditions: Vec<Condition> = silence.condition.into_iter().collect();
             // What closes now ended a bound ago, so the first of the silent minutes is this one.
             let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
-            let is_silent = |case: &Case| case.basis == Basis::Volume || case.has_scope();
-            let same = |case: &Case| case.is_open() && case.conditions == conditions && is_silent(case);
-            if let Some(case) = self.cases.iter_mut().find(|case| same(case)) {
-                if case.basis != Basis::Volume {
+            if let Some(i) = self.noticed_as(&conditions, began) {
+                if self.cases[i].basis != Basis::Volume {
                     // It was noticed by its dropped calls first.
-                    silent(case, &silence, began);
+                    self.turn_to(i, &conditions);
+                    silent(&mut self.cases[i], &silence, began);
                     self.volume.is_out(&silence);
                 }
                 continue;
@@ -349,6 +348,31 @@ impl Tenant {
             silent(&mut case, &silence, began);
             self.cases.push(case);
         }
+    }
+
+    /// The open incident that is this silence already: one of the same name, or of failed setups and dropped calls that began with it, most of
+    /// whose calls are those that it took.
+    fn noticed_as(&self, conditions: &[Condition], began: Window) -> Option<usize> {
+        let is_silent = |case: &Case| case.basis == Basis::Volume || case.has_scope();
+        let is_named_so = |case: &Case| is_silent(case) && case.conditions == *conditions;
+        let open = |is_one: &dyn Fn(&Case) -> bool| self.cases.iter().position(|case| case.is_open() && is_one(case));
+        let began_with_it = |case: &Case| case.incident.onset.from.since(began.start()).abs() <= AT_ONCE;
+        let is_cut_off = |case: &Case| matches!(case.basis, Basis::Rate(channel) if channel > 0) && case.has_scope();
+        let has_its_calls = |case: &Case| self.overlap(conditions, &case.conditions).jaccard >= HALF;
+        open(&is_named_so).or_else(|| open(&|case| is_cut_off(case) && began_with_it(case) && has_its_calls(case)))
+    }
+
+    /// An incident is about these calls rather than those it was noticed by; whose it is then, is said when it is told.
+    fn turn_to(&mut self, i: usize, conditions: &[Condition]) {
+        let case = &mut self.cases[i];
+        if case.conditions == *conditions {
+            return;
+        }
+        let scope = self.dictionary.scope(conditions);
+        (case.incident.layer, case.incident.scope) = (layer_of(&scope, false), scope);
+        (case.incident.aliases, case.incident.alternatives) = (Vec::new(), Vec::new());
+        case.conditions = conditions.to_vec();
+        case.complaints.clear();
     }
 
     pub(super) fn open_devices(&mut self, now: EventTime, config: &WatchConfig) {
