@@ -357,6 +357,9 @@ pub struct Incident {
     /// Since when it was in state `watch` before it opened, because evidence gathered or it was warned of.
     #[serde(default)]
     pub watched: Option<EventTime>,
+    /// The incident that explains what this one showed: it is closed as absorbed, and did not recover.
+    #[serde(default)]
+    pub absorbed_by: Option<Text>,
 }
 
 impl Incident {
@@ -422,6 +425,7 @@ impl Incident {
             peak_poor_minutes: None,
             users: None,
             watched: None,
+            absorbed_by: None,
         }
     }
 

@@ -73,7 +73,7 @@ impl RecordKind {
     /// record, symbols at the end of an enum. So each version's bytes begin with those of the one before.
     pub const fn version(self) -> u32 {
         match self {
-            Self::Incident | Self::Alert => 6,
+            Self::Incident | Self::Alert => 7,
             Self::Control => 3,
             Self::Summary | Self::ChangeVerdict => 2,
             Self::Event | Self::Change | Self::Complaint | Self::Reject => 1,
@@ -89,6 +89,7 @@ impl RecordKind {
                 include_str!("../avro/v3/incident.avsc"),
                 include_str!("../avro/v4/incident.avsc"),
                 include_str!("../avro/v5/incident.avsc"),
+                include_str!("../avro/v6/incident.avsc"),
             ],
             Self::Alert => &[
                 include_str!("../avro/v1/alert.avsc"),
@@ -96,6 +97,7 @@ impl RecordKind {
                 include_str!("../avro/v3/alert.avsc"),
                 include_str!("../avro/v4/alert.avsc"),
                 include_str!("../avro/v5/alert.avsc"),
+                include_str!("../avro/v6/alert.avsc"),
             ],
             Self::Control => &[
                 include_str!("../avro/v1/control.avsc"),

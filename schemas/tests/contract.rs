@@ -216,8 +216,16 @@ fn fourth_incident() -> Incident {
     }
 }
 
-/// With what version 6 appends.
+/// With what version 7 appends.
 fn latest_incident() -> Incident {
+    Incident {
+        absorbed_by: Some(text("i-2")),
+        ..sixth_incident()
+    }
+}
+
+/// With what version 6 appends.
+fn sixth_incident() -> Incident {
     Incident {
         users: Some(22),
         watched: Some(incident().updated),
@@ -311,6 +319,13 @@ fn what_version_4_wrote_is_still_read() {
 fn what_version_5_wrote_is_still_read() {
     let read = read_of(5, &fifth_incident());
     assert_eq!((read.devices.is_some(), read.users, read.watched), (true, None, None));
+}
+
+/// C-1: what version 6 wrote of incidents likewise.
+#[test]
+fn what_version_6_wrote_is_still_read() {
+    let read = read_of(6, &sixth_incident());
+    assert_eq!((read.watched.is_some(), read.absorbed_by), (true, None));
 }
 
 /// The incident that a version wrote, by itself and in an alert.

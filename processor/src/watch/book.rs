@@ -267,6 +267,13 @@ impl Case {
         (self.back, self.recovering_since, self.also) = (0.0, None, None);
     }
 
+    /// Another incident explains what it shows: it is over without having recovered, and did harm of its own until that one began.
+    pub fn is_absorbed(&mut self, by: Text, began: EventTime, now: EventTime) {
+        (self.incident.state, self.incident.closed) = (State::Closed, Some(now));
+        self.incident.absorbed_by = Some(by);
+        self.recovering_since = Some(began);
+    }
+
     /// Is nobody to be called about it for a while?
     pub fn is_silenced(&self, now: EventTime) -> bool {
         self.incident.silenced_until.is_some_and(|until| until > now)

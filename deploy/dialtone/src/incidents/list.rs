@@ -82,10 +82,12 @@ fn row(incident: &Incident, now: EventTime) -> [String; COLUMNS] {
     ]
 }
 
-/// The state, and whether anybody is on it.
+/// The state, and whether anybody is on it; or that another incident explains it.
 fn stands(incident: &Incident, now: EventTime) -> String {
     let mut stands = state(incident.state).to_owned();
-    if incident.silenced_until.is_some_and(|until| until > now) {
+    if incident.absorbed_by.is_some() {
+        stands.push_str(", absorbed");
+    } else if incident.silenced_until.is_some_and(|until| until > now) {
         stands.push_str(", silenced");
     } else if incident.acknowledged.is_some() {
         stands.push_str(", acknowledged");
@@ -198,6 +200,12 @@ pub(super) mod tests {
         }];
         let mut other = incident("i-22");
         other.acknowledged = Some(at("2026-03-02T09:10:00Z"));
+        let absorbed = Incident {
+            state: State::Closed,
+            absorbed_by: Some(text("i-1")),
+            ..other.clone()
+        };
+        assert_eq!(stands(&absorbed, at("2026-03-02T10:00:00Z")), "closed, absorbed");
         assert_eq!(
             table(&[&one, &other], at("2026-03-02T10:00:00Z")),
             [

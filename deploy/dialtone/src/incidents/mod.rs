@@ -10,7 +10,6 @@ mod tell;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use dialtone_schemas::Incident;
 use dialtone_wire::{
     KafkaConfig,
     registry::{Translator, translator_of},
@@ -22,7 +21,7 @@ use crate::{
     config::Config,
     say,
 };
-use read::newest;
+use read::{Known, newest};
 
 /// How its repairs went is waited for so long by who looks at an incident.
 const REPAIRS: Duration = Duration::from_secs(10);
@@ -39,7 +38,7 @@ pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
     let known = newest(&kafka, translator.clone()).await?;
     match action {
         IncidentsAction::List(args) => list::say(&known, args, crate::wall())?,
-        IncidentsAction::Show(args) => show(args, known.find(&args.id)?, &kafka, translator).await?,
+        IncidentsAction::Show(args) => show(args, &known, &kafka, translator).await?,
         told => {
             let incident = known.find(&tell::about(told).context("nothing to say")?.id)?;
             let control = tell::control(incident, told, crate::wall())?;
@@ -53,15 +52,16 @@ pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
 /// Everything known of an incident at once, then what became of its repairs, which all verdicts are read for; its history, if that is asked for.
 async fn show(
     args: &ShowIncident,
-    incident: &Incident,
+    known: &Known,
     kafka: &KafkaConfig,
     translator: Option<Arc<Translator>>,
 ) -> Result<()> {
+    let incident = known.find(&args.id)?;
     if args.json {
         say::line(serde_json::to_string(incident)?);
         return Ok(());
     }
-    show::lines(incident).iter().for_each(say::line);
+    show::lines(incident, known.absorber_of(incident)).iter().for_each(say::line);
     match changes::newest(kafka, translator.clone(), REPAIRS).await {
         Ok(verdicts) => show::repairs(&verdicts.repairs(incident)).iter().for_each(say::line),
         Err(error) => say::note(format!("how its repairs went is not known: {error:#}")),

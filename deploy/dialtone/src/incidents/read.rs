@@ -77,6 +77,11 @@ impl Known {
         self.incidents.values()
     }
 
+    /// The one that absorbed an incident, if one did and it is known.
+    pub(super) fn absorber_of(&self, incident: &Incident) -> Option<&Incident> {
+        self.incidents.get(incident.absorbed_by.as_ref()?)
+    }
+
     /// The one with this id, or the only one whose id begins so.
     pub(super) fn find(&self, id: &Text) -> Result<&Incident> {
         if let Some(exact) = self.incidents.get(id) {

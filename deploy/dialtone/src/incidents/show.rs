@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{changes::did, say};
 
-/// Line by line, each under its name; what is not known has none.
-pub(super) fn lines(incident: &Incident) -> Vec<String> {
+/// Line by line, each under its name; what is not known has none. `absorber` is the incident that absorbed it, where that is known.
+pub(super) fn lines(incident: &Incident, absorber: Option<&Incident>) -> Vec<String> {
     let mut lines = vec![format!(
         "{}  {}  {}, {}; revision {} of {}",
         incident.id,
@@ -26,6 +26,7 @@ pub(super) fn lines(incident: &Incident) -> Vec<String> {
     let mut say = |name: &str, texts: Vec<String>| lines.extend(say::named(name, texts));
     say("owner", owner(incident));
     say("since", vec![times(incident)]);
+    say("closed", absorbed(incident, absorber));
     say("shows", vec![shows(incident)]);
     say("costs", costs(incident));
     say("evidence", evidence(incident));
@@ -75,6 +76,14 @@ fn times(incident: &Incident) -> String {
         }
     }
     text
+}
+
+/// Which incident explains it.
+fn absorbed(incident: &Incident, absorber: Option<&Incident>) -> Vec<String> {
+    let about = absorber.map_or_else(String::new, |absorber| format!(" ({})", what(absorber)));
+    let by = incident.absorbed_by.iter();
+    by.map(|by| format!("absorbed by {by}{about}, which explains it"))
+        .collect()
 }
 
 fn shows(incident: &Incident) -> String {
@@ -330,7 +339,7 @@ mod tests {
         incident.acknowledged_by = Some(text("lan"));
         (incident.earlier, incident.earlier_id) = (Some(2), Some(text("i-0")));
         assert_eq!(
-            lines(&incident),
+            lines(&incident, None),
             [
                 "i-1  site=berlin  minor, localised; revision 0 of 2026-03-02T09:05:00Z",
                 "  owner      lan, lan@example.com, https://wiki.example.com/lan",
@@ -345,6 +354,24 @@ mod tests {
                 "  people     acknowledged 2026-03-02T09:10:00Z by lan",
                 "  before     2 about the same in the 30 days before, the last i-0",
             ]
+        );
+    }
+
+    #[test]
+    fn a_person_reads_which_incident_absorbed_it_and_what_that_is_about() {
+        let absorbed = Incident {
+            absorbed_by: Some(text("i-2")),
+            ..incident("i-1")
+        };
+        let says = |absorber: Option<&Incident>| lines(&absorbed, absorber)[3].clone();
+        assert_eq!(
+            says(Some(&incident("i-2"))),
+            "  closed     absorbed by i-2 (site=berlin), which explains it"
+        );
+        assert_eq!(
+            says(None),
+            "  closed     absorbed by i-2, which explains it",
+            "that is forgotten"
         );
     }
 
@@ -406,7 +433,7 @@ mod tests {
         incident.rivals = Some(rivals);
         (incident.explained_ratio, incident.maintenance) = (Some(0.4), Some(text("CHG-7")));
         incident.burn_rate = Some(14.4);
-        let lines = lines(&incident);
+        let lines = lines(&incident, None);
         for said in [
             "  told apart isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 2.1",
             "             isp=Nordnet (80 % of the calls the same): not separable by the data, 120 more call-ends of site=berlin outside isp=Nordnet would tell",

@@ -141,12 +141,12 @@ impl Tenant {
 }
 
 /// Is so much before an onset remembered?
-fn is_remembered(now: EventTime, onset: EventTime, before: i64, config: &WatchConfig) -> bool {
+pub(super) fn is_remembered(now: EventTime, onset: EventTime, before: i64, config: &WatchConfig) -> bool {
     now.since(onset) + before <= config.memory.micros()
 }
 
 /// Every five minutes while an incident is young, then every quarter of an hour until its scope is settled.
-fn is_time_to_look(now: EventTime, age: i64) -> bool {
+pub(super) fn is_time_to_look(now: EventTime, age: i64) -> bool {
     let pace = if age <= YOUNG { 5 } else { 15 } * time::MINUTE;
     (1..=SETTLED).contains(&age) && now.floor(pace) == now
 }

@@ -75,7 +75,10 @@ impl Tenant {
         let is_new = cases.iter().any(|case| case.sent.is_none());
         let said = (is_new || now.floor(SUSPECT_EVERY) == now).then(|| self.said());
         for case in &mut cases {
-            let until = case.incident.closed.map_or(now, |closed| closed.plus(COMPLAINT_TAIL));
+            // Who complains after it was absorbed complains of what absorbed it.
+            let is_absorbed = case.incident.absorbed_by.is_some();
+            let tail = if is_absorbed { 0 } else { COMPLAINT_TAIL };
+            let until = case.incident.closed.map_or(now, |closed| closed.plus(tail));
             if now <= until {
                 self.match_complaints(case, until, &held, said.as_ref());
             }

@@ -1,5 +1,6 @@
 //! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, warn, watch, tell.
 
+mod absorb;
 mod blame;
 mod complaints;
 mod cost;
@@ -435,6 +436,7 @@ impl Tenant {
             self.open_silences(now, silences, config);
             self.open_devices(now, config);
             self.locate_again(now, config);
+            self.absorb(now, config);
             self.look_though_quiet(now, config);
         }
         self.live(now, config);

@@ -289,10 +289,10 @@ impl Tenant {
     /// Opens again what was closed a while ago about the same.
     fn reopen(&mut self, now: EventTime, config: &WatchConfig, same: impl Fn(&Case) -> bool) -> Option<&mut Case> {
         let is_recent = |closed: EventTime| now.since(closed) <= config.reopen.micros();
-        // What was accepted is over for good: should it turn worse than that, it is another one.
+        // What was accepted is over for good: should it turn worse than that, it is another one. What was absorbed never recovered.
         let recent = |case: &&mut Case| {
-            let is_accepted = case.incident.accepted.is_some();
-            case.incident.closed.is_some_and(is_recent) && !is_accepted && same(case)
+            let is_for_good = case.incident.accepted.is_some() || case.incident.absorbed_by.is_some();
+            case.incident.closed.is_some_and(is_recent) && !is_for_good && same(case)
         };
         let case = self.cases.iter_mut().find(recent)?;
         case.reopen();

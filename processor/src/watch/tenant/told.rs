@@ -197,6 +197,9 @@ fn title(case: &Case, now: EventTime) -> String {
     if incident.is_outside_the_dimensions() {
         title.push_str(", most of the cause lies outside the observed dimensions");
     }
+    if let Some(by) = &incident.absorbed_by {
+        title.push_str(&format!(", absorbed by {by}, which explains it"));
+    }
     match (&incident.maintenance, case.withheld) {
         (Some(work), Some(until)) if until > now => title.push_str(&format!(", during {work} until {until}")),
         (Some(work), _) => title.push_str(&format!(", {work} should be over")),

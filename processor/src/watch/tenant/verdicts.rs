@@ -637,7 +637,9 @@ pub(super) fn version_of(change: &Change) -> Option<(Dimension, &Text)> {
 
 /// Had an incident begun when a change was made, without its doing?
 fn was_there_before(case: &Case, change: &Change) -> bool {
-    case.incident.onset.to < begins(change) && !is_guilty(case, &change.change_id)
+    // What was absorbed is nobody's to repair: its calls get well with those of what absorbed it.
+    let is_its_own = case.incident.absorbed_by.is_none();
+    is_its_own && case.incident.onset.to < begins(change) && !is_guilty(case, &change.change_id)
 }
 
 /// Did this change cause an incident, as far as is known?

@@ -1,0 +1,216 @@
+//! One incident for each cause: an open one that shows no more than another, which has nearly all of its calls, lets expect is over, and names
+//! that one.
+
+use std::cmp::Reverse;
+
+use dialtone_schemas::{EventTime, State, Text, Window, incident::Verdict};
+
+use super::{
+    Tenant,
+    follow::{is_remembered, is_time_to_look},
+    open::SAME_TROUBLE,
+};
+use crate::{
+    config::WatchConfig,
+    watch::{
+        book::{Basis, Case},
+        evidence::Sum,
+        locate::{Evidence, attributes_of},
+    },
+};
+
+/// So many poor call-ends must be expected of an incident's calls to tell that it shows no more: of one that is twice as bad as that 60 ± 9.5 are
+/// poor, and 1.25 · 30 = 37.5 or less once in a hundred times.
+const ENOUGH: f64 = 30.0;
+
+impl Tenant {
+    /// Closes incidents that others explain. The one that opened last is asked first, so that of two which explain each other the first stays.
+    pub(super) fn absorb(&mut self, now: EventTime, config: &WatchConfig) {
+        let is_asked = |i: &usize| does_harm(&self.cases[*i]) && !is_peoples(&self.cases[*i]);
+        let mut asked: Vec<usize> = (0..self.cases.len()).filter(is_asked).collect();
+        asked.sort_by_key(|i| {
+            let incident = &self.cases[*i].incident;
+            Reverse((incident.opened, incident.id.clone()))
+        });
+        for i in asked {
+            if let Some((by, began)) = self.explained_by(i, now, config) {
+                self.cases[i].is_absorbed(by, began, now);
+            }
+        }
+    }
+
+    /// The open incident that explains another, and when it began: of those that have nearly all of its calls the one that does most. Beside what
+    /// all others do, each from its own onset on, what the calls have shown since the onset of this one is no more than what is indifferent.
+    fn explained_by(&self, i: usize, now: EventTime, config: &WatchConfig) -> Option<(Text, EventTime)> {
+        let case = &self.cases[i];
+        let Basis::Rate(channel) = case.basis else { return None };
+        let onset = case.incident.onset.from;
+        // Where its beginning is forgotten, so is what it did alone.
+        if !is_remembered(now, onset, 0, config) {
+            return None;
+        }
+        let has_it = |other: &&Case| {
+            other.incident.id != case.incident.id
+                && other.is_of_calls(channel)
+                && does_harm(other)
+                && is_looked_at(case, other, now)
+                && is_as_poor_too(case, other)
+                && self.overlap(&case.conditions, &other.conditions).of_first >= SAME_TROUBLE
+        };
+        let does_more = |a: &&Case, b: &&Case| {
+            let by_id = b.incident.id.cmp(&a.incident.id);
+            a.share.total_cmp(&b.share).then(by_id)
+        };
+        let by = self.cases.iter().filter(has_it).max_by(does_more)?;
+        let mut others = self.cases.clone();
+        others.remove(i);
+        let evidence = Evidence {
+            cases: &others,
+            ..self.evidence(channel, config.indifference)
+        };
+        let (since, _) = evidence.stands(&case.conditions, Window::of_end(onset.plus(1)));
+        let zone = evidence.zone(&attributes_of(&case.conditions));
+        is_explained(&since, zone).then(|| (by.incident.id.clone(), by.incident.onset.from))
+    }
+}
+
+/// Is a case about a scope, open, and not recovering?
+fn does_harm(case: &Case) -> bool {
+    case.has_scope() && matches!(case.incident.state, State::Open | State::Localised)
+}
+
+/// Have people said that it is a trouble of its own: whose it is, or that its cause is right?
+fn is_peoples(case: &Case) -> bool {
+    case.incident.reassigned.is_some() || case.incident.verdict == Some(Verdict::Right)
+}
+
+/// Is the younger of two looked at again in this minute?
+fn is_looked_at(one: &Case, other: &Case, now: EventTime) -> bool {
+    let age = |case: &Case| case.incident.opened.map_or(0, |opened| now.since(opened));
+    is_time_to_look(now, age(one).min(age(other)))
+}
+
+/// Where the calls of a case are poor on another channel as well, are those of the other case?
+fn is_as_poor_too(case: &Case, other: &Case) -> bool {
+    let too = |case: &Case| case.also.map(|(channel, _)| channel);
+    too(case).is_none_or(|channel| too(other) == Some(channel))
+}
+
+/// Is what calls have shown no more than what may be without anything being wrong, and enough to tell?
+fn is_explained(shown: &Sum, zone: f64) -> bool {
+    shown.e >= ENOUGH && shown.k <= zone * shown.e
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::{Dimension, Incident, Leaf, Scope, alert::AlertReason, time};
+
+    use super::*;
+    use crate::watch::tenant::{
+        Told,
+        drive::{Calls, Drive, day, leaf, site, text},
+    };
+
+    /// Berlin's ten segments with 120 call-ends a minute each, of which these shares are poor on the second and on the others; Lyon is as always.
+    fn calls(second: f64, others: f64) -> Vec<Calls> {
+        let on = |segment: i32| Leaf {
+            segment: Some(text(&format!("berlin-{segment}"))),
+            ..leaf("berlin", "Aural 20")
+        };
+        let share = |segment: i32| if segment == 2 { second } else { others };
+        let berlin = (1..=10).map(|segment| (on(segment), 120, share(segment)));
+        berlin.chain([(leaf("lyon", "Aural 20"), 1200, 0.02)]).collect()
+    }
+
+    fn segment() -> Scope {
+        Scope::new([(Dimension::Segment, text("berlin-2"))])
+    }
+
+    /// The second segment is bad from Tuesday nine o'clock on, the others from five minutes later, until ten.
+    fn broken(second: f64, others: f64) -> (Drive, Told) {
+        let mut drive = Drive::new();
+        drive.until(day(1, 9), |_| calls(0.02, 0.02));
+        let mut told = drive.until(day(1, 9).plus(5 * time::MINUTE), |_| calls(second, 0.02));
+        told.alerts
+            .extend(drive.until(day(1, 10), |_| calls(second, others)).alerts);
+        (drive, told)
+    }
+
+    fn open(drive: &Drive) -> Vec<&Incident> {
+        let open = drive.tenant.cases.iter().filter(|case| case.is_open());
+        open.map(|case| &case.incident).collect()
+    }
+
+    /// After 19 minutes 24 · (5 + 19) = 576 are poor where 2.4 · 5 + 24 · 19 = 468 are expected: 1.23 times.
+    #[test]
+    fn a_segment_whose_site_turns_as_bad_is_the_sites_and_calls_nobody_for_that() {
+        let (drive, told) = broken(0.2, 0.2);
+        let open = open(&drive);
+        let [whole] = open.as_slice() else {
+            panic!("one cause: {open:#?}")
+        };
+        assert_eq!((&whole.scope, &whole.absorbed_by), (&site("berlin"), &None));
+        let last = told.alerts.iter().rfind(|alert| alert.incident.scope == segment());
+        let last = last.expect("told of");
+        assert_eq!((last.reason, last.page), (AlertReason::Resolved, false));
+        let incident = &last.incident;
+        assert_eq!((incident.state, incident.closed), (State::Closed, Some(last.at)));
+        assert_eq!(incident.absorbed_by.as_ref(), Some(&whole.id));
+        assert!(last.title.contains(", absorbed by i-"), "{}", last.title);
+        let pages = told.alerts.iter().filter(|alert| alert.page);
+        let pages: Vec<&Scope> = pages.map(|alert| &alert.incident.scope).collect();
+        assert_eq!(pages, [&segment(), &site("berlin")], "each when it opened");
+    }
+
+    /// The site does (9 · 0.1 + 0.5) / 10 − 0.02 = 0.12: 16.8 a minute are expected of the segment's 60.
+    #[test]
+    fn a_segment_that_is_five_times_as_bad_as_its_bad_site_stays() {
+        let (drive, _) = broken(0.5, 0.1);
+        let scopes: Vec<&Scope> = open(&drive).into_iter().map(|incident| &incident.scope).collect();
+        assert_eq!(scopes, [&segment(), &site("berlin")]);
+    }
+
+    /// All is well from ten on, and the segment bad once more at noon.
+    #[test]
+    fn what_was_absorbed_has_not_recovered_and_is_not_opened_again() {
+        let (mut drive, _) = broken(0.2, 0.2);
+        drive.until(day(1, 12), |_| calls(0.02, 0.02));
+        drive.until(day(1, 12).plus(30 * time::MINUTE), |_| calls(0.2, 0.02));
+        let cases = drive.tenant.cases.iter().map(|case| &case.incident);
+        let about: Vec<&Incident> = cases.filter(|incident| incident.scope == segment()).collect();
+        let [absorbed, again] = about.as_slice() else {
+            panic!("two: {about:#?}")
+        };
+        assert_eq!((absorbed.state, absorbed.absorbed_by.is_some()), (State::Closed, true));
+        assert_eq!((again.state, &again.absorbed_by), (State::Localised, &None));
+        assert_eq!(again.earlier, Some(0), "none was over before it");
+    }
+
+    /// The same incident twice, with five minutes between them. Said to be another team's, the later one stays.
+    #[test]
+    fn of_two_that_explain_each_other_the_first_stays_unless_people_have_spoken() {
+        for is_given in [false, true] {
+            let mut drive = Drive::new();
+            drive.until(day(1, 9), |_| calls(0.02, 0.02));
+            drive.until(day(1, 9).plus(30 * time::MINUTE), |_| calls(0.2, 0.02));
+            let now = drive.now();
+            let mut twin = drive.tenant.cases.first().expect("an incident").clone();
+            let first = twin.incident.id.clone();
+            let opened = now.plus(-5 * time::MINUTE);
+            (twin.incident.id, twin.incident.opened) = (text("i-twin"), Some(opened));
+            twin.incident.reassigned = is_given.then_some(opened);
+            drive.tenant.cases.push(twin);
+            drive.tenant.absorb(now, &drive.config);
+            let stays = if is_given { text("i-twin") } else { first };
+            let ids: Vec<&Text> = open(&drive).into_iter().map(|incident| &incident.id).collect();
+            assert_eq!(ids, [&stays]);
+        }
+    }
+
+    #[test]
+    fn few_calls_do_not_tell_that_nothing_is_left() {
+        let shown = |k: f64, e: f64| Sum { n: 1000.0, k, e };
+        let told = [(37.0, 30.0), (38.0, 30.0), (20.0, 20.0)].map(|(k, e)| is_explained(&shown(k, e), 1.25));
+        assert_eq!(told, [true, false, false]);
+    }
+}
