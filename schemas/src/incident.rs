@@ -169,11 +169,12 @@ pub struct LayerStanding {
     pub standing: Standing,
     /// What of it the figures are about: what most of the incident's calls pass there.
     pub scope: Scope,
-    /// Call-ends at risk there beside the incident's calls; where all are its calls, those of its other parts.
+    /// Call-ends at risk there beside the incident's calls; where all are its calls, those of its other parts. Where the metric is `volume`:
+    /// reports expected there a minute beside the incident's.
     pub at_risk: i64,
-    /// ... of them poor.
+    /// ... of them poor; where the metric is `volume`, of them missing.
     pub poor: i64,
-    /// ... poor ones expected.
+    /// ... poor ones expected; where the metric is `volume`, none.
     pub expected: f64,
 }
 
@@ -193,6 +194,23 @@ pub struct Crossover {
     pub high: f64,
 }
 
+/// The same people inside and outside a scope since the onset, over all their devices that are followed: people are compared with themselves
+/// (case-crossover).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserCrossover {
+    /// Among calls that are alike as to this other scope; the empty one is none.
+    #[serde(default)]
+    pub apart_from: Scope,
+    /// People who called on both sides. They are counted, not named.
+    pub users: i64,
+    /// The odds of a poor call-end inside the scope over those outside, of the same people (Mantel–Haenszel).
+    pub odds_ratio: f64,
+    /// ... lower end of its 95 % interval.
+    pub low: f64,
+    /// ... upper end.
+    pub high: f64,
+}
+
 /// Another scope that has half or more of the same calls, and what tells the two apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rival {
@@ -201,7 +219,7 @@ pub struct Rival {
     /// Of the calls of either, the share that both have.
     pub jaccard: f64,
     /// The rate inside the incident's scope over that outside, among calls that are alike as to the other scope (Mantel–Haenszel). Where only
-    /// the same devices tell, their odds ratio apart from the other scope.
+    /// the same devices tell, or else the same people, their odds ratio apart from the other scope.
     pub held: f64,
     /// ... lower end of its 95 % interval: above 1 the incident's scope keeps its effect.
     pub held_low: f64,
@@ -360,6 +378,9 @@ pub struct Incident {
     /// The incident that explains what this one showed: it is closed as absorbed, and did not recover.
     #[serde(default)]
     pub absorbed_by: Option<Text>,
+    /// The same people inside and outside its scope since the onset: of all its calls, and apart from each rival.
+    #[serde(default)]
+    pub user_crossovers: Option<Vec<UserCrossover>>,
 }
 
 impl Incident {
@@ -426,6 +447,7 @@ impl Incident {
             users: None,
             watched: None,
             absorbed_by: None,
+            user_crossovers: None,
         }
     }
 

@@ -5,7 +5,7 @@ use apache_avro::Schema;
 use dialtone_schemas::{
     Alert, Change, ChangeVerdict, Complaint, Control, Dimension, Event, Incident, Record, RecordKind, Reject, Summary,
     arrow, avro,
-    incident::{Crossover, Layer, LayerStanding, Rival, Standing},
+    incident::{Crossover, Layer, LayerStanding, Rival, Standing, UserCrossover},
     summary::{ChannelSums, Sums},
 };
 
@@ -220,6 +220,13 @@ fn fourth_incident() -> Incident {
 fn latest_incident() -> Incident {
     Incident {
         absorbed_by: Some(text("i-2")),
+        user_crossovers: Some(vec![UserCrossover {
+            apart_from: dialtone_schemas::Scope::new([(Dimension::Isp, text("Nordnet"))]),
+            users: 18,
+            odds_ratio: 5.0,
+            low: 1.25,
+            high: 20.5,
+        }]),
         ..sixth_incident()
     }
 }
@@ -325,7 +332,10 @@ fn what_version_5_wrote_is_still_read() {
 #[test]
 fn what_version_6_wrote_is_still_read() {
     let read = read_of(6, &sixth_incident());
-    assert_eq!((read.watched.is_some(), read.absorbed_by), (true, None));
+    assert_eq!(
+        (read.watched.is_some(), read.absorbed_by, read.user_crossovers),
+        (true, None, None)
+    );
 }
 
 /// The incident that a version wrote, by itself and in an alert.

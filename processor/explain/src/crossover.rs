@@ -1,7 +1,8 @@
-//! The same device inside and outside a scope: its own habits, its user and its headset are compared with themselves.
+//! The same device inside and outside a scope: its own habits, its user and its headset are compared with themselves; or the same person, on
+//! whatever device.
 //!
-//! A case-crossover comparison (Maclure 1991): each device is a stratum of its own, so only those that called on both sides, and were poor
-//! at least once and not always, say anything. The odds ratio is that of Mantel and Haenszel (1959), the variance of its logarithm that of
+//! A case-crossover comparison (Maclure 1991): each device, or each person, is a stratum of its own, so only those that called on both sides, and
+//! were poor at least once and not always, say anything. The odds ratio is that of Mantel and Haenszel (1959), the variance of its logarithm that of
 //! Robins, Breslow and Greenland (1986), which holds for many small strata.
 
 use crate::score::TWO_SIDED;
@@ -23,7 +24,7 @@ impl Calls {
     }
 }
 
-/// One device's calls.
+/// The calls of one device, or of one person.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Crossing {
     /// Those inside the scope.
@@ -45,36 +46,36 @@ impl Crossing {
     }
 }
 
-/// By how much more often calls of the same devices are poor inside a scope than outside.
+/// By how much more often calls of the same devices, or of the same people, are poor inside a scope than outside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Crossover {
-    /// Devices that called on both sides.
-    pub devices: usize,
+    /// Devices, or people, that called on both sides.
+    pub compared: usize,
     /// The conditional odds ratio.
     pub odds_ratio: f64,
     /// The ends of its 95 % interval.
     pub low: f64,
     /// ... the upper one.
     pub high: f64,
-    /// Devices of those that say anything: neither always good nor always poor.
+    /// Of those, the ones that say anything: neither always good nor always poor.
     pub telling: usize,
     /// What they say together over what they say each, in standard deviations, above 0 that calls inside are poor: `Σ u / √Σ u²` with
-    /// `u = Σ (a d − b c)/t` of one device. Whatever binds the calls of a device together, it counts once.
+    /// `u = Σ (a d − b c)/t` of one of them. Whatever binds its calls together, it counts once.
     pub agreement: f64,
 }
 
-/// Half a call-end of either kind on either side, as of one device more: no odds are none, and none are infinite.
+/// Half a call-end of either kind on either side, as of one more: no odds are none, and none are infinite.
 const PRIOR: f64 = 0.5;
 
-/// Compares devices with themselves. With `a` poor and `b` good call-ends inside, `c` poor and `d` good ones outside, `t` all of them:
+/// Compares devices, or people, with themselves. With `a` poor and `b` good call-ends inside, `c` poor and `d` good ones outside, `t` all of them:
 ///
 /// `R = Σ a d/t`, `S = Σ b c/t`, odds ratio `R/S`, and with `P = (a + d)/t`, `Q = (b + c)/t` the variance of its logarithm
 /// `Σ P R/2R² + Σ (P S + Q R)/2RS + Σ Q S/2S²`.
 ///
-/// What of a device is alike in all else is one comparison; it may have several. None where no device called on both sides of any.
-pub fn crossover<const N: usize>(devices: impl IntoIterator<Item = [Crossing; N]>) -> Option<Crossover> {
+/// What of one of them is alike in all else is one comparison; it may have several. None where none of them called on both sides of any.
+pub fn crossover<const N: usize>(strata: impl IntoIterator<Item = [Crossing; N]>) -> Option<Crossover> {
     let (mut sums, mut witnesses) = (Sums::default(), Witnesses::default());
-    for comparisons in devices {
+    for comparisons in strata {
         let mut own = Sums::default();
         let both: Vec<Crossing> = comparisons.into_iter().filter(Crossing::is_both).collect();
         both.iter().for_each(|crossing| own.add(crossing.cells()));
@@ -83,14 +84,14 @@ pub fn crossover<const N: usize>(devices: impl IntoIterator<Item = [Crossing; N]
         }
         sums.join(&own);
     }
-    if witnesses.devices == 0 {
+    if witnesses.compared == 0 {
         return None;
     }
     sums.add([PRIOR; 4]);
     let (ratio, error) = (sums.r / sums.s, sums.variance().sqrt());
     let end = |by: f64| (ratio.ln() + by * error).exp();
     Some(Crossover {
-        devices: witnesses.devices,
+        compared: witnesses.compared,
         odds_ratio: ratio,
         low: end(-TWO_SIDED),
         high: end(TWO_SIDED),
@@ -99,7 +100,7 @@ pub fn crossover<const N: usize>(devices: impl IntoIterator<Item = [Crossing; N]
     })
 }
 
-/// The sums over devices that the odds ratio and its variance are made of.
+/// The sums over strata that the odds ratio and its variance are made of.
 #[derive(Debug, Default)]
 struct Sums {
     r: f64,
@@ -133,20 +134,20 @@ impl Sums {
     }
 }
 
-/// How far the devices say the same.
+/// How far they say the same.
 #[derive(Debug, Default)]
 struct Witnesses {
-    devices: usize,
+    compared: usize,
     telling: usize,
     sum: f64,
     squares: f64,
 }
 
 impl Witnesses {
-    fn hear(&mut self, device: &Sums) {
-        let says = device.r - device.s;
-        self.devices += 1;
-        self.telling += usize::from(device.r + device.s > 0.0);
+    fn hear(&mut self, own: &Sums) {
+        let says = own.r - own.s;
+        self.compared += 1;
+        self.telling += usize::from(own.r + own.s > 0.0);
         self.sum += says;
         self.squares += says.powi(2);
     }
@@ -180,7 +181,7 @@ pub(crate) mod tests {
         let on_wifi = std::iter::repeat_n(device((2.0, 1.0), (2.0, 0.0)), 16);
         let at_dock = std::iter::repeat_n(device((2.0, 0.0), (2.0, 1.0)), 4);
         let found = crossover(on_wifi.chain(at_dock)).expect("both sides");
-        assert_eq!(found.devices, 20);
+        assert_eq!(found.compared, 20);
         assert!((found.odds_ratio - 8.125 / 2.125).abs() < 1e-9, "{found:?}");
         assert!(found.low > 1.0 && found.high > 10.0, "{found:?}");
         assert_eq!(found.telling, 20);
@@ -194,7 +195,7 @@ pub(crate) mod tests {
         let never = std::iter::repeat_n(device((1.0, 0.0), (9.0, 0.0)), 10);
         let found = crossover(always.chain(never)).expect("both sides");
         assert!((found.odds_ratio - 1.0).abs() < 1e-9 && found.low < 0.1, "{found:?}");
-        assert_eq!((found.devices, found.telling), (20, 0));
+        assert_eq!((found.compared, found.telling), (20, 0));
         assert!(found.agreement.abs() < 1e-9, "{found:?}");
     }
 
@@ -223,6 +224,6 @@ pub(crate) mod tests {
         let [once] = device((1.0, 1.0), (1.0, 0.0));
         let found = crossover([[once; 2]; 3]).expect("both sides");
         assert!((found.odds_ratio - 25.0).abs() < 1e-9, "{found:?}");
-        assert_eq!((found.devices, found.telling), (3, 3));
+        assert_eq!((found.compared, found.telling), (3, 3));
     }
 }

@@ -43,4 +43,4 @@ pub use score::{TWO_SIDED, beyond, binomial, inside_outside, poisson, price};
 pub use sets::{Sets, odds};
 pub use table::{Codes, Condition, Row, Table};
 pub use volume::{VolumeCause, Volumes};
-pub use witness::{Kept, kept_by_devices};
+pub use witness::{Kept, kept_by_the_same};

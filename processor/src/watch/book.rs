@@ -10,6 +10,7 @@ use super::{
     dictionary::{Codes, covers},
     judgements::Named,
     tenant::Outside,
+    volume::Beside,
 };
 
 /// Evidence at which quality counts as back: ln 1000.
@@ -67,6 +68,8 @@ pub struct Case {
     overrun: f64,
     /// Since when its scope has been silent, and what was usual before of the calls of those outside.
     pub silent: Option<(EventTime, Option<Outside>)>,
+    /// What comes beside that, where its calls pass; none until it has been listened to.
+    pub beside: Option<Vec<Beside>>,
     /// Did it get worse and worse for a while, rather than at once?
     pub grows: bool,
     /// The other channel on which its calls are poor as well, with the sums that showed it: at risk, poor, expected.
@@ -95,6 +98,7 @@ impl Case {
             withheld: None,
             overrun: 0.0,
             silent: None,
+            beside: None,
             grows: false,
             also: None,
         };

@@ -3,9 +3,11 @@
 //! A device is reported once it was poor, and from then on whether it is or not; what made it known is no evidence, what
 //! comes after is. It has a detector of its own, with the rate of its leaf as the expected one.
 
+mod strata;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use dialtone_explain::{Crossing, Step};
+use dialtone_explain::Step;
 use dialtone_schemas::{EventTime, Text, Window, time};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,7 @@ use super::{
     evidence::{Counts, Sum},
     locate::Began,
 };
+pub use strata::Stratum;
 
 const ALTERNATIVES: [f64; 3] = [4.0, 10.0, 25.0];
 /// Calls of one device share a user's habits and a day's desk.
@@ -109,21 +112,6 @@ impl Device {
             ALTERNATIVES.into_iter().map(of).fold(0.0, f64::max)
         };
         self.log_mixture() - (says(e) - says(e * worse))
-    }
-
-    /// What it showed after it was known, since a window: inside a scope and outside, of the leaves that count. Each partition has its own
-    /// calls of a device, and reports good ones once it has seen a poor one: the poor one would speak against wherever it was first.
-    pub fn crossing(&self, since: Window, is_inside: impl Fn(u32) -> Option<bool>) -> Crossing {
-        let mut crossing = Crossing::default();
-        for row in self.windows.iter().filter(|row| row.window >= since && !row.is_first) {
-            let side = match is_inside(row.leaf) {
-                Some(true) => &mut crossing.inside,
-                Some(false) => &mut crossing.outside,
-                None => continue,
-            };
-            side.add(real(row.counts.n[0]), real(row.counts.k[0]));
-        }
-        crossing
     }
 
     /// Would this partition not report the device unless it was poor? It does for as long after a poor call as rows are remembered.
@@ -327,11 +315,6 @@ impl Devices {
         }
     }
 
-    /// All devices.
-    pub fn all(&self) -> impl Iterator<Item = &Device> {
-        self.known.values()
-    }
-
     /// A device, if anything was reported of it lately.
     pub fn get(&self, id: &Text) -> Option<&Device> {
         self.known.get(id)
@@ -487,10 +470,9 @@ mod tests {
         assert!(devices.get(&id).is_none(), "nothing was reported for six hours");
     }
 
-    /// A laptop moves to and fro between leaf 1 and leaf 2 and is poor at leaf 1; the call that made it known was there too, and one at leaf 3
-    /// is left out.
+    /// A laptop moves to and fro between leaf 1 and leaf 2 and is poor at leaf 1.
     #[test]
-    fn a_device_is_compared_with_itself_by_what_came_after_it_was_known() {
+    fn a_device_that_was_poor_somewhere_counts_once_and_there() {
         let id = Text::new("mac-1").expect("a text");
         let start = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
         let mut devices = Devices::default();
@@ -499,38 +481,11 @@ mod tests {
             let counts = one_call(i64::from(leaf == 1));
             devices.add(&id, &reported(leaf, window, &counts, None));
         }
-        let side = |leaf| [None, Some(true), Some(false), None][leaf as usize];
-        let device = devices.all().next().expect("known");
-        let crossing = device.crossing(Window::of_end(start), side);
-        assert_eq!((crossing.inside.n, crossing.inside.k), (2.0, 2.0));
-        assert_eq!((crossing.outside.n, crossing.outside.k), (2.0, 0.0));
         let poor = |minute: i64, leaf: u32| {
             let since = Window::of_end(start.plus(minute * time::MINUTE));
             devices.poor(since, |of| of == leaf).devices
         };
         assert_eq!((poor(0, 1), poor(0, 2)), (1, 0), "it counts once where it was poor");
         assert_eq!(poor(4, 1), 0, "and not later");
-    }
-
-    /// A laptop is poor at leaf 1, so says partition 0, and so says partition 1, which would not have said that it was good; then it is good at
-    /// leaf 2 by either, and poor at leaf 1 by partition 1.
-    #[test]
-    fn what_made_a_device_known_to_a_partition_is_no_evidence_of_where_it_was() {
-        let id = Text::new("mac-1").expect("a text");
-        let start = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
-        let mut devices = Devices::default();
-        for (minute, (partition, leaf)) in (0..).zip([(0, 1), (1, 1), (0, 2), (1, 2), (1, 1)]) {
-            let window = Window::of_end(start.plus(minute * time::MINUTE));
-            let counts = one_call(i64::from(leaf == 1));
-            let of = Reported {
-                partition,
-                ..reported(leaf, window, &counts, None)
-            };
-            devices.add(&id, &of);
-        }
-        let device = devices.get(&id).expect("known");
-        let crossing = device.crossing(Window::of_end(start), |leaf| Some(leaf == 1));
-        assert_eq!((crossing.inside.n, crossing.inside.k), (1.0, 1.0));
-        assert_eq!((crossing.outside.n, crossing.outside.k), (2.0, 0.0));
     }
 }

@@ -61,7 +61,6 @@ pub fn layers(
 ) -> Vec<Found> {
     let inside = sum_of(leaves, |leaf| leaf.is_inside);
     let effect = (inside.k / inside.e.max(0.1)).max(1.0);
-    let path = Layer::ALL.into_iter().filter(|layer| *layer != Layer::Unknown);
     let judged = BY_DIMENSION.iter().filter_map(|(dimension, _)| {
         let (value, found) = judge(leaves, *dimension, effect, &wander)?;
         Some(Found {
@@ -69,15 +68,21 @@ pub fn layers(
             ..found
         })
     });
-    let judged: Vec<Found> = judged.collect();
+    let cause = Found {
+        layer: cause,
+        standing: Standing::Suspected,
+        value: None,
+        sum: inside,
+    };
+    along(&cause, &judged.collect::<Vec<_>>())
+}
+
+/// Every layer but that of the unknown, in the order of the path: the cause's own, and of what was judged on each other one the worst.
+pub fn along(cause: &Found, judged: &[Found]) -> Vec<Found> {
+    let path = Layer::ALL.into_iter().filter(|layer| *layer != Layer::Unknown);
     let stand = |layer: Layer| {
-        if layer == cause {
-            return Found {
-                layer,
-                standing: Standing::Suspected,
-                value: None,
-                sum: inside,
-            };
+        if layer == cause.layer {
+            return *cause;
         }
         let judged = judged.iter().filter(|found| found.layer == layer);
         // Suspected by one of its dimensions it is suspected; cleared only by all of those that are known.

@@ -5,6 +5,7 @@
 //! of the present state counts once, and over time only once a `CORRELATION` (DESIGN.md §5). When a tenant sends nothing at
 //! all, no cell is judged, but everything is.
 
+mod beside;
 mod everything;
 mod look;
 mod outermost;
@@ -21,6 +22,7 @@ use super::{
     detect::WITHIN,
     dictionary::Codes,
 };
+pub use beside::Beside;
 pub use look::{Heard, Quiet, Unheard};
 pub use outermost::outermost;
 

@@ -61,7 +61,9 @@ async fn show(
         say::line(serde_json::to_string(incident)?);
         return Ok(());
     }
-    show::lines(incident, known.absorber_of(incident)).iter().for_each(say::line);
+    show::lines(incident, known.absorber_of(incident))
+        .iter()
+        .for_each(say::line);
     match changes::newest(kafka, translator.clone(), REPAIRS).await {
         Ok(verdicts) => show::repairs(&verdicts.repairs(incident)).iter().for_each(say::line),
         Err(error) => say::note(format!("how its repairs went is not known: {error:#}")),

@@ -1,8 +1,8 @@
 //! Everything known of one incident, for a person.
 
 use dialtone_schemas::{
-    ChangeVerdict, EventTime, Incident, Text,
-    incident::{Crossover, LayerStanding, Rival},
+    ChangeVerdict, EventTime, Incident, Scope, Text,
+    incident::{Crossover, LayerStanding, Rival, UserCrossover},
     time,
 };
 
@@ -40,6 +40,7 @@ pub(super) fn lines(incident: &Incident, absorber: Option<&Incident>) -> Vec<Str
     );
     say("told apart", rivals(incident));
     say("devices", devices(incident));
+    say("users", users(incident));
     say("path", path(incident));
     say("explains", explains(incident));
     say("changes", changes(incident));
@@ -121,29 +122,32 @@ fn costs(incident: &Incident) -> Vec<String> {
 
 /// The devices that called inside and outside its scope, compared with themselves.
 fn devices(incident: &Incident) -> Vec<String> {
-    let line = |of: &Crossover| {
-        let apart = if of.apart_from.conditions().len() == 0 {
-            String::new()
-        } else {
-            format!(", apart from {}", of.apart_from)
-        };
-        format!(
-            "{} on both sides{apart}: odds of a poor call {} times as high inside (95 %: {} to {})",
-            of.devices, of.odds_ratio, of.low, of.high
-        )
-    };
+    let line = |of: &Crossover| both_sides(of.devices, &of.apart_from, (of.odds_ratio, of.low, of.high));
     incident.crossovers.iter().flatten().map(line).collect()
+}
+
+/// The people who did, on whatever device.
+fn users(incident: &Incident) -> Vec<String> {
+    let line = |of: &UserCrossover| both_sides(of.users, &of.apart_from, (of.odds_ratio, of.low, of.high));
+    incident.user_crossovers.iter().flatten().map(line).collect()
+}
+
+fn both_sides(count: i64, apart_from: &Scope, (odds_ratio, low, high): (f64, f64, f64)) -> String {
+    let apart = if apart_from.conditions().len() == 0 {
+        String::new()
+    } else {
+        format!(", apart from {apart_from}")
+    };
+    format!(
+        "{count} on both sides{apart}: odds of a poor call {odds_ratio} times as high inside (95 %: {low} to {high})"
+    )
 }
 
 /// What tells it from scopes that have most of the same calls, or what would.
 fn rivals(incident: &Incident) -> Vec<String> {
     let line = |rival: &Rival| {
         let same = format!("{} ({:.0} % of the calls the same)", rival.scope, 100.0 * rival.jaccard);
-        let by = if is_by_devices(incident, rival) {
-            ", by the same devices"
-        } else {
-            ""
-        };
+        let by = by_the_same(incident, rival);
         let held = format!("{} times outside it, at least {}{by}", rival.held, rival.held_low);
         match rival.calls_missing {
             Some(missing) => format!(
@@ -157,13 +161,21 @@ fn rivals(incident: &Incident) -> Vec<String> {
     incident.rivals.iter().flatten().map(line).collect()
 }
 
-/// Do the same devices tell it from this rival, where nothing else does? Then the figures are theirs.
-fn is_by_devices(incident: &Incident, rival: &Rival) -> bool {
-    let is_theirs = |of: &Crossover| {
-        let same = of.odds_ratio.total_cmp(&rival.held).is_eq() && of.low.total_cmp(&rival.held_low).is_eq();
-        of.apart_from == rival.scope && same
+/// Do the same devices tell it from this rival, or the same people, where nothing else does? Then the figures are theirs.
+fn by_the_same(incident: &Incident, rival: &Rival) -> &'static str {
+    let is_theirs = |apart_from: &Scope, odds_ratio: f64, low: f64| {
+        let same = odds_ratio.total_cmp(&rival.held).is_eq() && low.total_cmp(&rival.held_low).is_eq();
+        *apart_from == rival.scope && same
     };
-    incident.crossovers.iter().flatten().any(is_theirs)
+    let mut devices = incident.crossovers.iter().flatten();
+    let mut users = incident.user_crossovers.iter().flatten();
+    if devices.any(|of| is_theirs(&of.apart_from, of.odds_ratio, of.low)) {
+        ", by the same devices"
+    } else if users.any(|of| is_theirs(&of.apart_from, of.odds_ratio, of.low)) {
+        ", by the same people"
+    } else {
+        ""
+    }
 }
 
 /// The layers of the path, each with what tells.
@@ -174,13 +186,23 @@ fn path(incident: &Incident) -> Vec<String> {
         if layer.at_risk == 0 {
             return format!("{name:<14} {standing}");
         }
-        let figures = format!(
-            "{} poor of {:.1} expected, {} call-ends",
-            layer.poor, layer.expected, layer.at_risk
-        );
+        let figures = if is_silence(incident) {
+            let came = layer.at_risk - layer.poor;
+            format!("{came} of {} expected reports a minute come", layer.at_risk)
+        } else {
+            format!(
+                "{} poor of {:.1} expected, {} call-ends",
+                layer.poor, layer.expected, layer.at_risk
+            )
+        };
         format!("{name:<14} {standing:<9}  {}: {figures}", layer.scope)
     };
     incident.layers.iter().flatten().map(line).collect()
+}
+
+/// Is it about calls or reports that do not come?
+fn is_silence(incident: &Incident) -> bool {
+    matches!(incident.metric.as_str(), "volume" | "telemetry")
 }
 
 fn explains(incident: &Incident) -> Vec<String> {
@@ -306,7 +328,7 @@ fn calls(calls: &[Text]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use dialtone_schemas::{
-        Dimension, Scope,
+        Dimension,
         incident::{Evidence, Layer, Standing},
     };
 
@@ -389,6 +411,36 @@ mod tests {
     }
 
     #[test]
+    fn a_person_reads_of_an_outage_what_goes_on_beside_it() {
+        let mut incident = incident("i-1");
+        (incident.metric, incident.effect) = (text("volume"), 0.0);
+        let layer = |layer, standing, scope, poor| LayerStanding {
+            layer,
+            standing,
+            scope: Scope::new([scope]),
+            at_risk: 40,
+            poor,
+            expected: 0.0,
+        };
+        incident.layers = Some(vec![
+            layer(Layer::Wan, Standing::Cleared, (Dimension::Isp, text("Nordnet")), 1),
+            layer(
+                Layer::Carrier,
+                Standing::Suspected,
+                (Dimension::Carrier, text("Telnova")),
+                40,
+            ),
+        ]);
+        let lines = lines(&incident, None);
+        for said in [
+            "  path       wan            cleared    isp=Nordnet: 39 of 40 expected reports a minute come",
+            "             carrier        suspected  carrier=Telnova: 0 of 40 expected reports a minute come",
+        ] {
+            assert!(lines.iter().any(|line| line == said), "{said} in {lines:#?}");
+        }
+    }
+
+    #[test]
     fn a_person_reads_what_is_cleared_what_cannot_be_told_apart_and_what_is_left_unexplained() {
         let isp = Scope::new([(Dimension::Isp, text("Nordnet"))]);
         let mut incident = incident("i-1");
@@ -425,12 +477,20 @@ mod tests {
             high: 12.3,
         };
         incident.crossovers = Some(vec![crossover(Scope::default()), crossover(isp.clone())]);
-        let by_devices = Rival {
-            held: 3.8,
-            ..rival(1.2, None)
+        incident.user_crossovers = Some(vec![UserCrossover {
+            apart_from: isp.clone(),
+            users: 6,
+            odds_ratio: 25.0,
+            low: 1.27,
+            high: 493.0,
+        }]);
+        let by_the_same = |held, held_low| Rival {
+            held,
+            ..rival(held_low, None)
         };
-        let rivals = vec![rival(2.1, None), rival(0.9, Some(120)), rival(0.9, None), by_devices];
-        incident.rivals = Some(rivals);
+        let strata = [rival(2.1, None), rival(0.9, Some(120)), rival(0.9, None)];
+        let same = [by_the_same(3.8, 1.2), by_the_same(25.0, 1.27)];
+        incident.rivals = Some(strata.into_iter().chain(same).collect());
         (incident.explained_ratio, incident.maintenance) = (Some(0.4), Some(text("CHG-7")));
         incident.burn_rate = Some(14.4);
         let lines = lines(&incident, None);
@@ -439,8 +499,10 @@ mod tests {
             "             isp=Nordnet (80 % of the calls the same): not separable by the data, 120 more call-ends of site=berlin outside isp=Nordnet would tell",
             "             isp=Nordnet (80 % of the calls the same): 3 times outside it, at least 0.9, so this may be the cause",
             "             isp=Nordnet (80 % of the calls the same): 3.8 times outside it, at least 1.2, by the same devices",
+            "             isp=Nordnet (80 % of the calls the same): 25 times outside it, at least 1.27, by the same people",
             "  devices    12 on both sides: odds of a poor call 3.8 times as high inside (95 %: 1.2 to 12.3)",
             "             12 on both sides, apart from isp=Nordnet: odds of a poor call 3.8 times as high inside (95 %: 1.2 to 12.3)",
+            "  users      6 on both sides, apart from isp=Nordnet: odds of a poor call 25 times as high inside (95 %: 1.27 to 493)",
             "  path       wan            cleared    isp=Nordnet: 20 poor of 19.5 expected, 800 call-ends",
             "             carrier        unknown",
             "  explains   40 % of what is poor beyond the expected: most of the cause lies outside the observed dimensions",

@@ -51,6 +51,7 @@ impl Tenant {
                     };
                     if !back && case.is_at_work() && case.has_scope() {
                         self.tell_apart(case, now);
+                        self.hear_beside(case);
                     }
                     case.back = if back { f64::INFINITY } else { 0.0 };
                     let expected = case.sums.0 * self.volume.still_expected(case.silent_condition());

@@ -1,6 +1,7 @@
 //! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, warn, watch, tell.
 
 mod absorb;
+mod beside;
 mod blame;
 mod complaints;
 mod cost;
@@ -21,6 +22,7 @@ mod night;
 mod open;
 mod quiet;
 pub mod readiness;
+mod same;
 mod silent;
 mod study;
 #[cfg(test)]

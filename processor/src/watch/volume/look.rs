@@ -107,7 +107,7 @@ impl Volume {
 
 impl Cell {
     /// As it was when its last minute was judged, with what came of it; but for the oldest minute, which has been forgotten since.
-    fn a_minute_ago(&self) -> Self {
+    pub(super) fn a_minute_ago(&self) -> Self {
         let mut cell = self.clone();
         cell.now = cell.minutes.pop_back().unwrap_or(0);
         cell
