@@ -271,10 +271,26 @@ impl Case {
         (self.back, self.recovering_since, self.also) = (0.0, None, None);
     }
 
+    /// Nothing comes of its scope any more: what was said of how poor its calls are is said no more. It is no more recovering either.
+    pub fn falls_silent(&mut self) {
+        if self.incident.state == State::Recovering {
+            self.incident.state = self.at_work();
+        }
+        (self.back, self.recovering_since) = (0.0, None);
+        (self.also, self.far_factor, self.grows) = (None, 1.0, false);
+        let incident = &mut self.incident;
+        (incident.effect, incident.effect_low, incident.effect_high) = (0.0, None, None);
+        (incident.explained_ratio, incident.burn_rate, incident.poor_call_ends) = (None, None, None);
+        (incident.rivals, incident.crossovers, incident.user_crossovers) = (None, None, None);
+        (incident.devices, incident.users, incident.layers) = (None, None, None);
+        (incident.evidence, incident.exemplar_calls) = (Vec::new(), Vec::new());
+    }
+
     /// Another incident explains what it shows: it is over without having recovered, and did harm of its own until that one began.
     pub fn is_absorbed(&mut self, by: Text, began: EventTime, now: EventTime) {
         (self.incident.state, self.incident.closed) = (State::Closed, Some(now));
         self.incident.absorbed_by = Some(by);
+        self.incident.poor_minutes_an_hour = Some(0.0);
         self.recovering_since = Some(began);
     }
 

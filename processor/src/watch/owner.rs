@@ -201,6 +201,10 @@ pub fn doubts(owners: &Owners) -> Vec<String> {
 fn misfit(rule: &OwnerRule) -> Option<String> {
     let wanted = rule.layer.filter(|layer| *layer != Layer::Device)?;
     let is_elsewhere = |(of, value): &(Dimension, &Text)| layer_by(*of) == wanted && layer_at(*of, value) != wanted;
+    let of_rule = layer_of(&rule.scope, false);
+    if of_rule == wanted {
+        return None;
+    }
     if let Some((of, value)) = rule.scope.conditions().find(is_elsewhere) {
         let whose = layer_at(of, value).name();
         return Some(format!(
@@ -209,11 +213,9 @@ fn misfit(rule: &OwnerRule) -> Option<String> {
             of.name()
         ));
     }
-    let of_rule = layer_of(&rule.scope, false);
     // What a cause names besides may be of another layer: that of a headset at one site is the headset's.
     let mut besides = BY_DIMENSION.iter().take_while(|(of, _)| rule.scope.get(*of).is_none());
-    let can_fit = of_rule == wanted || besides.any(|(_, layer)| *layer == wanted);
-    (!can_fit).then(|| {
+    (!besides.any(|(_, layer)| *layer == wanted)).then(|| {
         format!(
             "fits no cause: {} is of the layer {}, not {}",
             rule.scope,

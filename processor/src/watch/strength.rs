@@ -7,7 +7,7 @@
 const WEIGHT: f64 = 10.0;
 /// A scope further off than so many standard deviations of what is believed at the start counts as if it were so far off: a fault is no kin.
 const FAR: f64 = 4.0;
-/// No pull is weaker or stronger: scopes that differ by e^±0.7, and by a tenth.
+/// No pull is weaker or stronger than this, times the dispersion: scopes that differ by e^±0.7, and by a tenth.
 const LEAST: f64 = 2.0;
 const MOST: f64 = 100.0;
 
@@ -22,10 +22,11 @@ pub fn strength(kin: impl IntoIterator<Item = (f64, f64)>, dispersion: f64, star
         differ += share * (apart.min(far) - 1.0 / expected);
         known += share;
     }
-    if differ <= known / MOST {
-        MOST
+    let (least, most) = ((LEAST * dispersion).min(start), (MOST * dispersion).max(start));
+    if differ <= known / most {
+        most
     } else {
-        (known / differ).max(LEAST)
+        (known / differ).max(least)
     }
 }
 

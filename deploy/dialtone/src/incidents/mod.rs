@@ -44,6 +44,12 @@ pub async fn run(action: &IncidentsAction, config: Config) -> Result<ExitCode> {
             let control = tell::control(incident, told, crate::wall())?;
             tell::send(&kafka, translator, &control).await?;
             say::line(tell::done(incident, &control));
+            if let Some(absorber) = known.absorber_of(incident) {
+                say::note(format!(
+                    "it was absorbed by {}, which goes by itself: say it of that one",
+                    absorber.id
+                ));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,8 @@ use crate::topic;
 const WAIT: Duration = Duration::from_secs(60);
 /// Incidents held; beyond, closed ones are let go.
 const MOST: usize = 50_000;
+/// What absorbed what absorbed an incident is followed so far.
+const MOST_ABSORBERS: usize = 10;
 
 /// What is known of incidents.
 #[derive(Debug, Default)]
@@ -77,9 +79,13 @@ impl Known {
         self.incidents.values()
     }
 
-    /// The one that absorbed an incident, if one did and it is known.
+    /// The one that absorbed an incident, if one did and it is known; or that absorbed that one, and so on.
     pub(super) fn absorber_of(&self, incident: &Incident) -> Option<&Incident> {
-        self.incidents.get(incident.absorbed_by.as_ref()?)
+        let absorber = |incident: &Incident| self.incidents.get(incident.absorbed_by.as_ref()?);
+        let first = absorber(incident)?;
+        std::iter::successors(Some(first), |incident| absorber(incident))
+            .take(MOST_ABSORBERS)
+            .last()
     }
 
     /// The one with this id, or the only one whose id begins so.

@@ -82,9 +82,9 @@ fn times(incident: &Incident) -> String {
 /// Which incident explains it.
 fn absorbed(incident: &Incident, absorber: Option<&Incident>) -> Vec<String> {
     let about = absorber.map_or_else(String::new, |absorber| format!(" ({})", what(absorber)));
-    let by = incident.absorbed_by.iter();
-    by.map(|by| format!("absorbed by {by}{about}, which explains it"))
-        .collect()
+    let by = absorber.map(|absorber| &absorber.id).or(incident.absorbed_by.as_ref());
+    let said = by.map(|by| format!("absorbed by {by}{about}, which explains it"));
+    said.into_iter().collect()
 }
 
 fn shows(incident: &Incident) -> String {

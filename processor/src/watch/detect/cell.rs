@@ -78,10 +78,10 @@ impl Cell {
         history * today
     }
 
-    /// The rate that is still indifferent, as a multiple of the expected one: what is not known of this cell (1/E is the variance of
+    /// The rate that is still indifferent, as a multiple of the expected one: what is not known of this cell (φ/E is the variance of
     /// a log-rate known from E expected ones), by its history and of today.
     pub(super) fn indifference(&self, kin: Kin, least: f64) -> f64 {
-        let unknown = 1.0 / (self.history.e + kin.history) + 1.0 / (self.today.e + today_prior(kin.drift));
+        let unknown = kin.fine / (self.history.e + kin.history) + 1.0 / (self.today.e + today_prior(kin.drift));
         (WITHIN * unknown.sqrt()).exp().clamp(least, WIDEST.max(least))
     }
 

@@ -7,7 +7,7 @@ use dialtone_schemas::{EventTime, State, Text, Window, incident::Verdict};
 
 use super::{
     Tenant,
-    follow::{is_remembered, is_time_to_look},
+    follow::{is_paced, is_remembered},
     open::SAME_TROUBLE,
 };
 use crate::{
@@ -26,6 +26,7 @@ const ENOUGH: f64 = 30.0;
 impl Tenant {
     /// Closes incidents that others explain. The one that opened last is asked first, so that of two which explain each other the first stays.
     pub(super) fn absorb(&mut self, now: EventTime, config: &WatchConfig) {
+        self.follow_absorbers();
         let is_asked = |i: &usize| does_harm(&self.cases[*i]) && !is_peoples(&self.cases[*i]);
         let mut asked: Vec<usize> = (0..self.cases.len()).filter(is_asked).collect();
         asked.sort_by_key(|i| {
@@ -39,14 +40,24 @@ impl Tenant {
         }
     }
 
-    /// The open incident that explains another, and when it began: of those that have nearly all of its calls the one that does most. Beside what
-    /// all others do, each from its own onset on, what the calls have shown since the onset of this one is no more than what is indifferent.
+    /// What was absorbed did harm of its own until the other one began, which may be found to have been at another time.
+    fn follow_absorbers(&mut self) {
+        for i in 0..self.cases.len() {
+            let by = self.cases[i].incident.absorbed_by.as_ref();
+            let by = by.and_then(|by| self.cases.iter().find(|case| case.incident.id == *by));
+            if let Some(began) = by.map(|by| by.incident.onset.from) {
+                self.cases[i].recovering_since = Some(began);
+            }
+        }
+    }
+
+    /// The open incident that explains another, and when it began: of those that have nearly all of its calls and explain it the one that does
+    /// most. Beside what that does from its own onset on, what the calls have shown since the onset of this one is no more than what is indifferent.
     fn explained_by(&self, i: usize, now: EventTime, config: &WatchConfig) -> Option<(Text, EventTime)> {
         let case = &self.cases[i];
         let Basis::Rate(channel) = case.basis else { return None };
-        let onset = case.incident.onset.from;
         // Where its beginning is forgotten, so is what it did alone.
-        if !is_remembered(now, onset, 0, config) {
+        if !is_remembered(now, case.incident.onset.from, 0, config) {
             return None;
         }
         let has_it = |other: &&Case| {
@@ -54,29 +65,37 @@ impl Tenant {
                 && other.is_of_calls(channel)
                 && does_harm(other)
                 && is_looked_at(case, other, now)
-                && is_as_poor_too(case, other)
+                && is_as_bad(case, other)
+                && is_heard_of(case, other, now)
                 && self.overlap(&case.conditions, &other.conditions).of_first >= SAME_TROUBLE
         };
-        let does_more = |a: &&Case, b: &&Case| {
-            let by_id = b.incident.id.cmp(&a.incident.id);
-            a.share.total_cmp(&b.share).then(by_id)
-        };
-        let by = self.cases.iter().filter(has_it).max_by(does_more)?;
-        let mut others = self.cases.clone();
-        others.remove(i);
+        let mut others: Vec<&Case> = self.cases.iter().filter(has_it).collect();
+        others.sort_by(|a, b| {
+            b.share
+                .total_cmp(&a.share)
+                .then_with(|| a.incident.id.cmp(&b.incident.id))
+        });
+        let by = others.into_iter().find(|by| self.explains(by, case, channel, config))?;
+        Some((by.incident.id.clone(), by.incident.onset.from))
+    }
+
+    /// Is what the calls of a case have shown since its onset no more than another one lets expect?
+    fn explains(&self, by: &Case, case: &Case, channel: usize, config: &WatchConfig) -> bool {
+        let alone = std::slice::from_ref(by);
         let evidence = Evidence {
-            cases: &others,
+            cases: alone,
             ..self.evidence(channel, config.indifference)
         };
-        let (since, _) = evidence.stands(&case.conditions, Window::of_end(onset.plus(1)));
-        let zone = evidence.zone(&attributes_of(&case.conditions));
-        is_explained(&since, zone).then(|| (by.incident.id.clone(), by.incident.onset.from))
+        let onset = Window::of_end(case.incident.onset.from.plus(1));
+        let (since, _) = evidence.stands(&case.conditions, onset);
+        is_explained(&since, evidence.zone(&attributes_of(&case.conditions)))
     }
 }
 
 /// Is a case about a scope, open, and not recovering?
 fn does_harm(case: &Case) -> bool {
-    case.has_scope() && matches!(case.incident.state, State::Open | State::Localised)
+    let is_open = matches!(case.incident.state, State::Open | State::Localised);
+    is_open && case.has_scope() && case.incident.accepted.is_none()
 }
 
 /// Have people said that it is a trouble of its own: whose it is, or that its cause is right?
@@ -84,16 +103,22 @@ fn is_peoples(case: &Case) -> bool {
     case.incident.reassigned.is_some() || case.incident.verdict == Some(Verdict::Right)
 }
 
+/// Is anybody called about another incident as about this one: it is not said to be wrong, nor silenced or withheld where this one is not?
+fn is_heard_of(case: &Case, other: &Case, now: EventTime) -> bool {
+    let is_hushed = |case: &Case| case.is_silenced(now) || case.withheld.is_some_and(|until| until > now);
+    other.incident.verdict != Some(Verdict::Wrong) && (is_hushed(case) || !is_hushed(other))
+}
+
 /// Is the younger of two looked at again in this minute?
 fn is_looked_at(one: &Case, other: &Case, now: EventTime) -> bool {
     let age = |case: &Case| case.incident.opened.map_or(0, |opened| now.since(opened));
-    is_time_to_look(now, age(one).min(age(other)))
+    is_paced(now, age(one).min(age(other)))
 }
 
-/// Where the calls of a case are poor on another channel as well, are those of the other case?
-fn is_as_poor_too(case: &Case, other: &Case) -> bool {
+/// Is another one no less severe, and where the calls of this one are poor on another channel as well, so by that?
+fn is_as_bad(case: &Case, other: &Case) -> bool {
     let too = |case: &Case| case.also.map(|(channel, _)| channel);
-    too(case).is_none_or(|channel| too(other) == Some(channel))
+    other.incident.severity >= case.incident.severity && too(case).is_none_or(|channel| too(other) == Some(channel))
 }
 
 /// Is what calls have shown no more than what may be without anything being wrong, and enough to tell?

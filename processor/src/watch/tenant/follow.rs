@@ -146,9 +146,14 @@ pub(super) fn is_remembered(now: EventTime, onset: EventTime, before: i64, confi
 }
 
 /// Every five minutes while an incident is young, then every quarter of an hour until its scope is settled.
-pub(super) fn is_time_to_look(now: EventTime, age: i64) -> bool {
+fn is_time_to_look(now: EventTime, age: i64) -> bool {
+    (1..=SETTLED).contains(&age) && is_paced(now, age)
+}
+
+/// Every five minutes while it is young, then every quarter of an hour.
+pub(super) fn is_paced(now: EventTime, age: i64) -> bool {
     let pace = if age <= YOUNG { 5 } else { 15 } * time::MINUTE;
-    (1..=SETTLED).contains(&age) && now.floor(pace) == now
+    now.floor(pace) == now
 }
 
 /// What a second look at an incident finds.

@@ -72,16 +72,23 @@ impl Tenant {
                 self.volume.release(case.silent_condition());
             }
         }
-        let is_due = |case: &Case| case.is_open() && (case.sent.is_none() || now.floor(SUSPECT_EVERY) == now);
+        // What turned into a silence is as good as new.
+        let is_as_told = |case: &Case| {
+            case.sent
+                .as_ref()
+                .is_some_and(|sent| sent.metric == case.incident.metric)
+        };
+        let is_news = |case: &Case| case.sent.is_none() || case.basis == Basis::Volume && !is_as_told(case);
+        let is_due = |case: &Case| case.is_open() && (is_news(case) || now.floor(SUSPECT_EVERY) == now);
         let is_new = cases.iter().any(|case| case.sent.is_none());
         let said = (is_new || now.floor(SUSPECT_EVERY) == now).then(|| self.said());
         for case in &mut cases {
-            // Who complains after it was absorbed complains of what absorbed it.
-            let is_absorbed = case.incident.absorbed_by.is_some();
-            let tail = if is_absorbed { 0 } else { COMPLAINT_TAIL };
-            let until = case.incident.closed.map_or(now, |closed| closed.plus(tail));
+            let until = case.incident.closed.map_or(now, |closed| closed.plus(COMPLAINT_TAIL));
             if now <= until {
-                self.match_complaints(case, until, &held, said.as_ref());
+                // Who complains since the one began that absorbed it complains of that.
+                let is_absorbed = case.incident.absorbed_by.is_some();
+                let own = case.recovering_since.filter(|_| is_absorbed).unwrap_or(until);
+                self.match_complaints(case, own, &held, said.as_ref());
             }
         }
         cases.retain(|case| {

@@ -232,18 +232,23 @@ impl Tenant {
         })
     }
 
-    /// Is this silence part of another, or what was noticed just now by the calls that it cut off? What was worse before it hides no outage.
-    fn is_same_silence(&self, silence: &Silence, began: Window, now: EventTime) -> bool {
-        let conditions: Vec<Condition> = silence.condition.into_iter().collect();
-        let is_young = i64::from(silence.minutes) * time::MINUTE <= AT_ONCE;
-        let at_once = |case: &Case| is_young && case.incident.onset.from.since(began.start()).abs() <= AT_ONCE;
+    /// Is a silence part of another that is open?
+    fn is_of_a_silence(&self, conditions: &[Condition], now: EventTime) -> bool {
         let is_mute = self.is_mute_still(now);
-        self.have_most(&conditions, |case| match case.basis {
+        self.have_most(conditions, |case| match case.basis {
             // Whoever was called about it looks at both.
             Basis::Volume if conditions.is_empty() => !is_telemetry(case) || case.called.is_some(),
             Basis::Volume => case.has_scope() || is_mute,
-            Basis::Rate(_) => !conditions.is_empty() && case.has_scope() && at_once(case),
+            Basis::Rate(_) => false,
         })
+    }
+
+    /// Is a silence what was noticed just now by the calls that it cut off? What was worse before it hides no outage.
+    fn is_noticed_by_its_calls(&self, silence: &Silence, began: Window) -> bool {
+        let conditions: Vec<Condition> = silence.condition.into_iter().collect();
+        let is_young = i64::from(silence.minutes) * time::MINUTE <= AT_ONCE;
+        let of_calls = |case: &Case| case.basis != Basis::Volume && case.has_scope() && began_with(case, began);
+        is_young && !conditions.is_empty() && self.have_most(&conditions, of_calls)
     }
 
     /// Have open incidents of these most of the calls?
@@ -324,16 +329,19 @@ impl Tenant {
             let conditions: Vec<Condition> = silence.condition.into_iter().collect();
             // What closes now ended a bound ago, so the first of the silent minutes is this one.
             let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
-            if let Some(i) = self.noticed_as(&conditions, began) {
-                if self.cases[i].basis != Basis::Volume {
-                    // It was noticed by its dropped calls first.
-                    self.turn_to(i, &conditions);
-                    silent(&mut self.cases[i], &silence, began);
-                    self.volume.is_out(&silence);
-                }
+            let named_so = self.named_so(&conditions);
+            let is_known = named_so.is_some_and(|i| self.cases[i].basis == Basis::Volume);
+            if is_known || named_so.is_none() && self.is_of_a_silence(&conditions, now) {
                 continue;
             }
-            if self.is_same_silence(&silence, began, now) {
+            if let Some(i) = named_so.or_else(|| self.cut_off_by(&conditions, began)) {
+                // It was noticed by its dropped calls first.
+                self.turn_to(i, &conditions);
+                silent(&mut self.cases[i], &silence, began);
+                self.volume.is_out(&silence);
+                continue;
+            }
+            if self.is_noticed_by_its_calls(&silence, began) {
                 continue;
             }
             self.volume.is_out(&silence);
@@ -350,16 +358,26 @@ impl Tenant {
         }
     }
 
-    /// The open incident that is this silence already: one of the same name, or of failed setups and dropped calls that began with it, most of
-    /// whose calls are those that it took.
-    fn noticed_as(&self, conditions: &[Condition], began: Window) -> Option<usize> {
+    /// The open incident about calls of this very name.
+    fn named_so(&self, conditions: &[Condition]) -> Option<usize> {
         let is_silent = |case: &Case| case.basis == Basis::Volume || case.has_scope();
-        let is_named_so = |case: &Case| is_silent(case) && case.conditions == *conditions;
-        let open = |is_one: &dyn Fn(&Case) -> bool| self.cases.iter().position(|case| case.is_open() && is_one(case));
-        let began_with_it = |case: &Case| case.incident.onset.from.since(began.start()).abs() <= AT_ONCE;
+        let is_it = |case: &Case| case.is_open() && is_silent(case) && case.conditions == *conditions;
+        self.cases.iter().position(is_it)
+    }
+
+    /// The open incident of failed setups or dropped calls that began with a silence, most of whose calls are those that it took, and half of those:
+    /// of several the one that has most of them.
+    fn cut_off_by(&self, conditions: &[Condition], began: Window) -> Option<usize> {
+        if conditions.is_empty() {
+            return None;
+        }
         let is_cut_off = |case: &Case| matches!(case.basis, Basis::Rate(channel) if channel > 0) && case.has_scope();
-        let has_its_calls = |case: &Case| self.overlap(conditions, &case.conditions).jaccard >= HALF;
-        open(&is_named_so).or_else(|| open(&|case| is_cut_off(case) && began_with_it(case) && has_its_calls(case)))
+        let is_one = |case: &Case| case.is_open() && is_cut_off(case) && began_with(case, began);
+        let noticed = (0..).zip(&self.cases).filter(|(_, case)| is_one(case));
+        let shared = noticed.map(|(i, case)| (i, self.overlap(conditions, &case.conditions)));
+        let most = shared.filter(|(_, shared)| shared.jaccard >= HALF && shared.of_second >= SAME_TROUBLE);
+        most.max_by(|a: &(usize, Shared), b| a.1.jaccard.total_cmp(&b.1.jaccard).then(b.0.cmp(&a.0)))
+            .map(|(i, _)| i)
     }
 
     /// An incident is about these calls rather than those it was noticed by; whose it is then, is said when it is told.
@@ -371,6 +389,7 @@ impl Tenant {
         let scope = self.dictionary.scope(conditions);
         (case.incident.layer, case.incident.scope) = (layer_of(&scope, false), scope);
         (case.incident.aliases, case.incident.alternatives) = (Vec::new(), Vec::new());
+        case.incident.excess_poor_minutes = 0.0;
         case.conditions = conditions.to_vec();
         case.complaints.clear();
     }
@@ -512,6 +531,11 @@ impl Tenant {
             of_second: share(of_b),
         }
     }
+}
+
+/// Did a case begin with a silence?
+fn began_with(case: &Case, began: Window) -> bool {
+    case.incident.onset.from.since(began.start()).abs() <= AT_ONCE
 }
 
 /// What begins in one window.

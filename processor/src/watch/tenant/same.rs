@@ -85,9 +85,14 @@ fn apart(strata: &[Stratum<'_>], is_inside: impl Fn(u32) -> bool, is_in_other: i
 /// Nothing but the same devices tells the cause from this rival, or where they do not either, the same people: where they say that the cause
 /// keeps its effect, the figures are theirs.
 fn separate(rival: &mut Rival, of_cause: &[Option<Found>; 2], of_rival: &[Option<Found>; 2]) {
+    let kept = |(cause, other): (&Option<Found>, &Option<Found>)| kept_by_the_same(cause.as_ref(), other.as_ref());
+    let shows = |of: &Option<Found>| of.as_ref().is_some_and(|of| of.low > 1.0);
+    // Of devices that show both nobody else is asked: they are the finer comparison.
     let mut asked = of_cause.iter().zip(of_rival);
-    let told = asked.find_map(|(cause, other)| Some((kept_by_the_same(cause.as_ref(), other.as_ref())?, cause)));
-    let Some((kept, of_cause)) = told else { return };
+    let told = asked.find(|of| kept(*of).is_some() || shows(of.0) && shows(of.1));
+    let Some((kept, of_cause)) = told.and_then(|of| Some((kept(of)?, of.0))) else {
+        return;
+    };
     rival.calls_missing = None;
     if let (Kept::Suspect, Some(found)) = (kept, of_cause) {
         (rival.held, rival.held_low) = (round(found.odds_ratio, 100.0), round(found.low, 100.0));

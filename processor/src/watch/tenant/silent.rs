@@ -185,7 +185,7 @@ pub(super) fn silent(case: &mut Case, silence: &Silence, began: Window) {
         None => (TELEMETRY, Severity::Major),
     };
     (case.incident.metric, case.incident.severity) = (metric(name), severity);
-    case.incident.effect = 0.0;
+    case.falls_silent();
 }
 
 /// Are only the reports missing?

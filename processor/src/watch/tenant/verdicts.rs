@@ -255,7 +255,10 @@ impl Tenant {
         let is_harmful = |judged: &Judged| judged.ruling == Ruling::Harmful;
         // Nor is an incident about those who got the version first the version's doing, where the totals deny it.
         let is_denied = |case: &&Case| channel_of(case).is_some_and(|channel| judged[channel].is_denied);
-        let mut caused = self.cases.iter().filter(|case| is_guilty(case, &change.change_id));
+        // Nor was it what another explains, whose suspects are its own.
+        let is_own = |case: &&Case| case.incident.absorbed_by.is_none();
+        let suspected = self.cases.iter().filter(is_own);
+        let mut caused = suspected.filter(|case| is_guilty(case, &change.change_id));
         let guilty_of = caused.find(|case| !is_denied(case));
         let of_incident = guilty_of.and_then(channel_of);
         let channel = judged.iter().position(is_harmful).or(of_incident).unwrap_or(0);

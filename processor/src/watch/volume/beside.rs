@@ -52,7 +52,14 @@ impl Beside {
             k: (expected - seen).max(0.0).round(),
             e: 0.0,
         };
-        (self.standing(expected, seen), sum)
+        // Where nothing comes from anywhere, nothing is said of any of it.
+        let is_mute = of_others < LEAST_TREND;
+        let standing = if is_mute {
+            Standing::Unknown
+        } else {
+            self.standing(expected, seen)
+        };
+        (standing, sum)
     }
 
     /// Too few to judge, or as silent as the scope, or no such thing, or neither.
