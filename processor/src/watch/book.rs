@@ -277,7 +277,7 @@ impl Case {
             self.incident.state = self.at_work();
         }
         (self.back, self.recovering_since) = (0.0, None);
-        (self.also, self.far_factor, self.grows) = (None, 1.0, false);
+        (self.also, self.far_factor, self.grows, self.overrun) = (None, 1.0, false, 0.0);
         let incident = &mut self.incident;
         (incident.effect, incident.effect_low, incident.effect_high) = (0.0, None, None);
         (incident.explained_ratio, incident.burn_rate, incident.poor_call_ends) = (None, None, None);

@@ -200,17 +200,17 @@ pub fn doubts(owners: &Owners) -> Vec<String> {
 /// Why a rule does not fit what it seems to be written for: its values are those of another layer.
 fn misfit(rule: &OwnerRule) -> Option<String> {
     let wanted = rule.layer.filter(|layer| *layer != Layer::Device)?;
-    let is_elsewhere = |(of, value): &(Dimension, &Text)| layer_by(*of) == wanted && layer_at(*of, value) != wanted;
     let of_rule = layer_of(&rule.scope, false);
     if of_rule == wanted {
         return None;
     }
-    if let Some((of, value)) = rule.scope.conditions().find(is_elsewhere) {
-        let whose = layer_at(of, value).name();
+    let decides = |(of, value): &(Dimension, &Text)| layer_by(*of) == wanted && layer_at(*of, value) == of_rule;
+    if let Some((of, value)) = rule.scope.conditions().find(decides) {
         return Some(format!(
-            "has the layer {}, but {}={value} is of {whose}",
+            "has the layer {}, but {}={value} is of {}",
             wanted.name(),
-            of.name()
+            of.name(),
+            of_rule.name()
         ));
     }
     // What a cause names besides may be of another layer: that of a headset at one site is the headset's.
@@ -472,7 +472,8 @@ mod tests {
         assert_eq!(doubts(&Owners::default()), [""; 0], "nobody has written any");
     }
 
-    /// A VPN is the WAN's, and a carrier's fault is never a site's. A headset's at one site is the headset's: that rule is meant.
+    /// A VPN is the WAN's, and a carrier's fault is never a site's. A headset's at one site is the headset's: that rule is meant;
+    /// so is that of those segments of a site that are reached by VPN.
     #[test]
     fn a_rule_whose_values_are_of_another_layer_than_it_says_is_told() {
         let of = |dimension, value| Scope::new([(dimension, text(value))]);
@@ -482,6 +483,11 @@ mod tests {
             rule("headsets", Some(Layer::Peripheral), site("berlin")),
             rule("wifi", Some(Layer::AccessNetwork), of(Dimension::Connection, "wifi")),
             rule("phones", Some(Layer::Device), site("berlin")),
+            rule(
+                "berlins",
+                Some(Layer::AccessNetwork),
+                Scope::new([(Dimension::Connection, text("vpn")), (Dimension::Site, text("berlin"))]),
+            ),
             rule("desk", None, Scope::default()),
         ];
         assert_eq!(

@@ -8,6 +8,8 @@
 mod beside;
 mod everything;
 mod look;
+#[cfg(test)]
+mod morning;
 mod outermost;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -56,9 +58,11 @@ const TREND_PRIOR: f64 = 3.0;
 /// Evidence from which on a cell is suspect, and minutes after which what is suspect is usual.
 const SUSPECT: f64 = 2.0;
 const USUAL: u32 = 180;
-/// No trend of the others leaves less than this share; nor does it promise more than this, where yesterday says that there is a morning at all.
+/// No trend of the others leaves less than this share; nor does it promise more than this, where yesterday says that there is a morning at all, or than
+/// so many of the youngest minutes that are remembered show of it.
 const LEAST_TREND: f64 = 0.1;
 const MOST_TREND: f64 = 1.5;
+const MORNING: usize = 15;
 /// Minutes in a row that must have a fair share of the expected volume before a silent cell is back.
 const BACK: usize = 5;
 /// Minutes of a bucket of the daily profile, and buckets of a day.
@@ -134,6 +138,14 @@ impl Cell {
         }
     }
 
+    /// How the youngest minutes of the mean compare with it, as far as that is a morning.
+    fn has_risen(&self) -> f64 {
+        let young = self.minutes.iter().rev().skip(HOLD_OFF).take(MORNING);
+        let (sum, count) = young.fold((0, 0u32), |(sum, count), events| (sum + events, count + 1));
+        let young = real(sum) / f64::from(count.max(1));
+        trend((young, self.mean())).clamp(1.0, MOST_TREND)
+    }
+
     /// Are there minutes enough to say what is usual?
     fn has_memory(&self) -> bool {
         self.minutes.len().saturating_sub(HOLD_OFF) >= (MEMORY - HOLD_OFF) / 2
@@ -165,7 +177,7 @@ impl Cell {
         let of_others = trend((others_now, others));
         // What everybody did yesterday and nobody does today, a meeting of all hands, is no habit.
         let meets = (of_others / others_yesterday.unwrap_or(of_others)).min(1.0);
-        let most = if yesterday.is_some() { MOST_TREND } else { 1.0 };
+        let most = if yesterday.is_some() { self.has_risen() } else { 1.0 };
         let of_others = of_others.clamp(LEAST_TREND, most);
         let of_day = own.filter(|_| yesterday.unwrap_or(1.0) * meets < of_others);
         let trend = of_others.min(yesterday.unwrap_or(1.0) * meets);
@@ -595,7 +607,7 @@ mod tests {
         }
     }
 
-    /// 7 events a minute say 5.6 nats when three minutes are silent. Gathered is what is known of them, 7 exp(−1.282 √(12/280)) = 5.4, so
+    /// 7 events a minute say 0.95 · 7 − ln 2 = 6.0 nats when three minutes are silent. Gathered is what is known of them, 7 exp(−1.282 √(12/280)) = 5.4, so
     /// 0.36 a minute: the evidence is there after some twenty-three minutes, by when the silence must not have become what is usual. There is
     /// a yesterday to compare with.
     #[test]
@@ -710,26 +722,6 @@ mod tests {
             }
         }
         assert_eq!(back, Some(44), "five minutes of calls");
-    }
-
-    /// From nine to ten a morning fills both sites, from 8 events a minute to 20, today as yesterday; then the second falls silent. Its last three
-    /// quarters of an hour had 15 a minute: 0.95 · 15 − ln 2 = 13.5 nats, and less than three gathered. 20 are expected, by yesterday and by the other one.
-    #[test]
-    fn who_falls_silent_in_a_morning_is_missed_as_much_as_the_morning_has_filled_it() {
-        const TEN: i64 = 1440 + 10 * 60;
-        let mut volume = Volume::default();
-        let mut noticed = None;
-        for minute in 0..TEN + 10 {
-            let of_nine = (minute % 1440 - 9 * 60).clamp(0, 60);
-            let level = 8 + 12 * of_nine / 60;
-            volume.add(&site(1), 2 * level);
-            volume.add(&site(2), if minute < TEN { level } else { 0 });
-            for silence in volume.minute(17.5) {
-                assert_eq!(silence.condition, Some(SECOND));
-                noticed.get_or_insert(minute - TEN);
-            }
-        }
-        assert_eq!(noticed, Some(2), "in the third silent minute");
     }
 
     /// The second site empties after two o'clock, from 40 events a minute to 4. On the first day all hands meet then, and everybody has three

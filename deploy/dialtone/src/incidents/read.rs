@@ -145,6 +145,24 @@ mod tests {
         assert_eq!(known.all().count(), 0, "taken back");
     }
 
+    /// The first was absorbed by the second, and that by the third, which is forgotten in the other case. Two that name each other end nowhere.
+    #[test]
+    fn who_absorbed_what_absorbed_it_is_followed() {
+        let of = |by: &[(&str, &str)]| {
+            let mut known = known(&[("i-ab1", 1), ("i-ab2", 1), ("i-ab3", 1)]);
+            for (id, by) in by {
+                let incident = known.incidents.get_mut(&text(id)).expect("known");
+                incident.absorbed_by = Some(text(by));
+            }
+            let first = known.find(&text("i-ab1")).expect("known");
+            known.absorber_of(first).map(|absorber| absorber.id.clone())
+        };
+        assert_eq!(of(&[("i-ab1", "i-ab2"), ("i-ab2", "i-ab3")]), Some(text("i-ab3")));
+        assert_eq!(of(&[("i-ab1", "i-ab2"), ("i-ab2", "i-gone")]), Some(text("i-ab2")));
+        assert_eq!(of(&[]), None);
+        assert!(of(&[("i-ab1", "i-ab2"), ("i-ab2", "i-ab1")]).is_some());
+    }
+
     /// There is room for two. A third is let go while both are open; when one is closed, it goes.
     #[test]
     fn where_there_are_too_many_those_that_are_known_are_still_revised() {

@@ -246,6 +246,11 @@ mod tests {
         };
         assert!((known.indifference(kin(0.0625, 1.0), 1.25) - 1.38).abs() < 0.01);
         assert!((Cell::default().indifference(kin(0.0625, 1.0), 1.25) - 1.74).abs() < 0.01);
+        let together = Cell::default().indifference(kin(0.0625, 2.0), 1.25);
+        assert!(
+            (together - 2.05).abs() < 0.01,
+            "calls that are poor in twos, √(2/8 + 0.0625): {together}"
+        );
         assert!(
             (known.indifference(kin(0.005, 1.0), 1.25) - 1.25).abs() < 1e-9,
             "and never below the least"

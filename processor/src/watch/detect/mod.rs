@@ -405,6 +405,23 @@ mod tests {
         );
     }
 
+    /// Twenty sites with a thousand expected, a fifth more or less poor, φ = 1.3: known by u = (1000 / 1008)² = 0.984, and apart by 0.04 / 1.3 − 0.001 =
+    /// 0.030. (10 / 8 + 19.7 · 0.030) / 29.7 = 1 / 16.2. Of headsets nothing was seen.
+    #[test]
+    fn at_midnight_cells_learn_how_much_their_like_differ() {
+        let mut detector = Detector::default();
+        for site in 1..=20 {
+            let k = if site % 2 == 0 { 1200.0 } else { 800.0 };
+            detector.add(&codes(site, 0), k, 1000.0);
+        }
+        (0..6 * BLOCK_MINUTES).for_each(|_| drop(detector.minute(1.25, 14.0)));
+        let pull = |detector: &Detector, attribute| detector.kin(Cuboid::of(attribute, None), 1.3).history;
+        assert!((pull(&detector, 0) - 8.0).abs() < 1e-9, "not before midnight");
+        detector.night(true, 14.0);
+        assert!((pull(&detector, 0) - 16.2).abs() < 0.3, "{}", pull(&detector, 0));
+        assert!((pull(&detector, 6) - 8.0).abs() < 1e-9);
+    }
+
     /// Three poor ones a minute of a half at one site, none of as many at the other, for a block.
     #[test]
     fn the_cell_with_the_most_evidence_is_poor_and_the_most_in_the_mirror_is_good() {

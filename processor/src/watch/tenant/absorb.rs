@@ -22,6 +22,8 @@ use crate::{
 /// So many poor call-ends must be expected of an incident's calls to tell that it shows no more: of one that is twice as bad as that 60 ± 9.5 are
 /// poor, and 1.25 · 30 = 37.5 or less once in a hundred times.
 const ENOUGH: f64 = 30.0;
+/// Of more open incidents than this the youngest are asked: each costs a look at all others.
+const MOST_ASKED: usize = 100;
 
 impl Tenant {
     /// Closes incidents that others explain. The one that opened last is asked first, so that of two which explain each other the first stays.
@@ -33,6 +35,7 @@ impl Tenant {
             let incident = &self.cases[*i].incident;
             Reverse((incident.opened, incident.id.clone()))
         });
+        asked.truncate(MOST_ASKED);
         for i in asked {
             if let Some((by, began)) = self.explained_by(i, now, config) {
                 self.cases[i].is_absorbed(by, began, now);
@@ -103,10 +106,11 @@ fn is_peoples(case: &Case) -> bool {
     case.incident.reassigned.is_some() || case.incident.verdict == Some(Verdict::Right)
 }
 
-/// Is anybody called about another incident as about this one: it is not said to be wrong, nor silenced or withheld where this one is not?
+/// Is anybody called about another incident as about this one: it is told, not said to be wrong, nor silenced or withheld where this one is not?
 fn is_heard_of(case: &Case, other: &Case, now: EventTime) -> bool {
-    let is_hushed = |case: &Case| case.is_silenced(now) || case.withheld.is_some_and(|until| until > now);
-    other.incident.verdict != Some(Verdict::Wrong) && (is_hushed(case) || !is_hushed(other))
+    let is_hushed = |case: &Case| case.is_silenced(now) || case.withheld.is_some();
+    let is_told = other.sent.is_some() && other.incident.verdict != Some(Verdict::Wrong);
+    is_told && (is_hushed(case) || !is_hushed(other))
 }
 
 /// Is the younger of two looked at again in this minute?
@@ -128,7 +132,7 @@ fn is_explained(shown: &Sum, zone: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Dimension, Incident, Leaf, Scope, alert::AlertReason, time};
+    use dialtone_schemas::{Dimension, Incident, Leaf, Scope, alert::AlertReason, incident::Severity, time};
 
     use super::*;
     use crate::watch::tenant::{
@@ -229,7 +233,48 @@ mod tests {
             let stays = if is_given { text("i-twin") } else { first };
             let ids: Vec<&Text> = open(&drive).into_iter().map(|incident| &incident.id).collect();
             assert_eq!(ids, [&stays]);
+            let later = drive.tenant.cases[0].incident.onset.from.plus(4 * time::MINUTE);
+            drive.tenant.cases.iter_mut().for_each(|case| {
+                if case.is_open() {
+                    case.incident.onset.from = later;
+                }
+            });
+            drive.tenant.absorb(now.plus(time::MINUTE), &drive.config);
+            let absorbed = drive.tenant.cases.iter().find(|case| !case.is_open());
+            let own = absorbed.and_then(|case| case.recovering_since);
+            assert_eq!(own, Some(later), "it did harm of its own until the other began");
         }
+    }
+
+    /// One that is told, as severe, and neither said to be wrong nor silenced nor withheld may absorb another; what nobody is called about, too, what
+    /// nobody is called about.
+    #[test]
+    fn nobody_who_is_called_loses_the_call_by_what_absorbs_an_incident() {
+        let now = day(1, 10);
+        let case = |change: &dyn Fn(&mut Case)| {
+            let onset = dialtone_schemas::incident::Onset { from: now, to: now };
+            let incident = Incident::opened(text("i-1"), text("acme"), site("berlin"), text("lan"), onset, now);
+            let mut case = Case::new(incident, Basis::Rate(0), Vec::new());
+            case.incident.severity = Severity::Major;
+            case.sent = Some(case.incident.clone());
+            change(&mut case);
+            case
+        };
+        let silenced = |case: &mut Case| case.incident.silenced_until = Some(now.plus(time::HOUR));
+        let withheld = |case: &mut Case| case.withheld = Some(now.plus(-time::MINUTE));
+        let wrong = |case: &mut Case| case.incident.verdict = Some(Verdict::Wrong);
+        let untold = |case: &mut Case| case.sent = None;
+        let minor = |case: &mut Case| case.incident.severity = Severity::Minor;
+        let drops = |case: &mut Case| case.also = Some((2, (1.0, 1.0, 0.1)));
+        let may = |one: &dyn Fn(&mut Case), other: &dyn Fn(&mut Case)| {
+            let (one, other) = (case(one), case(other));
+            is_as_bad(&one, &other) && is_heard_of(&one, &other, now)
+        };
+        let usual = |_: &mut Case| {};
+        assert!(may(&usual, &usual) && may(&minor, &usual) && may(&silenced, &silenced) && may(&drops, &drops));
+        let not: [&dyn Fn(&mut Case); 5] = [&silenced, &withheld, &wrong, &untold, &minor];
+        assert!(not.iter().all(|other| !may(&usual, *other)));
+        assert!(!may(&drops, &usual));
     }
 
     #[test]

@@ -1,12 +1,19 @@
 //! Stories of what one open incident must not hide, and of what nobody is left to tell.
 
 use dialtone_schemas::{
-    Change, Dimension, Incident, Leaf, Repair, Scope, State, alert::AlertReason, incident::Severity, time,
+    Change, Dimension, Incident, Leaf, Repair, Scope, State,
+    alert::AlertReason,
+    incident::{Layer, Onset, Severity, Verdict},
+    time,
 };
 
 use super::{
     Told,
     drive::{Calls, Drive, day, leaf, site, text},
+};
+use crate::watch::{
+    book::{Basis, Case},
+    volume::Silence,
 };
 
 /// Ten call-ends a minute on each of two segments of Berlin and ten in Lyon, with these shares of poor ones.
@@ -81,6 +88,76 @@ fn a_segment_that_falls_silent_inside_an_open_incident_is_told() {
         (out.page, out.incident.metric.as_str(), out.incident.severity),
         (true, "volume", Severity::Critical)
     );
+}
+
+/// An incident of dropped calls about a scope, with what people and the scan said of it, and then Berlin falls silent at nine. What is open afterwards, and
+/// is that one of those that were?
+fn noticed_by(scope: &Scope, change: impl Fn(&mut Case)) -> Vec<(Incident, bool)> {
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| three(0.02, 0.02));
+    let now = drive.now();
+    let tenant = &mut drive.tenant;
+    let conditions = tenant.dictionary.conditions(scope).expect("known");
+    let onset = Onset { from: now, to: now };
+    let incident = Incident::opened(text("i-drops"), text("acme"), scope.clone(), text("wan"), onset, now);
+    let mut case = Case::new(incident, Basis::Rate(2), conditions);
+    (case.incident.explained_ratio, case.incident.burn_rate) = (Some(0.3), Some(14.4));
+    (case.incident.users, case.incident.rivals) = (Some(9), Some(Vec::new()));
+    case.also = Some((1, (1.0, 1.0, 0.1)));
+    change(&mut case);
+    tenant.cases.push(case);
+    let berlin = tenant.dictionary.conditions(&site("berlin")).expect("known");
+    let silence = Silence {
+        condition: berlin.first().copied(),
+        missing: 60.0,
+        expected: 20.0,
+        seen: 0.0,
+        drop: 0.2,
+        minutes: 3,
+        evidence: 20.0,
+    };
+    tenant.open_silences(now.plus(3 * time::MINUTE), vec![silence], &drive.config);
+    let open = drive.tenant.cases.iter().filter(|case| case.is_open());
+    open.map(|case| (case.incident.clone(), case.also.is_some())).collect()
+}
+
+/// Berlin's first segment has half of its calls, a headset has all of them and half as many again. What dropped on the segment becomes the site's silence, and
+/// nothing is said any more of how poor its calls were. What people spoke of and what began an hour before are another trouble. What has a third of its calls
+/// elsewhere stays what it is.
+#[test]
+fn what_dropped_as_a_site_fell_silent_becomes_the_silence_of_the_site() {
+    let segment = Scope::new([(Dimension::Segment, text("berlin-1"))]);
+    let taken = noticed_by(&segment, |_| {});
+    let [(incident, is_poor_too)] = taken.as_slice() else {
+        panic!("one trouble: {taken:#?}")
+    };
+    assert_eq!(
+        (
+            incident.id.as_str(),
+            &incident.scope,
+            incident.metric.as_str(),
+            is_poor_too
+        ),
+        ("i-drops", &site("berlin"), "volume", &false)
+    );
+    assert_eq!((incident.severity, incident.layer), (Severity::Critical, Layer::Site));
+    assert_eq!(
+        (incident.explained_ratio, incident.burn_rate, incident.users),
+        (None, None, None)
+    );
+    assert_eq!(incident.rivals, None);
+    let headset = Scope::new([(Dimension::Headset, text("Aural 20"))]);
+    let apart = [
+        noticed_by(&segment, |case| case.incident.verdict = Some(Verdict::Wrong)),
+        noticed_by(&segment, |case| case.incident.silenced_until = Some(day(1, 13))),
+        noticed_by(&segment, |case| case.incident.onset.from = day(1, 8)),
+        noticed_by(&site("berlin"), |case| case.incident.onset.from = day(1, 8)),
+    ];
+    assert_eq!(apart.map(|open| open.len()), [2; 4], "and an outage is told by itself");
+    let of_headset = noticed_by(&headset, |_| {});
+    let scopes: Vec<&Scope> = of_headset.iter().map(|(incident, _)| &incident.scope).collect();
+    assert_eq!(scopes, [&headset], "which has all calls of the silence");
+    assert_eq!(noticed_by(&site("berlin"), |_| {}).len(), 1, "of the same name");
 }
 
 /// Half of the calls of two sites are by client 5.3, which is five times as poor from Tuesday nine o'clock on; at eleven everybody is back at 5.2, or

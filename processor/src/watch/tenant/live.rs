@@ -51,6 +51,8 @@ impl Tenant {
                     };
                     if !back && case.is_at_work() && case.has_scope() {
                         self.tell_apart(case, now);
+                    }
+                    if case.has_scope() {
                         self.hear_beside(case);
                     }
                     case.back = if back { f64::INFINITY } else { 0.0 };

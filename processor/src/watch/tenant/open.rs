@@ -329,7 +329,7 @@ impl Tenant {
             let conditions: Vec<Condition> = silence.condition.into_iter().collect();
             // What closes now ended a bound ago, so the first of the silent minutes is this one.
             let began = Window::of_end(now.plus(-i64::from(silence.minutes) * time::MINUTE));
-            let named_so = self.named_so(&conditions);
+            let named_so = self.named_so(&conditions, began);
             let is_known = named_so.is_some_and(|i| self.cases[i].basis == Basis::Volume);
             if is_known || named_so.is_none() && self.is_of_a_silence(&conditions, now) {
                 continue;
@@ -358,21 +358,32 @@ impl Tenant {
         }
     }
 
-    /// The open incident about calls of this very name.
-    fn named_so(&self, conditions: &[Condition]) -> Option<usize> {
-        let is_silent = |case: &Case| case.basis == Basis::Volume || case.has_scope();
-        let is_it = |case: &Case| case.is_open() && is_silent(case) && case.conditions == *conditions;
+    /// The open incident about a silence of this very name, or about calls that turned poor as it began.
+    fn named_so(&self, conditions: &[Condition], began: Window) -> Option<usize> {
+        let is_one = |case: &Case| match case.basis {
+            Basis::Volume => true,
+            Basis::Rate(_) => case.has_scope() && began_with(case, began),
+        };
+        let is_it = |case: &Case| case.is_open() && case.conditions == *conditions && is_one(case);
         self.cases.iter().position(is_it)
     }
 
     /// The open incident of failed setups or dropped calls that began with a silence, most of whose calls are those that it took, and half of those:
-    /// of several the one that has most of them.
+    /// of several the one that has most of them. None that people have spoken of: they spoke of another scope.
     fn cut_off_by(&self, conditions: &[Condition], began: Window) -> Option<usize> {
         if conditions.is_empty() {
             return None;
         }
         let is_cut_off = |case: &Case| matches!(case.basis, Basis::Rate(channel) if channel > 0) && case.has_scope();
-        let is_one = |case: &Case| case.is_open() && is_cut_off(case) && began_with(case, began);
+        let is_peoples =
+            |Incident {
+                 silenced_until,
+                 reassigned,
+                 verdict,
+                 ..
+             }: &Incident| { silenced_until.is_some() || reassigned.is_some() || verdict.is_some() };
+        let is_young = |case: &Case| began_with(case, began) && !is_peoples(&case.incident);
+        let is_one = |case: &Case| case.is_open() && is_cut_off(case) && is_young(case);
         let noticed = (0..).zip(&self.cases).filter(|(_, case)| is_one(case));
         let shared = noticed.map(|(i, case)| (i, self.overlap(conditions, &case.conditions)));
         let most = shared.filter(|(_, shared)| shared.jaccard >= HALF && shared.of_second >= SAME_TROUBLE);
@@ -389,9 +400,7 @@ impl Tenant {
         let scope = self.dictionary.scope(conditions);
         (case.incident.layer, case.incident.scope) = (layer_of(&scope, false), scope);
         (case.incident.aliases, case.incident.alternatives) = (Vec::new(), Vec::new());
-        case.incident.excess_poor_minutes = 0.0;
         case.conditions = conditions.to_vec();
-        case.complaints.clear();
     }
 
     pub(super) fn open_devices(&mut self, now: EventTime, config: &WatchConfig) {
