@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::{
     cli,
     config::Config,
-    refold::{MOST_ROWS, days, is_lake, refold},
+    past::MOST_ROWS,
+    refold::{days, is_lake, refold},
     say,
 };
 

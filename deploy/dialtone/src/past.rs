@@ -12,7 +12,8 @@ use dialtone_schemas::{Summary, Text};
 use dialtone_sinks::lake::{self, Reader};
 use dialtone_wire::Place;
 
-use crate::refold::MOST_ROWS;
+/// Rows held at once; some hundred bytes each.
+pub const MOST_ROWS: usize = 20_000_000;
 
 /// Days of all tenants, and how far into each log their summaries reach.
 #[derive(Debug, Default)]

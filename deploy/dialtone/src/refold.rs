@@ -11,10 +11,10 @@ use dialtone_schemas::{Control, EventTime, Span, avro, control::ControlKind, top
 use dialtone_sinks::lake::{Days, Reader};
 use dialtone_wire::{LogRecord, Payload, Place};
 
-use crate::{config::Config, past::Past};
-
-/// Rows held at once; some hundred bytes each.
-pub const MOST_ROWS: usize = 20_000_000;
+use crate::{
+    config::Config,
+    past::{MOST_ROWS, Past},
+};
 
 /// The days from one instant to another, and so many after them.
 pub const fn days(first: EventTime, last: EventTime, tail: i32) -> Days {

@@ -16,13 +16,13 @@ use dialtone_processor::{
 use dialtone_schemas::{EventTime, Text, time};
 use dialtone_simulator::{Scenario, Simulation};
 
-use super::{
-    doors::Doors,
-    kept,
-    simulated::{STEP, TENANT},
-};
+use super::{doors::Doors, kept};
 use crate::config::{Config, or_simulated, owners};
 
+/// Whose calls they are.
+pub(super) const TENANT: &str = "replay";
+/// The simulation goes on by so much at a time.
+pub(super) const STEP: i64 = 10 * time::MINUTE;
 /// Of the history so much is watched minute by minute like what is judged; the days before that are fed as what they add up to.
 const LIVE: i64 = 25 * time::HOUR;
 /// What such days hold and how their reports came. Another word where that changes: what was kept before is not taken for it.

@@ -19,17 +19,13 @@ use dialtone_simulator::{Aggrieved, Cause, Scenario, Simulation, Truth};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    before::live_from,
+    before::{STEP, TENANT, live_from},
     doors::{Doors, Taken},
     interval::real,
     kept,
 };
 use crate::{config::Config, judge::Calls};
 
-/// Whose calls they are.
-pub(super) const TENANT: &str = "replay";
-/// The simulation goes on by so much at a time.
-pub(super) const STEP: i64 = 10 * time::MINUTE;
 /// What changed in the last days before is told all the same.
 const CHANGES: i64 = 5 * time::DAY;
 /// How many calls a scope has is counted so long before the onset.

@@ -156,8 +156,11 @@ impl Detector {
     pub fn minutes(&mut self, minutes: u16, indifference: f64, threshold: f64) -> Found {
         let mut found = Found::default();
         let fine = self.drift.fine();
+        // Nothing is learnt within a minute: what is known of a cuboid is the same for all of its cells.
+        let mut kins: FxHashMap<Cuboid, Kin> = FxHashMap::default();
         for key in std::mem::take(&mut self.touched) {
-            let kin = self.kin(key.cuboid(), fine);
+            let cuboid = key.cuboid();
+            let kin = *kins.entry(cuboid).or_insert_with(|| self.kin(cuboid, fine));
             let Some(cell) = self.cells.get_mut(&key) else { continue };
             cell.judge(kin, indifference);
             let log_m = cell.log_mixture();
