@@ -308,8 +308,8 @@ fn run<F: Fold>(
     if outcome.is_ok() {
         lop.hand_over();
     }
-    let drain = lop.stage.drain;
-    let in_time = lop.consumer.close(drain);
+    // What closes does so at once; what hangs must not take all of the time that a shutdown may.
+    let in_time = lop.consumer.close(lop.stage.drain / 2);
     tracing::info!(stage = name, in_time, "stage stopped");
     outcome
 }

@@ -142,7 +142,7 @@ impl Keeper {
             self.caught_up.store(at_end && self.held.is_empty(), Ordering::Release);
         }
         self.commit(&places)?;
-        self.consumer.close(Duration::from_secs(10));
+        self.consumer.close(Duration::from_secs(5));
         Ok(())
     }
 
