@@ -278,6 +278,8 @@ impl Case {
         }
         (self.back, self.recovering_since) = (0.0, None);
         (self.also, self.far_factor, self.grows, self.overrun) = (None, 1.0, false, 0.0);
+        // What it was to calls that were poor, its path is not to calls that are missing.
+        self.beside = None;
         let incident = &mut self.incident;
         (incident.effect, incident.effect_low, incident.effect_high) = (0.0, None, None);
         (incident.explained_ratio, incident.burn_rate, incident.poor_call_ends) = (None, None, None);

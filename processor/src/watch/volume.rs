@@ -129,21 +129,23 @@ struct Out {
 
 impl Cell {
     fn mean(&self) -> f64 {
-        let old = self.minutes.iter().take(self.minutes.len().saturating_sub(HOLD_OFF));
-        let (sum, count) = old.fold((0, 0u32), |(sum, count), events| (sum + events, count + 1));
         if self.has_memory() {
-            real(sum) / f64::from(count)
+            self.mean_of_youngest(MEMORY)
         } else {
             0.0
         }
     }
 
-    /// How the youngest minutes of the mean compare with it, as far as that is a morning.
-    fn has_risen(&self) -> f64 {
-        let young = self.minutes.iter().rev().skip(HOLD_OFF).take(MORNING);
-        let (sum, count) = young.fold((0, 0u32), |(sum, count), events| (sum + events, count + 1));
-        let young = real(sum) / f64::from(count.max(1));
-        trend((young, self.mean())).clamp(1.0, MOST_TREND)
+    /// Of so many of the youngest minutes, but for the hold-off.
+    fn mean_of_youngest(&self, most: usize) -> f64 {
+        let minutes = self.minutes.iter().rev().skip(HOLD_OFF).take(most);
+        let (sum, count) = minutes.fold((0, 0u32), |(sum, count), events| (sum + events, count + 1));
+        real(sum) / f64::from(count.max(1))
+    }
+
+    /// How the youngest minutes of its mean compare with that, as far as it is a morning.
+    fn has_risen(&self, mean: f64) -> f64 {
+        trend((self.mean_of_youngest(MORNING), mean)).clamp(1.0, MOST_TREND)
     }
 
     /// Are there minutes enough to say what is usual?
@@ -173,11 +175,11 @@ impl Cell {
         let all = all.means_of_yesterday(since);
         let yesterday = own.map(trend);
         let others_yesterday = all.zip(own).map(|(all, own)| trend(without(all, own)));
+        let most = if yesterday.is_some() { self.has_risen(mean) } else { 1.0 };
         let (mean, others) = self.usual(yesterday.is_some(), mean, others);
         let of_others = trend((others_now, others));
         // What everybody did yesterday and nobody does today, a meeting of all hands, is no habit.
         let meets = (of_others / others_yesterday.unwrap_or(of_others)).min(1.0);
-        let most = if yesterday.is_some() { self.has_risen() } else { 1.0 };
         let of_others = of_others.clamp(LEAST_TREND, most);
         let of_day = own.filter(|_| yesterday.unwrap_or(1.0) * meets < of_others);
         let trend = of_others.min(yesterday.unwrap_or(1.0) * meets);

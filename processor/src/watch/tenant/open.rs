@@ -375,14 +375,7 @@ impl Tenant {
             return None;
         }
         let is_cut_off = |case: &Case| matches!(case.basis, Basis::Rate(channel) if channel > 0) && case.has_scope();
-        let is_peoples =
-            |Incident {
-                 silenced_until,
-                 reassigned,
-                 verdict,
-                 ..
-             }: &Incident| { silenced_until.is_some() || reassigned.is_some() || verdict.is_some() };
-        let is_young = |case: &Case| began_with(case, began) && !is_peoples(&case.incident);
+        let is_young = |case: &Case| began_with(case, began) && !is_spoken_of(&case.incident);
         let is_one = |case: &Case| case.is_open() && is_cut_off(case) && is_young(case);
         let noticed = (0..).zip(&self.cases).filter(|(_, case)| is_one(case));
         let shared = noticed.map(|(i, case)| (i, self.overlap(conditions, &case.conditions)));
@@ -545,6 +538,11 @@ impl Tenant {
 /// Did a case begin with a silence?
 fn began_with(case: &Case, began: Window) -> bool {
     case.incident.onset.from.since(began.start()).abs() <= AT_ONCE
+}
+
+/// Have people silenced an incident, given it to another team or judged its cause?
+const fn is_spoken_of(incident: &Incident) -> bool {
+    incident.silenced_until.is_some() || incident.reassigned.is_some() || incident.verdict.is_some()
 }
 
 /// What begins in one window.

@@ -175,8 +175,6 @@ impl Tenant {
 /// The case is about a scope of which nothing comes any more.
 pub(super) fn silent(case: &mut Case, silence: &Silence, began: Window) {
     case.silent = Some((began.start(), None));
-    // What it was to calls that were poor, its path is not to calls that are missing.
-    (case.beside, case.incident.layers) = (None, None);
     case.basis = Basis::Volume;
     case.sums = (silence.expected, silence.missing, 0.0);
     // Of everything nobody is left who could tell, and it is rather the reports that are lost than all calls at once.
