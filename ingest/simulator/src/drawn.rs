@@ -305,7 +305,7 @@ mod tests {
 
     /// What is wanted small is small where anything is, and most of the others have a rival; people call from there when it breaks. At least
     /// half of all should have a rival and a fifth be small, those in no dimension among all. What 24 draws can show of that: of a half six
-    /// or fewer in one of 88 cases, of a fifth none in one of 212.
+    /// or fewer in one of 88 cases, of a fifth none in one of 212. In each of these worlds something is small.
     #[test]
     fn what_is_drawn_lies_where_it_was_wanted() {
         let scenario = Scenario::from_toml(include_str!("../scenarios/drawn/one_of_any.toml")).expect("a scenario");
@@ -321,7 +321,7 @@ mod tests {
         let small = count(|seen| !seen.lot.is_unlogged && seen.is_small);
         let with_small = count(|seen| seen.has_small);
         let said = format!("of 24, {rivals} with a rival, {small} small; {with_small} worlds have something small");
-        assert!(rivals >= 7 && small >= 1 && with_small >= 4, "{said}");
+        assert!(rivals >= 7 && small >= 1 && with_small == all.len(), "{said}");
         let kinds: BTreeSet<FaultKind> = all.iter().map(|seen| seen.kind).collect();
         assert!(kinds.len() >= 4, "{kinds:?}");
     }
