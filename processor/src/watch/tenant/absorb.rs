@@ -132,7 +132,9 @@ fn is_explained(shown: &Sum, zone: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Dimension, Incident, Leaf, Scope, alert::AlertReason, incident::Severity, time};
+    use dialtone_schemas::{
+        Change, Complaint, Dimension, Incident, Leaf, Scope, alert::AlertReason, incident::Severity, time,
+    };
 
     use super::*;
     use crate::watch::tenant::{
@@ -213,6 +215,63 @@ mod tests {
         assert_eq!((absorbed.state, absorbed.absorbed_by.is_some()), (State::Closed, true));
         assert_eq!((again.state, &again.absorbed_by), (State::Localised, &None));
         assert_eq!(again.earlier, Some(0), "none was over before it");
+    }
+
+    /// What is as bad as its site since 9:05 at 10:00, when somebody says of each of these minutes that a call from the segment was bad.
+    #[test]
+    fn who_complains_since_the_other_one_began_complains_of_that() {
+        let (mut drive, _) = broken(0.2, 0.2);
+        let began = drive
+            .tenant
+            .cases
+            .iter()
+            .find(|case| case.incident.scope == site("berlin"));
+        let began = began.expect("the site's").incident.onset.from;
+        for (id, at) in [
+            ("before", began.plus(-time::MINUTE)),
+            ("since", began.plus(time::MINUTE)),
+            ("now", drive.now()),
+        ] {
+            let said = serde_json::json!({"complaint_id": id, "complained_at": at.micros()});
+            let mut complaint: Complaint = serde_json::from_value(said).expect("a complaint");
+            complaint.near.segment = Some(text("berlin-2"));
+            complaint.near.site = Some(text("berlin"));
+            drive.tenant.complaint(complaint);
+        }
+        drive.until(day(1, 10).plus(5 * time::MINUTE), |_| calls(0.2, 0.2));
+        let of = |scope: &Scope| {
+            let case = drive.tenant.cases.iter().find(|case| case.incident.scope == *scope);
+            let complaints = case.expect("told of").complaints.keys();
+            complaints.map(|id| id.as_str().to_owned()).collect::<Vec<String>>()
+        };
+        assert_eq!(of(&segment()), ["before"]);
+        assert_eq!(of(&site("berlin")), ["now", "since"]);
+    }
+
+    /// The segment's switch was restarted at 9:04, before the site broke; since ten all is well everywhere.
+    #[test]
+    fn a_change_of_what_was_absorbed_repairs_nothing() {
+        let (mut drive, _) = broken(0.2, 0.2);
+        let change: Change = serde_json::from_value(serde_json::json!({
+            "change_id": "CHG-1", "kind": "config", "scope": {"segment": ["berlin-2"]}, "started_at": day(1, 9).plus(4 * time::MINUTE)
+        }))
+        .expect("a change");
+        drive.tenant.change(change.clone());
+        drive.until(day(1, 11), |_| calls(0.02, 0.02));
+        let verdict = drive.tenant.trials[&change.change_id].last().expect("a verdict");
+        assert_eq!((&verdict.repairs, verdict.repair), (&None, None));
+        let is_absorbed = |case: &Case| case.incident.absorbed_by.is_some();
+        let absorbed = drive
+            .tenant
+            .cases
+            .iter()
+            .find(|case| is_absorbed(case))
+            .expect("told of");
+        assert_eq!(absorbed.incident.scope, segment());
+        assert!(
+            absorbed.incident.onset.to < change.started_at,
+            "it was there when that was done"
+        );
     }
 
     /// The same incident twice, with five minutes between them. Said to be another team's, the later one stays.
