@@ -359,8 +359,13 @@ impl Evidence<'_> {
 
     /// The incidents of this channel that do harm.
     fn at_work(&self) -> impl Iterator<Item = &Case> {
-        let is_one = |case: &&Case| case.basis == Basis::Rate(self.channel) && case.is_at_work();
+        let is_one = |case: &&Case| self.is_of_calls(case) && case.is_at_work();
         self.cases.iter().filter(is_one)
+    }
+
+    /// Does an incident explain calls of this channel?
+    fn is_of_calls(&self, case: &Case) -> bool {
+        case.basis == Basis::Rate(self.channel)
     }
 
     /// The dispersion of all calls together, of which so much is expected.
@@ -578,6 +583,27 @@ impl Evidence<'_> {
         }
         let zone = self.zone(&attributes_of(conditions));
         (since, beyond_own(&before, &since, zone) / self.drift.fine())
+    }
+
+    /// What a scope has shown in each window since its onset, as the hours before it let expect, by calls that were no other incident's then.
+    pub(super) fn apart(&self, conditions: &[Condition], onset: Window) -> Vec<Sum> {
+        let control = self.control(onset);
+        let of_window = |(window, slice): (&Window, &Slice)| {
+            let hour = self.hour(*window);
+            let then = |case: &&Case| self.is_of_calls(case) && case.has_scope() && case.was_at_work(*window);
+            let others: Vec<&Case> = self.cases.iter().filter(then).collect();
+            let mut sum = Sum::default();
+            for (leaf, counts) in &slice.leaves {
+                let codes = self.dictionary.codes(*leaf);
+                if covers(conditions, codes) && !others.iter().any(|case| case.covers(codes)) {
+                    let seen = self.seen((*window, &hour), *leaf, counts);
+                    let e = seen.e * control.of(codes);
+                    sum.add(Sum { e, ..seen });
+                }
+            }
+            sum
+        };
+        self.ring.since(onset).map(of_window).collect()
     }
 
     /// What a scope showed in the control and since its onset.

@@ -1,8 +1,9 @@
-//! One incident for each cause: an open one that shows no more than another, which has nearly all of its calls, lets expect is over, and names
-//! that one.
+//! One incident for each cause: none is opened of what shows only in the calls of others; and an open one that shows no more than another, which
+//! has nearly all of its calls, lets expect is over, and names that one.
 
 use std::cmp::Reverse;
 
+use dialtone_explain::beyond;
 use dialtone_schemas::{EventTime, State, Text, Window, incident::Verdict};
 
 use super::{
@@ -15,13 +16,15 @@ use crate::{
     watch::{
         book::{Basis, Case},
         evidence::Sum,
-        locate::{Evidence, attributes_of},
+        locate::{Evidence, Located, attributes_of},
     },
 };
 
 /// So many poor call-ends must be expected of an incident's calls to tell that it shows no more: of one that is twice as bad as that 60 ± 9.5 are
 /// poor, and 1.25 · 30 = 37.5 or less once in a hundred times.
 const ENOUGH: f64 = 30.0;
+/// ... and of what is opened, whatever time until now says less than this by the calls that are no other incident's, in nats.
+const LITTLE: f64 = 3.0;
 /// Of more open incidents than this the youngest are asked: each costs a look at all others.
 const MOST_ASKED: usize = 100;
 
@@ -41,6 +44,18 @@ impl Tenant {
                 self.cases[i].is_absorbed(by, began, now);
             }
         }
+    }
+
+    /// Is a cause only seen in the calls of other incidents? They do not make all of their calls poor alike: Wi-Fi is worse in a relay's trouble, and
+    /// that is the relay's. What only the far ends show has no calls of its own.
+    pub(super) fn is_of_others(&self, channel: usize, found: &Located, config: &WatchConfig) -> bool {
+        if found.is_outside() || found.explained.is_none() {
+            return false;
+        }
+        let conditions = &found.cause.best.conditions;
+        let evidence = self.evidence(channel, config.indifference);
+        let apart = evidence.apart(conditions, found.onset.best);
+        says_nothing(&apart, evidence.zone(&attributes_of(conditions)), evidence.drift.fine())
     }
 
     /// What was absorbed did harm of its own until the other one began, which may be found to have been at another time.
@@ -128,6 +143,17 @@ fn is_as_bad(case: &Case, other: &Case) -> bool {
 /// Is what calls have shown no more than what may be without anything being wrong, and enough to tell?
 fn is_explained(shown: &Sum, zone: f64) -> bool {
     shown.e >= ENOUGH && shown.k <= zone * shown.e
+}
+
+/// Have these windows enough calls to tell, and is none of the times until now worse than what may be without anything being wrong?
+fn says_nothing(windows: &[Sum], zone: f64, dispersion: f64) -> bool {
+    let mut until_now = Sum::default();
+    let times = windows.iter().rev().map(|window| {
+        until_now.add(*window);
+        beyond(until_now.k, zone * until_now.e) / dispersion
+    });
+    let most = times.fold(0.0, f64::max);
+    most < LITTLE && is_explained(&until_now, zone)
 }
 
 #[cfg(test)]
@@ -334,6 +360,64 @@ mod tests {
         let not: [&dyn Fn(&mut Case); 5] = [&silenced, &withheld, &wrong, &untold, &minor];
         assert!(not.iter().all(|other| !may(&usual, *other)));
         assert!(!may(&drops, &usual));
+    }
+
+    /// Half of Berlin's calls and half of Lyon's are by one headset, 600 a minute at each. Berlin is ten times as poor since nine: of the
+    /// headset's 1,200 calls 132 are poor in each minute where 24 are usual, but of the 600 that are not Berlin's 12 as ever. Where it is as poor in Lyon since
+    /// twenty past nine, they say so.
+    #[test]
+    fn what_only_the_calls_of_another_incident_show_is_that_ones() {
+        for (lyon, is_berlins) in [(0.02, true), (0.2, false)] {
+            let calls = |berlin: f64, lyon: f64| -> Vec<Calls> {
+                vec![
+                    (leaf("berlin", "Aural 20"), 600, berlin),
+                    (leaf("berlin", "Podium R1"), 600, berlin),
+                    (leaf("lyon", "Aural 20"), 600, lyon),
+                    (leaf("lyon", "Podium R1"), 600, 0.02),
+                ]
+            };
+            let mut drive = Drive::new();
+            drive.until(day(1, 9), |_| calls(0.02, 0.02));
+            drive.until(day(1, 9).plus(20 * time::MINUTE), |_| calls(0.2, 0.02));
+            drive.until(day(1, 9).plus(40 * time::MINUTE), |_| calls(0.2, lyon));
+            drive.tenant.cases.truncate(1);
+            assert_eq!(drive.tenant.cases[0].incident.scope, site("berlin"));
+            let headset = Scope::new([(Dimension::Headset, text("Aural 20"))]);
+            let conditions = drive.tenant.dictionary.conditions(&headset).expect("known");
+            let onset = Window::of_end(day(1, 9).plus(1));
+            let apart = drive.tenant.evidence(0, 0.25).apart(&conditions, onset);
+            let mut all = Sum::default();
+            apart.iter().for_each(|window| all.add(*window));
+            assert!((all.n - 40.0 * 600.0).abs() < 1e-9, "Lyon's since nine: {all:?}");
+            assert_eq!(says_nothing(&apart, 1.25, 1.3), is_berlins, "{all:?}");
+        }
+    }
+
+    /// Twenty minutes of 3 expected each, zone 1.25, dispersion 1.3. Of 3 poor each nothing is said; of the last five with 9 each, 45 of 15, 45 ln(45/18.75) −
+    /// 26.25 = 13.1, over 1.3 10.1; and eight minutes of 3 each are too few.
+    #[test]
+    fn what_other_incidents_leave_must_show_a_cause_at_some_time() {
+        let minutes = |many: &[(usize, f64)]| -> Vec<Sum> {
+            let of = |(n, k): &(usize, f64)| {
+                vec![
+                    Sum {
+                        n: 100.0,
+                        k: *k,
+                        e: 3.0
+                    };
+                    *n
+                ]
+            };
+            many.iter().flat_map(of).collect()
+        };
+        let told = [
+            minutes(&[(20, 3.0)]),
+            minutes(&[(15, 3.0), (5, 9.0)]),
+            minutes(&[(8, 3.0)]),
+            minutes(&[]),
+        ]
+        .map(|windows| says_nothing(&windows, 1.25, 1.3));
+        assert_eq!(told, [true, false, false, false]);
     }
 
     #[test]

@@ -160,7 +160,8 @@ impl Tenant {
         }
     }
 
-    /// Opens an incident for a cause, unless one is open; or not yet, as long as what lies in no dimension may be all of it: then nothing explains it.
+    /// Opens an incident for a cause, unless one is open; or not yet, as long as what lies in no dimension may be all of it, or only the calls of others show
+    /// it: then nothing explains it.
     pub(super) fn open_rate(&mut self, now: EventTime, channel: usize, found: Located, config: &WatchConfig) -> bool {
         let conditions = found.cause.best.conditions.clone();
         if let Some((id, device)) = self.one_device(channel, &found) {
@@ -180,7 +181,7 @@ impl Tenant {
             case.incident.severity = severe;
             return true;
         }
-        if self.may_be_outside(channel, &found, config) {
+        if self.may_be_outside(channel, &found, config) || self.is_of_others(channel, &found, config) {
             return false;
         }
         let scope = self.dictionary.scope(&conditions);
