@@ -54,6 +54,10 @@ pub struct Case {
     pub back: f64,
     /// Since when it has been recovering.
     pub recovering_since: Option<EventTime>,
+    /// When it was well before it opened again, the last time: from then until then.
+    pub was_well: Option<(EventTime, EventTime)>,
+    /// Poor minutes beyond the expected ones, those included that are forgotten.
+    pub excess_minutes: f64,
     /// The last revision that was sent.
     pub sent: Option<Incident>,
     /// When its owner was first called since it opened, or since it is the owner's; and who that was.
@@ -91,6 +95,8 @@ impl Case {
             complaints: BTreeMap::new(),
             back: 0.0,
             recovering_since: None,
+            was_well: None,
+            excess_minutes: 0.0,
             sent: None,
             called: None,
             answered,
@@ -176,11 +182,18 @@ impl Case {
         !matches!(self.incident.state, State::Recovering | State::Closed)
     }
 
-    /// Did it do harm in a window: since its onset, and until quality was back? One that opened again did so all the time.
+    /// Had it been over for a while in a window, before it opened again?
+    pub fn was_well_in(&self, window: Window) -> bool {
+        let holds = |(from, to): (EventTime, EventTime)| from <= window.start() && window.end() <= to;
+        self.was_well.is_some_and(holds)
+    }
+
+    /// Did it do harm in a window: since its onset, and until quality was back, or since it opened again?
     pub fn was_at_work(&self, window: Window) -> bool {
         // What was accepted is expected by its shift.
         let is_accepted = self.incident.accepted.is_some();
         !is_accepted
+            && !self.was_well_in(window)
             && self.incident.onset.from < window.end()
             && self.recovering_since.is_none_or(|since| window.start() < since)
     }
@@ -260,8 +273,9 @@ impl Case {
         }
     }
 
-    /// Quality turned bad again within the time of reopening. Whoever acknowledged it then has not acknowledged this.
-    pub fn reopen(&mut self) {
+    /// Quality turned bad again since then, within the time of reopening. Whoever acknowledged it then has not acknowledged this.
+    pub fn reopen(&mut self, began: EventTime) {
+        self.was_well = self.recovering_since.map(|since| (since, began.max(since)));
         self.incident.state = self.at_work();
         self.incident.closed = None;
         (self.incident.escalated, self.incident.escalated_to) = (None, None);
@@ -565,9 +579,11 @@ mod tests {
         case.live(at(18), 15 * time::MINUTE);
         assert_eq!(case.incident.closed, Some(at(18)));
         assert_eq!(case.revision(at(18)), Some(AlertReason::Resolved));
-        case.reopen();
+        case.reopen(at(50));
         assert_eq!(case.revision(at(60)), Some(AlertReason::Opened));
         assert_eq!((case.incident.closed, case.incident.revision), (None, 3));
+        let was_at_work = |minute| case.was_at_work(Window::of_end(at(minute)));
+        assert!(was_at_work(3) && !was_at_work(4) && !was_at_work(50) && was_at_work(51));
     }
 
     /// Three revisions were told of while it was watched.

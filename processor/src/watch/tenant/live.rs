@@ -10,6 +10,7 @@ use dialtone_schemas::{
 use super::{
     DORMANT, Tenant,
     cost::{cost_of_device, last_hour},
+    follow::is_remembered,
     silent::is_telemetry,
 };
 use crate::{
@@ -142,7 +143,8 @@ impl Tenant {
         let (mut minutes, mut burn) = (0.0, (0.0, 0.0));
         let lately = last_hour(case.incident.onset.from, now);
         let (overrun_from, mut overrun) = (case.tells_overrun_from(), (0.0, 0.0));
-        for (window, slice) in self.ring.since(onset) {
+        let own = self.ring.since(onset).filter(|(window, _)| !case.was_well_in(**window));
+        for (window, slice) in own {
             minutes += 1.0;
             let hour = baseline.hour(*window);
             for (leaf, counts) in &slice.leaves {
@@ -169,7 +171,7 @@ impl Tenant {
                 }
             }
         }
-        let (mut fresh_n, mut fresh_k, mut fresh_e) = (0, 0.0, 0.0);
+        let (mut fresh_n, mut fresh_k, mut fresh_e, mut fresh_ms) = (0, 0.0, 0.0, 0);
         let hour = baseline.hour(Window::of_end(now));
         for (leaf, counts) in self
             .fresh
@@ -178,6 +180,7 @@ impl Tenant {
         {
             fresh_n += counts.n[channel];
             fresh_k += real(counts.k[channel]);
+            fresh_ms += counts.poor_ms;
             fresh_e += baseline.expected(&hour, *leaf, counts.n[channel]);
         }
         let dispersion = baseline.dispersion(&case.conditions, fresh_e);
@@ -199,6 +202,11 @@ impl Tenant {
         };
         case.sums = inside;
         let a_minute = baseline.dispersion(&case.conditions, inside.2 / f64::max(minutes, 1.0));
+        // What is forgotten stays counted.
+        case.excess_minutes = match is_remembered(now, case.incident.onset.from, 0, config) {
+            true => excess_minutes(poor_ms, inside),
+            false => case.excess_minutes + excess_minutes(fresh_ms, inside),
+        };
         let incident = &mut case.incident;
         incident.severity = incident.severity.max(severity(
             case.basis,
@@ -207,7 +215,7 @@ impl Tenant {
             (inside.1 - inside.2) / f64::max(minutes, 1.0),
         ));
         says_effect(incident, inside, a_minute);
-        incident.excess_poor_minutes = excess_minutes(poor_ms, inside);
+        incident.excess_poor_minutes = round(case.excess_minutes, 10.0);
         incident.poor_call_ends = Some(whole(inside.1));
         incident.burn_rate = (burn.1 > 0.0).then(|| round(burn.0 / burn.1, 10.0));
         let since = [line(group, inside), line("outside", outside)];
@@ -305,7 +313,7 @@ impl Tenant {
         let severe = severity(case.basis, n, k, (k - e) / minutes).min(Severity::Major);
         incident.severity = incident.severity.max(severe);
         says_effect(incident, (n, k, e), device::DISPERSION);
-        incident.excess_poor_minutes = excess_minutes(counts.poor_ms, (n, k, e));
+        incident.excess_poor_minutes = round(excess_minutes(counts.poor_ms, (n, k, e)), 10.0);
         incident.poor_call_ends = Some(whole(k));
         incident.evidence = vec![line("inside", (n, k, e))];
         incident.metric = self.metric(0, n, counts.kinds.map(real));
@@ -371,7 +379,7 @@ pub(super) const fn whole(count: f64) -> i64 {
 /// Of the poor minutes, the share that is beyond what was expected.
 pub(super) fn excess_minutes(poor_ms: i64, (_, k, e): (f64, f64, f64)) -> f64 {
     let excess = (1.0 - e / k.max(e).max(0.1)).max(0.0);
-    round(real(poor_ms) / 60_000.0 * excess, 10.0)
+    real(poor_ms) / 60_000.0 * excess
 }
 
 /// Figures for people need no sixteen digits.

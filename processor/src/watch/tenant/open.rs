@@ -177,7 +177,8 @@ impl Tenant {
         }
         let closed: Vec<Text> = self.closed_about(channel, &conditions);
         let severe = severity_of(channel, &found, now);
-        if let Some(case) = self.reopen(now, config, |case| closed.contains(&case.incident.id)) {
+        let began = found.onset.best.start();
+        if let Some(case) = self.reopen((began, now), config, |case| closed.contains(&case.incident.id)) {
             case.incident.severity = severe;
             return true;
         }
@@ -292,8 +293,13 @@ impl Tenant {
         of_calls.filter(is_same).map(|case| case.incident.id.clone()).collect()
     }
 
-    /// Opens again what was closed a while ago about the same.
-    fn reopen(&mut self, now: EventTime, config: &WatchConfig, same: impl Fn(&Case) -> bool) -> Option<&mut Case> {
+    /// Opens again what was closed a while ago about the same: bad since then, as is seen now.
+    fn reopen(
+        &mut self,
+        (began, now): (EventTime, EventTime),
+        config: &WatchConfig,
+        same: impl Fn(&Case) -> bool,
+    ) -> Option<&mut Case> {
         let is_recent = |closed: EventTime| now.since(closed) <= config.reopen.micros();
         // What was accepted is over for good: should it turn worse than that, it is another one. What was absorbed never recovered.
         let recent = |case: &&mut Case| {
@@ -301,7 +307,7 @@ impl Tenant {
             case.incident.closed.is_some_and(is_recent) && !is_for_good && same(case)
         };
         let case = self.cases.iter_mut().find(recent)?;
-        case.reopen();
+        case.reopen(began);
         Some(case)
     }
 
@@ -347,7 +353,7 @@ impl Tenant {
             }
             self.volume.is_out(&silence);
             let closed = |case: &Case| case.basis == Basis::Volume && case.conditions == conditions;
-            if let Some(case) = self.reopen(now, config, closed) {
+            if let Some(case) = self.reopen((began.start(), now), config, closed) {
                 silent(case, &silence, began);
                 continue;
             }
@@ -485,13 +491,13 @@ impl Tenant {
         if self.is_told(id, device.leaf) {
             return;
         }
-        if self
-            .reopen(now, config, |case| case.incident.device_id.as_ref() == Some(id))
-            .is_some()
-        {
+        let onset = device.onset();
+        let began = onset.map_or(now, |onset| onset.best.start());
+        let is_its = |case: &Case| case.incident.device_id.as_ref() == Some(id);
+        if self.reopen((began, now), config, is_its).is_some() {
             return;
         }
-        let Some(onset) = device.onset() else { return };
+        let Some(onset) = onset else { return };
         let codes = *self.dictionary.codes(device.leaf);
         let place = [Dimension::Site, Dimension::Segment, Dimension::Device];
         let conditions: Vec<Condition> = place

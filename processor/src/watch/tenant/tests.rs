@@ -201,6 +201,42 @@ fn a_repair_is_confirmed_when_quality_is_back_and_has_no_effect_when_it_is_not()
     assert_eq!(verdict(&repaired(0.08)).repair, Some(Repair::NoEffect));
 }
 
+/// Confirmed by eleven thirty, and bad again from one o'clock on: neither is the repair one, nor does it say that Berlin was the cause. What the incident shows is that of
+/// the hours in which it was bad, four times as much as 2 %.
+#[test]
+fn a_repair_after_which_the_fault_is_back_is_confirmed_no_more() {
+    let mut drive = repaired(0.02);
+    assert_eq!(verdict(&drive).repair, Some(Repair::Confirmed));
+    drive.until(day(1, 15), |_| two(0.08, 0.02));
+    let [case] = drive.tenant.cases.as_slice() else {
+        panic!("the same incident: {:#?}", drive.tenant.cases)
+    };
+    assert!(case.is_at_work() && case.incident.closed.is_none());
+    assert_ne!(verdict(&drive).repair, Some(Repair::Confirmed));
+    assert!((odds(&drive, Dimension::Site) - 1.0).abs() < 1e-9);
+    assert!((3.7..4.2).contains(&case.incident.effect), "{}", case.incident.effect);
+}
+
+/// An hour of 8 % where 2 % are usual, and then eleven more: as much again in each of them, though six are remembered.
+#[test]
+fn what_an_incident_has_cost_is_not_forgotten_after_six_hours() {
+    let mut drive = Drive::new();
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
+    let mut cost = |hour: i64| {
+        drive.until(day(1, hour), |_| two(0.08, 0.02));
+        drive
+            .tenant
+            .cases
+            .first()
+            .expect("an incident")
+            .incident
+            .excess_poor_minutes
+    };
+    let [one, six, twelve] = [cost(10), cost(15), cost(21)];
+    assert!((5.8..6.2).contains(&(six / one)), "{six} of {one}");
+    assert!((11.6..12.4).contains(&(twelve / one)), "{twelve} of {one}");
+}
+
 /// Berlin is broken from Tuesday nine o'clock, and a quarter of an hour later something is changed there: a repair, for all that is known. Once the incident is
 /// dated a minute after the change, that caused it, and is no repair of it.
 #[test]

@@ -518,7 +518,7 @@ mod tests {
         let mut tenant = silenced(tenant());
         tenant.cases[0].incident.state = State::Closed;
         assert_eq!(told(&mut tenant, 20).reason, AlertReason::Resolved);
-        tenant.cases[0].reopen();
+        tenant.cases[0].reopen(at(20));
         assert_eq!(calls(&mut tenant, 40, 300), [(60, None), (90, Some(text("lan-lead")))]);
     }
 
@@ -581,7 +581,7 @@ mod tests {
         let mut again = acknowledged();
         again.cases[0].incident.state = State::Closed;
         told(&mut again, 20);
-        again.cases[0].reopen();
+        again.cases[0].reopen(at(20));
         assert_eq!(stands(told(&mut again, 40)), (true, None, None));
     }
 
@@ -604,7 +604,7 @@ mod tests {
         assert_eq!(calls(&mut tenant, 1, 60), []);
         tenant.cases[0].incident.state = State::Closed;
         tenant.tell(at(60), &config());
-        tenant.cases[0].reopen();
+        tenant.cases[0].reopen(at(20));
         assert_eq!(calls(&mut tenant, 61, 200), [(61, None), (91, Some(text("lan-lead")))]);
     }
 

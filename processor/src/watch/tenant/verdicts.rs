@@ -180,7 +180,7 @@ impl Tenant {
     }
 
     /// A change that was taken back was to blame if that is confirmed as the repair, and was not if it had no effect. Where the fault has
-    /// only moved, neither is known, and what was `said` before counts no more.
+    /// only moved, or is back, neither is known, and what was `said` before counts no more.
     fn judge_taken_back(&mut self, change: &Change, trial: &Trial, said: Option<Repair>) {
         let taken_back = change.rollback_of.as_ref().and_then(|id| self.changes.get(id));
         let (Some(taken_back), Some(incident)) = (taken_back, &trial.repairs) else {
@@ -192,6 +192,7 @@ impl Tenant {
             Some(Repair::Moved) if said.is_some_and(|said| said != Repair::Moved) => {
                 self.priors.withdraw(incident, taken_back);
             }
+            None if said.is_some() => self.priors.withdraw(incident, taken_back),
             Some(Repair::Moved) | None => {}
         }
     }
@@ -532,7 +533,7 @@ impl Tenant {
     /// What the change did for the incident that it was to end.
     fn repaired(&self, change: &Change, trial: &Trial, ruling: Ruling, config: &WatchConfig) -> Option<Repair> {
         trial.repairs.as_ref()?;
-        let said = trial.repair();
+        let mut said = trial.repair();
         let since = begins(change);
         let Some(case) = trial
             .repairs
@@ -542,6 +543,8 @@ impl Tenant {
             return said;
         };
         let back = case.recovering_since.filter(|at| *at >= since);
+        // What turned bad again was not repaired.
+        said = said.filter(|said| *said != Repair::Confirmed || !case.is_at_work());
         match (back, said) {
             (Some(_), _) if ruling == Ruling::Harmful => Some(Repair::Moved),
             (Some(at), Some(Repair::NoEffect)) if at.since(since) > 2 * PATIENCE => Some(Repair::NoEffect),
