@@ -13,6 +13,9 @@ use crate::{
 /// What a kind of fault usually does all the time belongs to odds of bad intervals that grow by as much; of others by their logarithm.
 const STEADY: f64 = 8.0;
 
+/// Where so many calls fail or drop it is an outage.
+const MOST: f64 = 0.8;
+
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -192,6 +195,17 @@ impl Fault {
             ..FaultSpec::of(is.kind)
         };
         Self::new(&spec, onset, is)
+    }
+
+    /// The channel that shows it most: where most calls fail or drop, that, whatever its kind usually does.
+    pub(crate) fn channel(&self) -> &'static str {
+        if self.setup_failed >= MOST {
+            "setup"
+        } else if self.dropped >= MOST {
+            "drop"
+        } else {
+            self.kind.channel()
+        }
     }
 
     /// Does the fault lie on this end of a call? The leaf is the placed one.

@@ -495,6 +495,7 @@ pub fn built_in() -> &'static [(&'static str, &'static str)] {
         "three_at_once",
         "slow_ramp",
         "total_outage",
+        "setup_failure",
         "room_device",
         "announced_work",
     ]

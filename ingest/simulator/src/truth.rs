@@ -69,7 +69,7 @@ pub struct Cause {
     pub change_id: Option<Text>,
     /// The team that owns it.
     pub owner: Text,
-    /// The channel that shows it most.
+    /// The channel that shows it most; `volume`, `setup` or `drop` where four fifths or more of the calls are cut off, never set up or dropped.
     pub channel: Text,
     /// By how much it multiplies the odds of a bad interval, where it is told by them.
     #[serde(default)]
@@ -87,6 +87,11 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// Is it an outage: are four fifths or more of its calls cut off, never set up or dropped?
+    pub fn is_outage(&self) -> bool {
+        ["volume", "setup", "drop"].contains(&self.channel.as_str())
+    }
+
     /// Does it lie in a scope? What no report has a dimension for does not.
     pub fn has_place(&self) -> bool {
         self.kind != FaultKind::Unlogged
@@ -110,7 +115,7 @@ pub(crate) fn truth(world: &World, changes: &Changes, disorder: &Disorder) -> Tr
             until: fault.until,
             change_id: changes.guilty.get(i).cloned().flatten(),
             owner: owner_of(fault, &world.estate),
-            channel: name(fault.kind.channel()),
+            channel: name(fault.channel()),
             odds: fault.odds,
             work: changes.works.get(i).cloned().flatten(),
             calls_a_day: around.calls_a_day,

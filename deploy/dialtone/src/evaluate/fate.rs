@@ -144,7 +144,7 @@ pub struct CauseFate {
     /// Minutes from the onset until the incident, once open, was about the cause's calls for good, by the comparison that says whether it names
     /// the cause; null where it was missed.
     pub named_min: Option<f64>,
-    /// Is it a hard outage: nothing gets out of the scope, so that no odds say how soon it can be known?
+    /// Is it a hard outage: are four fifths or more of its calls cut off, never set up or dropped, so that no odds say how soon it can be known?
     pub is_outage: bool,
     /// Reports a minute from there, in the hour before the onset.
     pub reports_per_minute: f64,
@@ -338,7 +338,7 @@ fn of_cause(
         .map(|times| [0, 2].map(|n| times.get(n).copied()));
     let leads = complaints.map(|of_rate| of_rate.map(|complaint| Some(minutes(complaint?, opened?))));
     let (usual, reports) = (run.usual[number], run.reports[number]);
-    let is_outage = cause.kind == FaultKind::TotalOutage;
+    let is_cut_off = cause.kind == FaultKind::TotalOutage;
     let named_at = found.and_then(|incident| {
         let is_right = |stood: &Incident| is_about(stood, cause, &run.calls);
         named_at(&run.revisions, incident, is_right)
@@ -373,9 +373,9 @@ fn of_cause(
         owner_right: found.map(|incident| incident.owner == cause.owner),
         owner_right_at_first_page: first_called.map(|owner| *owner == cause.owner),
         named_min: named_at.map(|at| minutes(at, cause.onset)),
-        is_outage,
+        is_outage: cause.is_outage(),
         reports_per_minute: reports,
-        outage_achievable_min: silence_known(reports, run.needed).filter(|_| is_outage),
+        outage_achievable_min: silence_known(reports, run.needed).filter(|_| is_cut_off),
         guilty_first: found.and_then(|incident| names_guilty_first(incident, cause)),
         announced_work: WorkFate::of(run, cause, incidents),
     }

@@ -140,7 +140,7 @@ pub struct Totals {
     /// From the onset until an open incident was about the cause's calls for good, missed as infinite: OPEN, of which `delay_median_min` is, may
     /// be about others.
     pub named_median_min: Option<f64>,
-    /// Causes that are hard outages: nothing gets out of their scope.
+    /// Causes that are hard outages: four fifths or more of their calls are cut off, never set up or dropped.
     pub outages: usize,
     /// Those of them from where fewer than 20 reports a minute were expected: they are in neither of the two medians.
     pub outages_small: usize,
