@@ -7,6 +7,7 @@ use std::{
 };
 
 use dialtone::{cli, replay};
+use dialtone_schemas::{Control, Incident, Text, control::ControlKind, incident::Verdict, time};
 use dialtone_simulator::{Scenario, write_run};
 use dialtone_tests::{SMALL, defaults};
 
@@ -18,12 +19,18 @@ fn simulated(dir: &Path) -> PathBuf {
 
 /// Replays a run's files with these events, and reads what was found.
 fn found(dir: &Path, events: &Path) -> String {
+    found_and_told(dir, events, None)
+}
+
+/// The same where people say something of it.
+fn found_and_told(dir: &Path, events: &Path, control: Option<PathBuf>) -> String {
     let out = dir.join("incidents.ndjson");
     let args = cli::Replay {
         events: Some(events.to_owned()),
         graph: Vec::new(),
         changes: Some(dir.join("changes.ndjson")),
         complaints: Some(dir.join("complaints.ndjson")),
+        control,
         sites: Some(dir.join("sites.csv")),
         owners: Some(dir.join("owners.toml")),
         incidents_out: Some(out.clone()),
@@ -86,6 +93,53 @@ fn packed_with_gzip_or_zstd_or_with_its_lines_shuffled_a_file_gives_the_same_inc
     assert_eq!(found(dir.path(), &other), once, "shuffled twice");
 }
 
+/// A quarter of an hour after it has opened it is acknowledged, silenced for two hours and judged right. That it is given to another team was
+/// said an hour before it opened, when it was not there, and says nothing; a configuration is not taken from a file.
+#[test]
+fn what_people_said_of_an_incident_is_on_it_when_a_replay_is_told_it_at_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = simulated(dir.path());
+    let read = |line: &str| serde_json::from_str::<Incident>(line).expect("an incident");
+    let unsaid = found(dir.path(), &events);
+    let planted = unsaid.lines().find(|line| line.contains(r#""carrier":"telnova""#));
+    let before = read(planted.expect("the planted cause"));
+    assert_eq!((before.acknowledged, before.verdict), (None, None));
+
+    let opened = before.opened.expect("opened");
+    let at = opened.plus(15 * time::MINUTE);
+    let until = at.plus(2 * time::HOUR);
+    let says = |kind, at| Control::about(&before, kind, at);
+    let said = [
+        Control {
+            to: Some(Text::new("lan").unwrap()),
+            reason: Some(Text::new("their switch").unwrap()),
+            ..says(ControlKind::Reassign, opened.plus(-time::HOUR))
+        },
+        Control {
+            body: Some("{}".to_owned()),
+            ..says(ControlKind::Configure, at)
+        },
+        says(ControlKind::Acknowledge, at),
+        Control {
+            until: Some(until),
+            ..says(ControlKind::Silence, at)
+        },
+        Control {
+            body: Some("right".to_owned()),
+            ..says(ControlKind::Verdict, at)
+        },
+    ];
+    let lines = said.map(|control| serde_json::to_string(&control).unwrap());
+    let control = dir.path().join("control.ndjson");
+    fs::write(&control, lines.join("\n")).unwrap();
+
+    let told = found_and_told(dir.path(), &events, Some(control));
+    let mut incidents = told.lines().map(read);
+    let after = incidents.find(|incident| incident.id == before.id).expect("the same");
+    assert_eq!((after.acknowledged, after.silenced_until), (Some(at), Some(until)));
+    assert_eq!((after.verdict, after.reassigned), (Some(Verdict::Right), None));
+}
+
 /// What a replay named, and when it began.
 fn named(incidents: &str) -> Vec<(String, String)> {
     let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("an incident");
@@ -111,6 +165,7 @@ fn call_records_are_replayed_from_files() {
         graph,
         changes: None,
         complaints: None,
+        control: None,
         sites: None,
         owners: None,
         incidents_out: Some(out.clone()),

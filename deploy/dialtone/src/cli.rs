@@ -127,6 +127,10 @@ pub struct Replay {
     /// Complaints, likewise.
     #[arg(long, value_name = "FILE")]
     pub complaints: Option<PathBuf>,
+    /// What people say about incidents (acknowledge, silence, reassign, verdict, accept), likewise; each at its time, about an incident that a
+    /// replay of the same lines names so.
+    #[arg(long, value_name = "FILE")]
+    pub control: Option<PathBuf>,
     /// A building file (CQD, 14 or 15 columns).
     #[arg(long, value_name = "FILE")]
     pub sites: Option<PathBuf>,

@@ -18,7 +18,7 @@ use dialtone_ingest::{
 };
 use dialtone_processor::{Offline, config::Lateness, summarise::judge::class_of};
 use dialtone_schemas::{
-    Change, Class, Complaint, Event, EventTime, Incident, Source, Text, Tick, Window, avro, topic::event_key,
+    Change, Class, Complaint, Control, Event, EventTime, Incident, Source, Text, Tick, Window, avro, topic::event_key,
 };
 use serde::de::DeserializeOwned;
 
@@ -99,11 +99,17 @@ pub fn run(args: &cli::Replay, config: &Config) -> Result<()> {
             Ok(())
         })?;
     }
+    if let Some(path) = &args.control {
+        each(path, &mut tally, |control: Control| {
+            offline.control(&normaliser.control(control, &tenant)?)?;
+            Ok(())
+        })?;
+    }
     events.feed(&mut offline, &config.processor.summarise.lateness)?;
     write_incidents(args.incidents_out.as_deref(), &offline.incidents())?;
     report(&offline, tally);
     if tally.lines > 0 && tally.rejected == tally.lines {
-        bail!("every line was rejected: are these files of events, changes and complaints?");
+        bail!("every line was rejected: are these files of events, changes, complaints and control records?");
     }
     Ok(())
 }
@@ -169,7 +175,7 @@ impl Events {
         for (i, line) in self.0.into_iter().enumerate() {
             offline.framed_event(&line.key, line.frame)?;
             if i % 20_000 == 0 {
-                say::progress(format!("{i} of {total} events"));
+                say::progress(format!("{} {i} of {total} events", say::bar(i, total)));
             }
         }
         say::progress_done();
@@ -306,6 +312,12 @@ fn report(offline: &Offline, tally: Tally) {
         counts.held,
         offline.incidents().len()
     ));
+    let ignored = offline.watch_counts().ignored;
+    if ignored > 0 {
+        say::note(format!(
+            "{ignored} control records say nothing: their incident was not known then, or not to be accepted"
+        ));
+    }
     if counts.received > 0 {
         for (_, until) in offline.warming_up() {
             say::note(format!(

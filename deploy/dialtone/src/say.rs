@@ -39,6 +39,16 @@ pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
+/// Signs of a bar.
+const BAR: usize = 20;
+
+/// How much of a whole is done, as a bar: full only when all of it is.
+pub fn bar(done: usize, total: usize) -> String {
+    let part = done.min(total) * BAR;
+    let full = part.checked_div(total).unwrap_or(BAR);
+    format!("[{}{}]", "#".repeat(full), "·".repeat(BAR - full))
+}
+
 /// How far it has got: overwritten on a terminal, left out elsewhere.
 pub fn progress(text: impl std::fmt::Display) {
     let mut out = std::io::stderr();
@@ -57,5 +67,20 @@ pub fn progress_gone() {
 pub fn progress_done() {
     if std::io::stderr().is_terminal() {
         note("");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 11 of 36 are 6.1 of 20, 35 of 36 are 19.4.
+    #[test]
+    fn a_bar_has_twenty_signs_and_is_full_only_at_the_end() {
+        assert_eq!(bar(0, 36), "[····················]");
+        assert_eq!(bar(11, 36), "[######··············]");
+        assert_eq!(bar(35, 36), "[###################·]");
+        assert_eq!(bar(36, 36), "[####################]");
+        assert_eq!(bar(0, 0), bar(36, 36), "of nothing nothing is left to do");
     }
 }

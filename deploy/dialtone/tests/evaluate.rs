@@ -49,13 +49,14 @@ fn a_scenario_of_ones_own_counts_like_a_built_in_one() {
         (Some(1.0), Some(1.0)),
         "{totals}"
     );
-    let hours = ["null_days", "history_days"].map(|days| 24.0 * totals[days].as_f64().unwrap());
-    let is_right = hours.iter().zip([3.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-9);
+    let hours = ["null_days", "judged_days", "history_days"].map(|days| 24.0 * totals[days].as_f64().unwrap());
+    let is_right = hours.iter().zip([3.0, 6.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-9);
     assert!(
         is_right,
-        "twice ninety minutes, and an hour before each of four: {hours:?}"
+        "twice ninety minutes of four times, and an hour before each of four: {hours:?}"
     );
     assert_eq!(totals["false_per_history_day"].as_f64(), Some(0.0));
+    assert!(totals["false_per_day"].is_f64(), "{totals}");
     let delay = totals["delay_median_min"].as_f64().unwrap();
     assert!((0.0..70.0).contains(&delay), "{totals}");
     // Two causes that were named: 2 / (2 + 3.84) = .342. Two delays have no interval.

@@ -111,6 +111,8 @@ pub struct CauseFate {
     pub odds: Option<f64>,
     /// Poor call-ends a minute to be expected there, had nothing broken.
     pub usual_poor_per_minute: f64,
+    /// Did it grow to its full size, by the scenario's `ramp`, and not break at once?
+    pub is_growing: bool,
     /// Minutes until whoever knew the scope, its usual rate and its odds beforehand would have the evidence that a false-alarm budget asks of
     /// one among so many cells; infinite is null, and so is what has no odds.
     pub knowable_after_min: Option<f64>,
@@ -355,6 +357,7 @@ fn of_cause(
         rival_jaccard: cause.rival.as_ref().map(|rival| rival.jaccard),
         odds: cause.odds,
         usual_poor_per_minute: usual,
+        is_growing: run.growing[number],
         knowable_after_min: cause.odds.and_then(|odds| knowable(odds, usual, run.needed)),
         onset_tellable: cause.odds.map(|odds| oracle::onset_tellable(odds, usual, lasted_min)),
         lasted_min,
@@ -454,6 +457,7 @@ pub(super) mod tests {
             rival_jaccard: None,
             odds: None,
             usual_poor_per_minute: size,
+            is_growing: false,
             knowable_after_min: None,
             onset_tellable: None,
             lasted_min: 120.0,

@@ -51,7 +51,43 @@ pub struct Leads {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{
+            fate::{CauseFate, tests::cause},
+            totals::{Totals, tests::run},
+        },
+        *,
+    };
+
+    /// One that breaks and one that grows, both small, 5 and 20 minutes ahead; a large one that grows, 30 minutes ahead; a large one that
+    /// breaks, missed. The lower of 20 and 30 is 20, that of 5 and 20 is 5. Nobody complains three times.
+    #[test]
+    fn causes_that_grow_have_leads_of_their_own_and_so_have_large_ones_that_break() {
+        let growing = |lead: f64, size: f64| CauseFate {
+            is_growing: true,
+            ..cause(Some(10.0), Some(lead), size)
+        };
+        let small = cause(Some(10.0), Some(5.0), 1.0);
+        let causes = vec![
+            small,
+            growing(20.0, 0.4),
+            growing(30.0, 2.0),
+            cause(None, Some(1.0), 2.0),
+        ];
+        let totals = Totals::of(&[run(causes, 0)]);
+        let first = |class: &str| {
+            (
+                totals.leads[class].first_median_min,
+                totals.leads[class].before_first_share,
+            )
+        };
+        assert_eq!(first("up_to_1"), (Some(5.0), Some(1.0)));
+        assert_eq!(first("ramps"), (Some(20.0), Some(1.0)));
+        assert_eq!(first("above_1_abrupt"), (None, Some(0.0)));
+        assert_eq!(totals.leads["above_1_abrupt"].first_median_is, LeadIs::Missed);
+        assert_eq!(totals.leads["ramps"].third_median_is, LeadIs::WithoutComplaint);
+        assert!(totals.intervals.contains_key("leads.ramps.third_median_min"));
+    }
 
     #[test]
     fn infinite_medians_are_told_apart() {

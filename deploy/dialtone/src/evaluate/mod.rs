@@ -72,7 +72,8 @@ pub fn run(args: &cli::Evaluate, config: &Config) -> Result<()> {
         say::progress_gone();
         lines.put(place, line).into_iter().for_each(say::line);
         say::progress(format!(
-            "{done} of {} runs, last {} {}",
+            "{} {done} of {} runs, last {} {}",
+            say::bar(done, runs.len()),
             runs.len(),
             fate.scenario,
             fate.seed

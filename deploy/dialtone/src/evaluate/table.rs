@@ -97,7 +97,7 @@ pub(super) fn table(totals: &Totals) -> Result<String> {
             .get(&name)
             .and_then(|interval| between(&value, *interval));
         let interval = interval.unwrap_or_default();
-        format!("{name:36} {}{interval}{}", shown(&value), remark(&name))
+        format!("{name:40} {}{interval}{}", shown(&value), remark(&name))
     };
     let figures = figures("", serde_json::to_value(totals)?);
     let lines = figures.into_iter().filter(|(name, _)| !name.starts_with("intervals."));

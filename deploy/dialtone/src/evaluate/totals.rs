@@ -83,8 +83,8 @@ pub struct Totals {
     pub found_before_first_share: Option<f64>,
     /// Before the third.
     pub found_before_third_share: Option<f64>,
-    /// The same where people complain half as readily (`half_rate`) and twice (`double_rate`), and of the causes with at most one poor
-    /// call-end a minute to be expected (`up_to_1`).
+    /// The same where people complain half as readily (`half_rate`) and twice (`double_rate`), of the causes with at most one poor call-end a
+    /// minute to be expected (`up_to_1`), of those that grow (`ramps`, of any size), and of those in neither (`above_1_abrupt`).
     pub leads: BTreeMap<&'static str, Leads>,
     /// Further incidents of a cause that is named, for each that is; one that opens again is a further one, and so is one that names the cause
     /// and opens again when that is over.
@@ -93,6 +93,10 @@ pub struct Totals {
     pub false_per_null_day: Option<f64>,
     /// Such days.
     pub null_days: f64,
+    /// The same of all judged parts, those in which something is broken among them.
+    pub false_per_day: Option<f64>,
+    /// Such days.
+    pub judged_days: f64,
     /// Incidents a day in the watched history before the judged parts, where nothing is broken either, and where a scenario has only a day
     /// of history hardly more is known than that day.
     pub false_per_history_day: Option<f64>,
@@ -150,8 +154,8 @@ pub struct Totals {
     /// first is left out.
     pub outage_achievable_median_min: Option<f64>,
     /// 95 % intervals of the figures above, by name; one within another by both (`leads.half_rate.first_median_min`); of
-    /// `false_per_null_day` and `false_per_history_day` one-sided bounds. An end that is null is open: few values have no interval of their
-    /// quantile. A figure that is null because nothing was there has two such ends.
+    /// `false_per_null_day`, `false_per_day` and `false_per_history_day` one-sided bounds. An end that is null is open: few values have no
+    /// interval of their quantile. A figure that is null because nothing was there has two such ends.
     pub intervals: BTreeMap<String, (Option<f64>, Option<f64>)>,
 }
 
@@ -279,10 +283,16 @@ impl Totals {
         let before = |leads: &[f64]| leads.iter().filter(|lead| **lead > 0.0).count();
         self.found_before_first_share = self.share("found_before_first_share", before(&first), causes.len());
         self.found_before_third_share = self.share("found_before_third_share", before(&third), causes.len());
-        let small = causes.iter().filter(|cause| cause.usual_poor_per_minute <= 1.0);
+        let is_small = |cause: &CauseFate| cause.usual_poor_per_minute <= 1.0;
+        let usual = |cause: &&CauseFate| cause.leads(USUAL_RATE);
+        let small = causes.iter().filter(|cause| is_small(cause));
+        let ramps = causes.iter().filter(|cause| cause.is_growing);
+        let abrupt = causes.iter().filter(|cause| !is_small(cause) && !cause.is_growing);
         self.leads_where("half_rate", causes.iter().map(|cause| cause.leads(0)));
         self.leads_where("double_rate", causes.iter().map(|cause| cause.leads(2)));
-        self.leads_where("up_to_1", small.map(|cause| cause.leads(USUAL_RATE)));
+        self.leads_where("up_to_1", small.map(usual));
+        self.leads_where("ramps", ramps.map(usual));
+        self.leads_where("above_1_abrupt", abrupt.map(usual));
     }
 
     /// How long before complaints, in other circumstances.
@@ -312,6 +322,9 @@ impl Totals {
         let raised = quiet().map(|run| run.false_incidents).sum();
         self.null_days = interval::sum(quiet().map(|run| run.days));
         self.false_per_null_day = self.a_day("false_per_null_day", raised, self.null_days);
+        let raised = runs.iter().map(|run| run.false_incidents).sum();
+        self.judged_days = interval::sum(runs.iter().map(|run| run.days));
+        self.false_per_day = self.a_day("false_per_day", raised, self.judged_days);
         let raised = runs.iter().map(|run| run.false_in_history).sum();
         self.history_days = interval::sum(runs.iter().map(|run| run.history_days));
         self.false_per_history_day = self.a_day("false_per_history_day", raised, self.history_days);
@@ -539,6 +552,7 @@ pub(super) mod tests {
             "without the large one"
         );
         assert_eq!((totals.null_days, totals.false_per_null_day), (2.0, Some(0.5)));
+        assert_eq!((totals.judged_days, totals.false_per_day), (6.0, Some(1.0 / 3.0)));
         assert_eq!((totals.history_days, totals.false_per_history_day), (3.0, Some(1.0)));
         assert_eq!(totals.f1_by_causes["1"], 1.0);
         assert_eq!((totals.exact, totals.owner_right_share), (Some(1.0 / 3.0), Some(1.0)));

@@ -44,6 +44,8 @@ pub struct Watched {
     pub(super) calls: Calls,
     pub(super) since: Vec<Calls>,
     pub(super) usual: Vec<f64>,
+    /// Of each planted cause: does it grow? The truth does not tell.
+    pub(super) growing: Vec<bool>,
     pub(super) reports: Vec<f64>,
     pub(super) complaints: Vec<[Vec<EventTime>; RATES.len()]>,
 }
@@ -73,6 +75,7 @@ impl Watched {
             calls: run.calls,
             since: run.since,
             usual: run.usual,
+            growing: growing(scenario),
             reports: run.reports,
             complaints: run.complaints,
         })
@@ -103,6 +106,12 @@ impl Watched {
     }
 }
 
+/// Of each fault of a scenario, in the order of the planted causes: does it grow to its full size over a while?
+fn growing(scenario: &Scenario) -> Vec<bool> {
+    let faults = scenario.faults.iter();
+    faults.map(|fault| fault.ramp.is_some_and(|ramp| ramp.0 > 0)).collect()
+}
+
 /// An incident in a line of a table.
 pub(super) fn raised(incident: &Incident) -> String {
     let onset = &incident.onset;
@@ -114,4 +123,17 @@ pub(super) fn raised(incident: &Incident) -> String {
         "raised {} of {}{of} since {} to {}",
         incident.metric, incident.scope, onset.from, onset.to
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_grows_where_its_scenario_gives_it_a_ramp() {
+        let text = "name = \"x\"\nstart = \"2026-03-03T06:00:00Z\"\nhistory = \"1h\"\nevaluate = \"1h\"\n\
+                    [[fault]]\nat = \"5m\"\n[[fault]]\nat = \"5m\"\nramp = \"1h\"\n[[fault]]\nat = \"5m\"\nramp = \"0m\"\n";
+        let scenario = Scenario::from_toml(text).expect("a scenario");
+        assert_eq!(growing(&scenario), [false, true, false]);
+    }
 }
