@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use dialtone_schemas::{EventTime, Incident, Text, incident::Verdict, time};
 use serde::{Deserialize, Serialize};
 
+use super::tenant::is_of_reports;
+
 /// The share is that of the last week.
 const WEEK: i64 = 7 * time::DAY;
 /// Incidents remembered; beyond, the oldest are forgotten.
@@ -33,7 +35,7 @@ pub struct Firsts {
 /// How much of a week's trouble was found before people complained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Ownership {
-    /// Incidents that opened in the week.
+    /// Incidents that opened in the week, each a trouble of its own: neither explained by another nor lost reports.
     pub incidents: usize,
     /// Of them and not said to be wrong, those that opened before anybody complained, or that nobody complained of.
     pub before_first: usize,
@@ -52,10 +54,15 @@ pub struct Ownership {
 }
 
 impl Firsts {
-    /// How an incident stands, and the complaints that it explains.
+    /// How an incident stands, and the complaints that it explains. What is no trouble of its own, or no longer, does not count; one that absorbed
+    /// another explains that one's complaints, and is to be noted before it.
     pub fn note(&mut self, incident: &Incident, complaints: &BTreeMap<Text, EventTime>) {
         let Some(opened) = incident.opened else { return };
         let known = self.incidents.remove(&incident.id).map(|found| found.complaints);
+        if !is_own_trouble(incident) {
+            self.explain_absorbed(incident, complaints);
+            return;
+        }
         let same = known.filter(|known| known.iter().eq(complaints.keys()));
         let are_new = same.is_none() && !complaints.is_empty();
         let found = Found {
@@ -73,6 +80,18 @@ impl Firsts {
             }
         }
         if are_new {
+            self.bound_complaints(MOST_COMPLAINTS);
+        }
+    }
+
+    /// Complaints of an absorbed incident are explained by the one that absorbed it.
+    fn explain_absorbed(&mut self, incident: &Incident, complaints: &BTreeMap<Text, EventTime>) {
+        let Some(by) = &incident.absorbed_by else { return };
+        let Some(found) = self.incidents.get_mut(by) else {
+            return;
+        };
+        found.complaints.extend(complaints.keys().cloned());
+        if !complaints.is_empty() {
             self.bound_complaints(MOST_COMPLAINTS);
         }
     }
@@ -129,9 +148,16 @@ impl Firsts {
     }
 }
 
+/// Is it a trouble of its own? What another incident explains is that one's, and where only reports are lost no call is poor. When nothing is reported
+/// from anywhere nobody is left to tell, but for those who complain.
+fn is_own_trouble(incident: &Incident) -> bool {
+    let is_complained_of = incident.is_silence_of_everything() && incident.first_complaint.is_some();
+    incident.absorbed_by.is_none() && (is_complained_of || !is_of_reports(incident))
+}
+
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Scope, incident::Onset};
+    use dialtone_schemas::{Dimension, Scope, incident::Onset};
 
     use super::*;
 
@@ -210,6 +236,46 @@ mod tests {
         let all: Vec<usize> = held(&firsts);
         firsts.bound_complaints(9);
         assert_eq!((all, held(&firsts)), (vec![5, 5], vec![5, 0]));
+    }
+
+    /// One opened before its only complaint and one after its own, of three complaints. The first turns out to be the other's: of one that is left none was
+    /// found first, and it explains both.
+    #[test]
+    fn what_another_incident_explains_is_taken_out() {
+        let mut firsts = Firsts::default();
+        [5, 10, 15].into_iter().for_each(|minute| firsts.complain(at(minute)));
+        let (by, mut part) = (incident("i-1", 20, &[10]), incident("i-2", 0, &[5]));
+        let mut week = |part: &Incident| {
+            firsts.note(&by, &numbered(10..11));
+            firsts.note(part, &numbered(5..6));
+            let week = firsts.week(at(100));
+            (week.incidents, week.found_first_ratio, week.unexplained)
+        };
+        assert_eq!(week(&part), (2, Some(0.5), 1));
+        part.absorbed_by = Some(by.id.clone());
+        assert_eq!(week(&part), (1, Some(0.0), 1));
+        assert_eq!(week(&part), (1, Some(0.0), 1), "and so it stays");
+    }
+
+    /// A site's silence is an outage, then lost reports. That of everything is a trouble once somebody complains.
+    #[test]
+    fn lost_reports_are_no_trouble_that_was_found() {
+        let mut firsts = Firsts::default();
+        let berlin = Scope::new([(Dimension::Site, Text::new("berlin").expect("a text"))]);
+        let mut found = |metric: &str, scope: &Scope, complaints: &[i64]| {
+            let silence = Incident {
+                metric: Text::new(metric).expect("a text"),
+                scope: scope.clone(),
+                ..incident("i-1", 0, complaints)
+            };
+            firsts.note(&silence, &BTreeMap::new());
+            firsts.week(at(100)).found_first_ratio
+        };
+        assert_eq!(found("volume", &berlin, &[]), Some(1.0));
+        assert_eq!(found("telemetry", &berlin, &[]), None);
+        assert_eq!(found("telemetry", &berlin, &[5]), None);
+        assert_eq!(found("telemetry", &Scope::default(), &[]), None);
+        assert_eq!(found("telemetry", &Scope::default(), &[5]), Some(1.0));
     }
 
     /// Nobody complained of two, one of which was said to be wrong; one opened after the first complaint: one of two was found first, not two of three.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dialtone_schemas::{EventTime, Incident, Scope, Text, time};
+use dialtone_schemas::{EventTime, Incident, Scope, Text, incident::Verdict, time};
 use serde::{Deserialize, Serialize};
+
+use super::tenant::is_of_reports;
 
 /// An incident is remembered so long after it was closed.
 const MEMORY: i64 = 30 * time::DAY;
@@ -20,22 +22,34 @@ type About = (Scope, Option<Text>);
 pub struct Past(BTreeMap<About, Vec<(EventTime, Text)>>);
 
 impl Past {
-    /// An incident is over. One that opened again and is over again was one.
+    /// An incident is over. One that opened again and is over again was one; one that is known by now to have been nothing of the kind, none.
     pub fn close(&mut self, incident: &Incident) {
         let Some(closed) = incident.closed else { return };
         let about = about(incident);
+        if !is_one(incident) {
+            if let Some(times) = self.0.get_mut(&about) {
+                times.retain(|(_, id)| *id != incident.id);
+            }
+            return;
+        }
         if self.0.len() >= MOST_SCOPES && !self.0.contains_key(&about) {
             self.make_room();
         }
         let times = self.0.entry(about).or_default();
         times.retain(|(_, id)| *id != incident.id);
         times.push((closed, incident.id.clone()));
+        // What is judged late was not over last.
+        times.sort_unstable();
         let too_many = times.len().saturating_sub(MOST_TIMES);
         times.drain(..too_many);
     }
 
-    /// How many others about the same were closed in the 30 days before an incident opened, and the last of them.
+    /// How many others about the same were closed in the 30 days before an incident opened, and the last of them. Of lost reports none is counted:
+    /// they are another trouble than calls that are poor or do not come.
     pub fn before(&self, incident: &Incident) -> (usize, Option<Text>) {
+        if is_of_reports(incident) {
+            return (0, None);
+        }
         let opened = incident.opened.unwrap_or(incident.updated);
         let is_recent = |at: EventTime| at <= opened && opened.since(at) <= MEMORY;
         let others = self.0.get(&about(incident)).into_iter().flatten();
@@ -58,6 +72,12 @@ impl Past {
             self.0.remove(&about);
         }
     }
+}
+
+/// Was it trouble with the calls of its scope: neither lost reports nor said to be wrong, nor what another incident explains?
+fn is_one(incident: &Incident) -> bool {
+    let is_wrong = incident.verdict == Some(Verdict::Wrong);
+    !is_of_reports(incident) && !is_wrong && incident.absorbed_by.is_none()
 }
 
 fn about(incident: &Incident) -> About {
@@ -115,6 +135,47 @@ mod tests {
         past.close(&again);
         assert_eq!(past.before(&again), (0, None));
         assert_eq!(past.before(&incident("i-2", "berlin", 2)).0, 1);
+    }
+
+    /// Of three on three days one lost reports and one was said to be wrong, which is taken back and said once more.
+    #[test]
+    fn lost_reports_and_what_was_said_to_be_wrong_are_no_earlier_times() {
+        let mut past = Past::default();
+        let lost = Incident {
+            metric: text("telemetry"),
+            ..incident("i-1", "berlin", 1)
+        };
+        let mut judged = incident("i-2", "berlin", 2);
+        judged.verdict = Some(Verdict::Wrong);
+        let last = incident("i-3", "berlin", 3);
+        [&lost, &judged, &last].into_iter().for_each(|over| past.close(over));
+        let next = incident("i-4", "berlin", 4);
+        let mut times = Vec::new();
+        for verdict in [None, Some(Verdict::Wrong), Some(Verdict::Right)] {
+            judged.verdict = verdict;
+            past.close(&judged);
+            times.push(past.before(&next));
+        }
+        let named = |count: usize| (count, Some(text("i-3")));
+        assert_eq!(times, [named(2), named(1), named(2)]);
+        assert_eq!(
+            past.before(&Incident {
+                metric: text("telemetry"),
+                ..next
+            }),
+            (0, None)
+        );
+    }
+
+    /// It was taken for an outage when it was over first, and for lost reports when it was over again.
+    #[test]
+    fn what_turns_out_to_be_lost_reports_is_forgotten() {
+        let mut past = Past::default();
+        let mut again = incident("i-1", "berlin", 1);
+        past.close(&again);
+        again.metric = text("telemetry");
+        past.close(&again);
+        assert_eq!(past.before(&incident("i-2", "berlin", 2)), (0, None));
     }
 
     #[test]

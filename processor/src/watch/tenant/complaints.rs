@@ -1,19 +1,20 @@
 //! Which complaints are about an incident: by the call that they name, by what they say of the place, or because most of what is poor there is the
-//! incident's.
+//! incident's; about a silence, because most of the usual calls there are silent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use dialtone_explain::Condition;
-use dialtone_schemas::{Complaint, Dimension, EventTime, Text, Window, time};
+use dialtone_schemas::{Complaint, Dimension, EventTime, Scope, Text, Window, time};
 
-use super::{Tenant, live::Held};
+use super::{Tenant, live::Held, silent::is_telemetry};
 use crate::watch::{
     baseline::real,
     book::{Basis, Case},
     dictionary::{Codes, covers},
 };
 
-/// A complaint that says nothing of the scope is about an incident that has this share of what is poor where it comes from.
+/// A complaint that says nothing of the scope is about an incident that has this share of what is poor where it comes from, or about a silence that has
+/// it of the usual calls there.
 const MOST: f64 = 0.5;
 /// Who does not say when the call was complains of one of so long before.
 const LATELY: i64 = 2 * time::HOUR;
@@ -41,11 +42,11 @@ impl Tenant {
         said
     }
 
-    /// Matches the complaints until an instant; from time to time it is known what they `said` of calls, and what is poor is weighed.
+    /// Matches the complaints until an instant; from time to time it is known what they `said` of calls, and what is poor or silent is weighed.
     pub(super) fn match_complaints(&self, case: &mut Case, until: EventTime, held: &Held, said: Option<&Said>) {
         let from = case.incident.onset.from;
         let in_time = |complaint: &&Complaint| (from..=until).contains(&complaint.complained_at);
-        let weighed = said.map(|said| (said, self.poor_since(case)));
+        let weighed = said.map(|said| (said, self.weighed(case)));
         let is_about = |complaint: &&Complaint| {
             let is_known = case.complaints.contains_key(&complaint.complaint_id);
             is_known || self.is_about(complaint, case, held, weighed.as_ref())
@@ -56,11 +57,34 @@ impl Tenant {
             .collect();
         case.complaints.extend(matched);
         case.complaints.retain(|_, at| (from..=until).contains(at));
+        self.withdraw_bystanders(case);
         let mut times: Vec<EventTime> = case.complaints.values().copied().collect();
         times.sort_unstable();
         case.incident.complaints = i64::try_from(times.len()).unwrap_or(i64::MAX);
         case.incident.first_complaint = times.first().copied();
         case.incident.third_complaint = times.get(2).copied();
+    }
+
+    /// Where only reports turn out to be lost nobody was cut off: who complained since they are and did not name the scope was a bystander.
+    fn withdraw_bystanders(&self, case: &mut Case) {
+        if !is_telemetry(case) || !case.has_scope() {
+            return;
+        }
+        let Some((since, _)) = case.silent else { return };
+        let scope = &case.incident.scope;
+        case.complaints.retain(|id, at| {
+            let complaint = self.complaints.get(id);
+            *at < since || complaint.is_none_or(|complaint| agrees(complaint, scope) == Some(true))
+        });
+    }
+
+    /// Who found the incidents first: those that absorbed others before these.
+    pub(super) fn note_found(&mut self) {
+        let firsts = &mut self.firsts;
+        let is_absorbed = |case: &&Case| case.incident.absorbed_by.is_some();
+        let (absorbed, own): (Vec<&Case>, Vec<&Case>) = self.cases.iter().partition(is_absorbed);
+        let cases = own.into_iter().chain(absorbed);
+        cases.for_each(|case| firsts.note(&case.incident, &case.complaints));
     }
 
     /// A complaint is about an incident whose scope has an end of the call that it names. Where that is not known, nothing it says may
@@ -73,7 +97,7 @@ impl Tenant {
         weighed: Option<&(&Said, BTreeMap<u32, f64>)>,
     ) -> bool {
         let Basis::Rate(channel) = case.basis else {
-            return agrees(complaint, case) == Some(true);
+            return self.is_about_silence(complaint, case, weighed.map(|(_, usual)| usual));
         };
         let call = complaint.call_id.as_ref();
         if call.is_some_and(|call| case.incident.exemplar_calls.contains(call)) {
@@ -84,16 +108,32 @@ impl Tenant {
         if let Some(ends) = ends {
             return ends.iter().any(|leaf| is_its(self.dictionary.codes(*leaf)));
         }
-        match agrees(complaint, case) {
+        match agrees(complaint, &case.incident.scope) {
             Some(agrees) => agrees || weighed.is_some_and(|(_, poor)| self.is_most_of(complaint, poor, is_its)),
             None => false,
         }
     }
 
-    /// Poor call-ends since the onset, by leaf.
-    fn poor_since(&self, case: &Case) -> BTreeMap<u32, f64> {
+    /// A complaint that nothing contradicts is about a silence if something of it agrees, if everything is silent, or if most of the usual calls of where
+    /// it comes from are. Where only reports are lost nobody is cut off; but of everything nobody else is left to tell that.
+    fn is_about_silence(&self, complaint: &Complaint, case: &Case, usual: Option<&BTreeMap<u32, f64>>) -> bool {
+        match agrees(complaint, &case.incident.scope) {
+            None => false,
+            Some(true) => true,
+            Some(false) if case.is_outside() => true,
+            Some(false) if is_telemetry(case) => false,
+            Some(false) => {
+                usual.is_some_and(|usual| self.is_most_of(complaint, usual, |codes: &Codes| case.covers(codes)))
+            }
+        }
+    }
+
+    /// What complaints are weighed by, by leaf: poor call-ends since the onset; of a silence, in which nothing is poor, the usual calls.
+    fn weighed(&self, case: &Case) -> BTreeMap<u32, f64> {
+        let Basis::Rate(channel) = case.basis else {
+            return self.usual_calls();
+        };
         let mut poor = BTreeMap::new();
-        let Basis::Rate(channel) = case.basis else { return poor };
         for (_, slice) in self.ring.since(Window::of_end(case.incident.onset.from.plus(1))) {
             for (leaf, counts) in slice.leaves.iter().filter(|(_, counts)| counts.k[channel] > 0) {
                 *poor.entry(*leaf).or_default() += real(counts.k[channel]);
@@ -102,8 +142,17 @@ impl Tenant {
         poor
     }
 
-    /// Has the incident most of what is poor where a complaint comes from? One that says nothing of that comes from anywhere.
-    fn is_most_of(&self, complaint: &Complaint, poor: &BTreeMap<u32, f64>, is_its: impl Fn(&Codes) -> bool) -> bool {
+    /// The usual calls by leaf, as long as anybody complains.
+    fn usual_calls(&self) -> BTreeMap<u32, f64> {
+        if self.complaints.is_empty() {
+            return BTreeMap::new();
+        }
+        let leaves = (0..).zip(self.dictionary.leaves());
+        leaves.map(|(leaf, _)| (leaf, self.baseline.weight(leaf))).collect()
+    }
+
+    /// Has the incident most of what is poor, or usual, where a complaint comes from? One that says nothing of that comes from anywhere.
+    fn is_most_of(&self, complaint: &Complaint, weights: &BTreeMap<u32, f64>, is_its: impl Fn(&Codes) -> bool) -> bool {
         let codes = self.dictionary.known(&complaint.near);
         let said = Dimension::ALL
             .into_iter()
@@ -114,24 +163,24 @@ impl Tenant {
                 code: codes[dimension.index()],
             })
             .collect();
-        // Of a place that nobody calls from nothing is poor.
+        // Of a place that nobody calls from nothing is poor, or usual.
         let comes_from_there = |codes: &Codes| from.iter().all(|c| c.code != 0) && covers(&from, codes);
         let (mut all, mut inside) = (0.0, 0.0);
-        for (leaf, k) in poor {
+        for (leaf, weight) in weights {
             let codes = self.dictionary.codes(*leaf);
             if comes_from_there(codes) {
-                all += k;
-                inside += if is_its(codes) { *k } else { 0.0 };
+                all += weight;
+                inside += if is_its(codes) { *weight } else { 0.0 };
             }
         }
         all > 0.0 && inside >= MOST * all
     }
 }
 
-/// Does something of what a complaint says agree with an incident's scope? None where something contradicts it.
-fn agrees(complaint: &Complaint, case: &Case) -> Option<bool> {
+/// Does something of what a complaint says agree with a scope? None where something contradicts it.
+fn agrees(complaint: &Complaint, scope: &Scope) -> Option<bool> {
     let mut agrees = false;
-    for (dimension, value) in case.incident.scope.conditions() {
+    for (dimension, value) in scope.conditions() {
         match complaint.near.get(dimension) {
             Some(said) if said != value => return None,
             Some(_) => agrees = true,
@@ -143,7 +192,7 @@ fn agrees(complaint: &Complaint, case: &Case) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::{Leaf, Scope};
+    use dialtone_schemas::Leaf;
 
     use super::*;
     use crate::watch::tenant::drive::{Calls, Drive, day, leaf, text};
@@ -209,6 +258,78 @@ mod tests {
             ["1"],
             "most of Lyon's is not its doing, nobody calls from Oslo, and of 4 another headset is said"
         );
+    }
+
+    /// Of 60 call-ends a minute in Berlin 40 go over Nordtel, of 40 in Lyon 10; those over Nordtel come until Tuesday nine o'clock.
+    fn over_two_carriers(now: EventTime) -> Vec<Calls> {
+        let over = |site: &str, carrier: &str, n: i64| {
+            let leaf = Leaf {
+                carrier: Some(text(carrier)),
+                ..leaf(site, "Aural 20")
+            };
+            (leaf, n, 0.02)
+        };
+        let mut calls = vec![over("berlin", "Sudtel", 20), over("lyon", "Sudtel", 30)];
+        if now < day(1, 9) {
+            calls.extend([over("berlin", "Nordtel", 40), over("lyon", "Nordtel", 10)]);
+        }
+        calls
+    }
+
+    /// The complaints of the incident about a scope.
+    fn of_scope(drive: &Drive, scope: &Scope) -> Vec<String> {
+        let case = drive.tenant.cases.iter().find(|case| case.incident.scope == *scope);
+        let matched = case.expect("told of").complaints.keys();
+        matched.map(|id| id.as_str().to_owned()).collect()
+    }
+
+    /// Two thirds of Berlin's usual calls are silent, and a quarter of Lyon's. When it turns out that only reports are lost, it is nobody's but those who
+    /// named the carrier.
+    #[test]
+    fn a_complaint_is_about_the_silence_of_most_of_the_usual_calls_where_it_comes_from() {
+        let mut drive = Drive::new();
+        let nine = |minute: i64| day(1, 9).plus(minute * time::MINUTE);
+        drive.until(nine(10), over_two_carriers);
+        let on = |carrier: &str, site: &str| Leaf {
+            carrier: Some(text(carrier)),
+            ..at_site(site)
+        };
+        for (id, near) in [
+            ("berlin", at_site("berlin")),
+            ("lyon", at_site("lyon")),
+            ("named", on("Nordtel", "lyon")),
+            ("oslo", at_site("oslo")),
+            ("other", on("Sudtel", "berlin")),
+        ] {
+            drive.tenant.complaint(complaint(id, nine(10), near, None));
+        }
+        drive.until(nine(20), over_two_carriers);
+        let nordtel = Scope::new([(Dimension::Carrier, text("Nordtel"))]);
+        assert_eq!(of_scope(&drive, &nordtel), ["berlin", "named"]);
+        for case in &mut drive.tenant.cases {
+            case.incident.metric = text("telemetry");
+        }
+        drive.until(nine(25), over_two_carriers);
+        assert_eq!(of_scope(&drive, &nordtel), ["named"]);
+    }
+
+    /// From Tuesday nine o'clock on nobody reports anything: who complains since then, of whatever place, complains of that.
+    #[test]
+    fn complaints_while_everything_is_silent_are_about_that() {
+        let mut drive = Drive::new();
+        let nine = |minute: i64| day(1, 9).plus(minute * time::MINUTE);
+        drive.until(nine(0), over_two_carriers);
+        drive.until(nine(20), |_| Vec::new());
+        for (id, minute, near) in [
+            ("before", -60, at_site("berlin")),
+            ("berlin", 20, at_site("berlin")),
+            ("oslo", 20, at_site("oslo")),
+            ("somewhere", 20, Leaf::default()),
+        ] {
+            drive.tenant.complaint(complaint(id, nine(minute), near, None));
+        }
+        drive.until(nine(21), |_| Vec::new());
+        assert_eq!(of_scope(&drive, &Scope::default()), ["berlin", "oslo", "somewhere"]);
     }
 
     /// The call that a complaint names is known by its leaf, whatever the complaint says of the place.

@@ -39,9 +39,10 @@ impl Tenant {
         true
     }
 
-    /// A verdict counts for the change that was suspected first, and for the dimensions that the cause names.
+    /// A verdict counts for the change that was suspected first, for the dimensions that the cause names, and for how often it was so before.
     fn judge_by_word(&mut self, i: usize, control: &Control) {
         let Some(verdict) = control.verdict() else { return };
+        self.past.close(&self.cases[i].incident);
         let is_right = verdict == Verdict::Right;
         let case = &self.cases[i];
         let suspect = case.sent.as_ref().and_then(|sent| sent.suspected_changes.first());

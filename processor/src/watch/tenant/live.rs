@@ -100,9 +100,7 @@ impl Tenant {
                 .is_none_or(|closed| now.since(closed) <= 2 * config.reopen.micros())
         });
         self.cases = cases;
-        let firsts = &mut self.firsts;
-        let cases = self.cases.iter();
-        cases.for_each(|case| firsts.note(&case.incident, &case.complaints));
+        self.note_found();
         for i in 0..self.cases.len() {
             if !is_due(&self.cases[i]) {
                 continue;

@@ -30,6 +30,8 @@ const DAY: i64 = time::DAY;
 const SEES: f64 = 3.0;
 const HALF_DAY: f64 = 240.0;
 const HOUR: f64 = 60.0;
+/// A site that has so much of its calls in a scope that is watched is not called boring either.
+const GOOD_PART: f64 = 0.25;
 /// A site of which so many call-ends were expected in a day, and none came, sends no data.
 const SHOULD_HAVE_COME: f64 = 10.0;
 
@@ -39,7 +41,7 @@ const SHOULD_HAVE_COME: f64 = 10.0;
 pub enum Standing {
     /// An incident is open.
     Incident,
-    /// Evidence gathers: more than half of what is needed.
+    /// Evidence gathers: more than half of what is needed; or a good part of its calls is watched or warned of.
     Suspicious,
     /// As always, and a fault would be seen.
     Boring,
@@ -347,7 +349,7 @@ impl Tenant {
             Standing::Incident
         } else if is_dumb || self.open().any(holds) {
             Standing::NoData
-        } else if (0..WATCHED.len()).any(is_gathering) {
+        } else if (0..WATCHED.len()).any(is_gathering) || self.has_watched_part(&conditions) {
             Standing::Suspicious
         } else if sees.is_some_and(|times| times <= SEES) {
             Standing::Boring
@@ -365,6 +367,12 @@ impl Tenant {
             incident_id: None,
             owner: None,
         }
+    }
+
+    /// Has a scope that is watched or warned of a good part of the calls of these conditions?
+    fn has_watched_part(&self, conditions: &[Condition]) -> bool {
+        let shared = |watched: &[Condition]| self.overlap(conditions, watched).of_first;
+        self.all_watched_scopes().any(|watched| shared(watched) >= GOOD_PART)
     }
 
     /// What a cell would see where so many poor call-ends a minute are expected.

@@ -13,6 +13,7 @@ use super::{
     Told,
     drive::{Calls, Drive, at, day, leaf, site, text},
     readiness::Standing,
+    watched::Forecast,
 };
 use crate::watch::{
     evidence::Counts,
@@ -369,6 +370,38 @@ fn a_site_is_boring_only_if_a_fault_would_be_seen_and_silent_is_not_boring() {
         Some(1.0),
         "and nobody has complained"
     );
+}
+
+/// A headset has half of Berlin's calls, and three of Lyon's sixty a minute. Nothing shows of it yet, but it is warned of.
+#[test]
+fn a_site_is_not_boring_while_a_good_part_of_its_calls_is_watched() {
+    let mut drive = Drive::new();
+    let calls = |_: dialtone_schemas::EventTime| {
+        vec![
+            (leaf("berlin", "Aural 20"), 30, 0.02),
+            (leaf("berlin", "Podium R1"), 30, 0.02),
+            (leaf("lyon", "Aural 20"), 3, 0.02),
+            (leaf("lyon", "Podium R1"), 57, 0.02),
+        ]
+    };
+    drive.until(day(2, 11), calls);
+    let stand = |drive: &Drive| {
+        let ready = drive.tenant.readiness(drive.now(), &drive.config);
+        ["berlin", "lyon"].map(|name| {
+            let line = ready.lines.iter().find(|line| line.scope == site(name));
+            line.expect("a line").standing
+        })
+    };
+    assert_eq!(stand(&drive), [Standing::Boring; 2]);
+    let headset = Scope::new([(Dimension::Headset, text("Aural 20"))]);
+    let conditions = drive.tenant.dictionary.conditions(&headset).expect("known");
+    let now = drive.now();
+    let forecast = Forecast {
+        effect: 2.0,
+        crosses_by: now.plus(time::HOUR),
+    };
+    drive.tenant.watch_warned(&conditions, &forecast, now, &drive.config);
+    assert_eq!(stand(&drive), [Standing::Suspicious, Standing::Boring]);
 }
 
 /// 600 call-ends of which half, a quarter, a tenth and three in a hundred lie beyond the cuts in the history, with odds e^x times as high: at ln 2

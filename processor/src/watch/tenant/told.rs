@@ -7,7 +7,10 @@ use dialtone_schemas::{
     time,
 };
 
-use super::{Tenant, silent::is_telemetry};
+use super::{
+    Tenant,
+    silent::{is_of_reports, is_telemetry},
+};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -115,9 +118,13 @@ fn owner(case: &Case, config: &WatchConfig) -> Owner {
     }
 }
 
-/// How often it was the same before: looked up when it opens, and when its scope is another.
+/// How often it was the same before: looked up when it opens, and when its scope is another or it turns out to be lost reports, or an outage.
 fn remember(case: &mut Case, past: &Past) {
-    let is_known = |sent: &Incident| sent.scope == case.incident.scope && sent.device_id == case.incident.device_id;
+    let incident = &case.incident;
+    let is_known = |sent: &Incident| {
+        let is_as_lost = is_of_reports(sent) == is_of_reports(incident);
+        is_as_lost && sent.scope == incident.scope && sent.device_id == incident.device_id
+    };
     if !case.sent.as_ref().is_some_and(is_known) {
         let (count, last) = past.before(&case.incident);
         case.incident.earlier = i64::try_from(count).ok();
@@ -712,5 +719,42 @@ mod tests {
             (Some(2), Some(text("i-2")))
         );
         assert!(alert.title.ends_with(", 2 before it in 30 days"), "{}", alert.title);
+    }
+
+    #[test]
+    fn what_is_over_and_said_to_be_wrong_is_no_earlier_time_unless_it_was_right_after_all() {
+        let mut tenant = tenant();
+        told(&mut tenant, 0);
+        let over = &mut tenant.cases[0].incident;
+        (over.state, over.closed) = (State::Closed, Some(at(10)));
+        let over = over.clone();
+        tenant.past.close(&over);
+        let next = case("i-2", 60).incident;
+        assert_eq!(tenant.past.before(&next).0, 1);
+        for (id, verdict, times) in [("c-1", "wrong", 0), ("c-2", "right", 1)] {
+            assert!(tenant.control(&Control {
+                body: Some(verdict.to_owned()),
+                ..control(id, ControlKind::Verdict, 15)
+            }));
+            assert_eq!(tenant.past.before(&next).0, times, "{verdict}");
+        }
+    }
+
+    /// An outage that came for the third time turns out to be lost reports, and is an outage after all.
+    #[test]
+    fn lost_reports_are_not_the_third_outage() {
+        let mut tenant = Tenant::new(text("acme"));
+        for id in ["i-1", "i-2"] {
+            let mut past = case(id, 0).incident;
+            past.closed = Some(at(10));
+            tenant.past.close(&past);
+        }
+        tenant.cases.push(case("i-3", 60));
+        let mut earlier = |metric: &str, minute: i64| {
+            tenant.cases[0].incident.metric = text(metric);
+            told(&mut tenant, minute).incident.earlier
+        };
+        let times = [("volume", 60), ("telemetry", 61), ("volume", 62)].map(|(metric, minute)| earlier(metric, minute));
+        assert_eq!(times, [Some(2), Some(0), Some(2)]);
     }
 }

@@ -226,6 +226,12 @@ impl Tenant {
         told
     }
 
+    /// The scopes that are watched or warned of, on whatever channel.
+    pub(super) fn all_watched_scopes(&self) -> impl Iterator<Item = &[Condition]> {
+        let live = self.watched.iter().filter(|watched| watched.is_live());
+        live.map(|watched| watched.conditions.as_slice())
+    }
+
     /// The scopes that are watched for their quality.
     pub(super) fn watched_scopes(&self) -> impl Iterator<Item = &[Condition]> {
         let live = self
