@@ -155,8 +155,102 @@ pub fn has_scope_of(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
     }
 }
 
+/// Is it an alias of the incident alone that is the cause's scope, and not the scope that the incident calls its own?
+pub fn has_scope_by_alias(incident: &Incident, cause: &Cause, calls: &Calls) -> bool {
+    has_scope_of(incident, cause, calls)
+        && cause.device_id.is_none()
+        && !calls.are_the_same(&incident.scope, &cause.scope)
+}
+
 /// How far the middle of the onset that the incident says lies behind the true one, in microseconds.
 pub fn off(incident: &Incident, onset: EventTime) -> i64 {
     let (from, to) = (incident.onset.from, incident.onset.to);
     from.plus(to.since(from) / 2).since(onset)
+}
+
+#[cfg(test)]
+mod tests {
+    use dialtone_schemas::{Text, incident::Onset};
+    use dialtone_simulator::FaultKind;
+
+    use super::*;
+
+    fn text(text: &str) -> Text {
+        Text::new(text).expect("a text")
+    }
+
+    fn at() -> EventTime {
+        EventTime::parse("2026-03-03T08:00:00Z").expect("a time")
+    }
+
+    fn berlin() -> Scope {
+        Scope::new([(Dimension::Site, text("berlin"))])
+    }
+
+    /// Berlin's uplink, or one device there.
+    fn cause(device_id: Option<Text>) -> Cause {
+        Cause {
+            id: text("cause-1"),
+            kind: FaultKind::SiteUplink,
+            scope: berlin(),
+            aliases: Vec::new(),
+            device_id,
+            onset: at(),
+            until: None,
+            change_id: None,
+            owner: text("lan"),
+            channel: text("loss"),
+            odds: None,
+            work: None,
+            calls_a_day: None,
+            rival: None,
+        }
+    }
+
+    /// Of Berlin's ten calls so many from the hall, the others from its annex.
+    fn calls(from_hall: usize) -> Calls {
+        let mut calls = Calls::default();
+        for call in 0..10 {
+            calls.add(&Leaf {
+                site: Some(text("berlin")),
+                building: Some(text(if call < from_hall { "hall" } else { "annex" })),
+                ..Leaf::default()
+            });
+        }
+        calls
+    }
+
+    /// An incident of a scope that may be called by another one, too.
+    fn incident(scope: Scope, aliases: Vec<Scope>) -> Incident {
+        let onset = Onset { from: at(), to: at() };
+        Incident {
+            aliases,
+            ..Incident::opened(text("i-1"), text("acme"), scope, text("lan"), onset, at())
+        }
+    }
+
+    /// The hall has 8 of 10 calls: it is Berlin by its alias alone, and without that not at all. With 9 of 10 it is Berlin by itself.
+    #[test]
+    fn a_cause_is_named_by_an_alias_where_the_scope_of_the_incident_is_another() {
+        let hall = || Scope::new([(Dimension::Building, text("hall"))]);
+        let by_alias = incident(hall(), vec![berlin()]);
+        let cause = cause(None);
+        assert!(has_scope_of(&by_alias, &cause, &calls(8)) && has_scope_by_alias(&by_alias, &cause, &calls(8)));
+        assert!(has_scope_of(&by_alias, &cause, &calls(9)) && !has_scope_by_alias(&by_alias, &cause, &calls(9)));
+        let without = incident(hall(), Vec::new());
+        assert!(!has_scope_of(&without, &cause, &calls(8)) && !has_scope_by_alias(&without, &cause, &calls(8)));
+        let itself = incident(berlin(), vec![hall()]);
+        assert!(has_scope_of(&itself, &cause, &calls(8)) && !has_scope_by_alias(&itself, &cause, &calls(8)));
+    }
+
+    #[test]
+    fn a_device_is_named_by_itself_and_by_no_alias() {
+        let device = Some(text("d-1"));
+        let of_device = Incident {
+            device_id: device.clone(),
+            ..incident(Scope::new([(Dimension::Building, text("hall"))]), vec![berlin()])
+        };
+        let cause = cause(device);
+        assert!(has_scope_of(&of_device, &cause, &calls(8)) && !has_scope_by_alias(&of_device, &cause, &calls(8)));
+    }
 }

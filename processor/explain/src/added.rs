@@ -41,7 +41,7 @@ fn rows(table: &Table, candidate: &Candidate, zone: f64) -> Vec<Row> {
 /// The share of call-ends that is poor beyond what was expected, of rows of call-ends at risk, poor and expected (more than none).
 ///
 /// Newton's method on a falling, convex function, from the left: it never steps beyond the root.
-pub fn share_added(rows: &[(f64, f64, f64)]) -> f64 {
+pub(crate) fn share_added(rows: &[(f64, f64, f64)]) -> f64 {
     let total: f64 = rows.iter().map(|(n, ..)| n).sum();
     let mut share = 0.0;
     for _ in 0..STEPS {

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use dialtone_explain::{
-    Candidate, Cause, Condition, Explained, Indifference, Onset, Row, Sets, Settings, Step, Table, beyond, causes,
-    everything, onset, share_added,
+    Candidate, Cause, Condition, Explained, Indifference, Onset, Pair, Row, Sets, Settings, Step, Table, beyond,
+    causes, everything, far_ends, onset,
 };
 use dialtone_schemas::{Dimension, Window, time};
 
@@ -27,9 +27,6 @@ const WIDEST: f64 = 2.5;
 
 /// The far ends must explain so many nats more than the near ones: a fault on the path shows at both.
 const FAR_MARGIN: f64 = 3.0;
-
-/// Poor call-ends, as many as expected, that pull what a cause does to the far ends of its calls towards nothing.
-const FAR_PRIOR: f64 = 2.0;
 
 /// Causes that explain less than this of what is poor beyond the expected leave most of it outside the dimensions.
 const MOST: f64 = 0.5;
@@ -507,43 +504,17 @@ impl Evidence<'_> {
         pairs
     }
 
-    /// A cause also harms the far ends of its calls: what they suffer beyond the expected is its doing, not theirs. Poor call-ends
-    /// to be taken from near leaves; `near` is by how much more of a leaf's are expected to be poor than the pairs say.
-    ///
-    /// Hazards add: where the cause makes a share δ of the calls into it poor, it has `δ n / (e + δ n)` of the poor ones of each pair (the
-    /// responsibility of expectation maximisation); δ is the most likely one.
+    /// A cause also harms the far ends of its calls: poor call-ends to be taken from near leaves; `near` is by how much more of a leaf's are
+    /// expected to be poor than the pairs say.
     fn far_ends(
         &self,
         pairs: &BTreeMap<(u32, u32), Sum>,
         conditions: &[Condition],
         near: impl Fn(u32) -> f64,
     ) -> Vec<(u32, f64)> {
-        let inside = |leaf: u32| covers(conditions, self.dictionary.codes(leaf));
-        let touched = pairs.iter().filter(|((near, far), _)| inside(*far) && !inside(*near));
-        let touched: Vec<(u32, Sum)> = touched
-            .map(|((leaf, _), sum)| {
-                (
-                    *leaf,
-                    Sum {
-                        e: (sum.e * near(*leaf)).max(1e-9),
-                        ..*sum
-                    },
-                )
-            })
-            .collect();
-        let (n, e) = touched
-            .iter()
-            .fold((0.0, 0.0), |(n, e), (_, sum)| (n + sum.n, e + sum.e));
-        // A few calls that were as expected, before any is believed to be the cause's doing.
-        let prior = (FAR_PRIOR * n / e.max(1e-9), FAR_PRIOR, FAR_PRIOR);
-        let rows: Vec<(f64, f64, f64)> = touched.iter().map(|(_, sum)| (sum.n, sum.k, sum.e)).collect();
-        let share = share_added(&[rows, vec![prior]].concat());
-        let taken = |(leaf, sum): (u32, Sum)| (leaf, sum.k * share * sum.n / share.mul_add(sum.n, sum.e));
-        touched
-            .into_iter()
-            .map(taken)
-            .filter(|(_, taken)| *taken > 0.0)
-            .collect()
+        let pair = |(&(near, far), &Sum { n, k, e }): (&(u32, u32), &Sum)| Pair { near, far, n, k, e };
+        let is_inside = |leaf: u32| covers(conditions, self.dictionary.codes(leaf));
+        far_ends(pairs.iter().map(pair), is_inside, near)
     }
 
     /// What each leaf showed since a window, as the hours before it let expect, without what a scope did to the far ends of its calls.

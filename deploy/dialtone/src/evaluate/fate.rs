@@ -12,7 +12,7 @@ use super::{
     watched::{Watched, raised},
     work::{WorkFate, is_said_of, over},
 };
-use crate::judge::{Judgement, ONSET_TOLERANCE, has_scope_of, is_about, off};
+use crate::judge::{Judgement, ONSET_TOLERANCE, has_scope_by_alias, has_scope_of, is_about, off};
 
 /// Causes with fewer call-ends a day are small.
 const SMALL: f64 = 300.0;
@@ -123,6 +123,8 @@ pub struct CauseFate {
     pub lasted_min: f64,
     /// Was it named: the same calls, its onset within five minutes?
     pub named: bool,
+    /// Was it named by an alias of the incident alone, whose own scope has other calls? A device and what lies in no dimension never are.
+    pub by_alias: bool,
     /// Is it the scope, or one of the alternatives shown, of some incident of its time?
     pub rank: Option<usize>,
     /// Minutes from the onset to OPEN; null where it was missed.
@@ -362,6 +364,7 @@ fn of_cause(
         onset_tellable: cause.odds.map(|odds| oracle::onset_tellable(odds, usual, lasted_min)),
         lasted_min,
         named: found.is_some(),
+        by_alias: found.is_some_and(|incident| has_scope_by_alias(incident, cause, &run.calls)),
         rank: match cause.has_place() {
             true => rank(run, cause, incidents),
             false => found.map(|_| 1),
@@ -462,6 +465,7 @@ pub(super) mod tests {
             onset_tellable: None,
             lasted_min: 120.0,
             named: delay_min.is_some(),
+            by_alias: false,
             rank: delay_min.map(|_| 1),
             delay_min,
             onset_off_min: delay_min.map(|_| 0.0),

@@ -57,6 +57,8 @@ pub struct Totals {
     pub delay_by_size: BTreeMap<String, Option<f64>>,
     /// Causes not named.
     pub missed: usize,
+    /// Named causes whose scope is an alias of the incident alone: its own has other calls (a Jaccard index below .9).
+    pub named_by_alias: usize,
     /// Causes of which nobody could know before they ended: see `knowable_after_min` of a cause.
     pub unknowable: usize,
     /// Named causes of the others.
@@ -205,6 +207,8 @@ impl Totals {
         let knowable = || causes.iter().filter(|cause| cause.is_knowable());
         let missed = causes.iter().filter(|cause| !cause.named).count();
         self.missed = self.count("missed", missed, causes.len());
+        let by_alias = causes.iter().filter(|cause| cause.by_alias).count();
+        self.named_by_alias = self.count("named_by_alias", by_alias, causes.len() - missed);
         self.unknowable = self.count("unknowable", causes.len() - knowable().count(), causes.len());
         let named = knowable().filter(|cause| cause.named).count();
         self.recall_of_knowable = self.share("recall_of_knowable", named, knowable().count());
@@ -563,6 +567,20 @@ pub(super) mod tests {
             (Some(0.5), Some(0.75))
         );
         assert_eq!(Totals::of(&[]).false_warnings_per_day, None, "no day");
+    }
+
+    /// Of four causes three are named, one of them by an alias: at most all three.
+    #[test]
+    fn causes_that_only_an_alias_names_are_counted_and_named_all_the_same() {
+        let named = || cause(Some(10.0), None, 0.4);
+        let aliased = CauseFate {
+            by_alias: true,
+            ..named()
+        };
+        let totals = Totals::of(&[run(vec![aliased, named(), named(), cause(None, None, 0.4)], 0)]);
+        assert_eq!((totals.named_by_alias, totals.recall), (1, Some(0.75)));
+        let (low, high) = totals.intervals["named_by_alias"];
+        assert!(low.is_some_and(|low| low < 1.0) && high.is_some_and(|high| (1.0..=3.0).contains(&high)));
     }
 
     /// One small and named, one small with a rival and missed, one large in no dimension. Of eight causes none is small: nothing is said of
