@@ -56,6 +56,18 @@ pub struct Calibrated {
     pub false_a_day: f64,
 }
 
+impl Calibrated {
+    /// That of several taken as one.
+    pub fn of_all(all: impl IntoIterator<Item = Self>) -> Self {
+        all.into_iter().fold(Self::default(), |sum, of| Self {
+            quiet_days: sum.quiet_days.max(of.quiet_days),
+            raised: sum.raised + of.raised,
+            raised_most: sum.raised_most.max(of.raised_most),
+            false_a_day: sum.false_a_day + of.false_a_day,
+        })
+    }
+}
+
 impl<K> Default for Calibration<K> {
     fn default() -> Self {
         Self {

@@ -26,7 +26,7 @@ pub(super) const DISPERSION: f64 = 1.5;
 /// A device's onset is not put earlier than its first poor call by more than so many minutes.
 const LONGEST_GAP: usize = 15;
 /// A device is forgotten when nothing was reported of it for so long.
-const MEMORY: i64 = 6 * time::HOUR;
+pub(super) const MEMORY: i64 = 6 * time::HOUR;
 /// At least so many calls first poor before one device is a cause.
 const MIN_POOR: f64 = 4.0;
 
@@ -101,6 +101,19 @@ impl Device {
             leaves.entry(row.leaf).or_default().add(row.sum());
         }
         leaves
+    }
+
+    /// At risk, poor and expected since a window and until an instant. What made it known is no evidence of how it was.
+    pub fn before(&self, since: Window, until: EventTime) -> (f64, f64, f64) {
+        let mut sum = Sum::default();
+        let is_one = |row: &&Row| row.window >= since && row.window.end() <= until && !row.is_first;
+        self.windows.iter().filter(is_one).for_each(|row| sum.add(row.sum()));
+        (sum.n, sum.k, sum.e)
+    }
+
+    /// How many people had a poor call-end on it since a window, where one whose name is not known is none.
+    pub fn poor_users(&self, since: Window) -> usize {
+        touched([self], since, |_| true).users
     }
 
     /// Its evidence where all that surrounds it is so many times as poor as usual: less by what it showed since a window says less then, as far as
@@ -302,17 +315,7 @@ impl Devices {
     /// How many devices had a poor call-end since a window, at leaves that count; and how many people, where one whose name is not known is
     /// none.
     pub fn poor(&self, since: Window, is_inside: impl Fn(u32) -> bool) -> Touched {
-        let is_poor = |row: &Row| row.window >= since && row.counts.k[0] > 0 && is_inside(row.leaf);
-        let (mut devices, mut users) = (0, BTreeSet::new());
-        for device in self.known.values() {
-            let mut poor = device.windows.iter().filter(|row| is_poor(row)).peekable();
-            devices += usize::from(poor.peek().is_some());
-            users.extend(poor.filter_map(|row| device.users.get(usize::from(row.user?))));
-        }
-        Touched {
-            devices,
-            users: users.len(),
-        }
+        touched(self.known.values(), since, is_inside)
     }
 
     /// A device, if anything was reported of it lately.
@@ -345,6 +348,21 @@ impl Devices {
             }
         }
         self.known.retain(|_, device| !device.windows.is_empty());
+    }
+}
+
+/// How many of these had a poor call-end since a window, at leaves that count; and how many people.
+fn touched<'a>(all: impl IntoIterator<Item = &'a Device>, since: Window, is_inside: impl Fn(u32) -> bool) -> Touched {
+    let is_poor = |row: &Row| row.window >= since && row.counts.k[0] > 0 && is_inside(row.leaf);
+    let (mut devices, mut users) = (0, BTreeSet::new());
+    for device in all {
+        let mut poor = device.windows.iter().filter(|row| is_poor(row)).peekable();
+        devices += usize::from(poor.peek().is_some());
+        users.extend(poor.filter_map(|row| device.users.get(usize::from(row.user?))));
+    }
+    Touched {
+        devices,
+        users: users.len(),
     }
 }
 

@@ -29,7 +29,7 @@ pub use look::{Heard, Quiet, Unheard};
 pub use outermost::outermost;
 
 /// Dimensions whose values can fall silent together.
-const WATCHED: [Dimension; 7] = [
+pub const WATCHED: [Dimension; 7] = [
     Dimension::Site,
     Dimension::Building,
     Dimension::Segment,

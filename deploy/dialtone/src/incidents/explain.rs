@@ -6,7 +6,7 @@ use dialtone_processor::{
     watch::{
         Explained,
         detect::Look,
-        volume::{Heard, Quiet, Unheard},
+        volume::{Heard, Quiet, Unheard, WATCHED},
     },
 };
 use dialtone_schemas::{Channel, Dimension, Incident, Scope, Text};
@@ -160,7 +160,8 @@ fn quiet_line(quiet: &Quiet) -> String {
 fn unheard(why: &Unheard) -> String {
     match why {
         Unheard::OtherDimension => {
-            "only sites, buildings, segments, ISPs, carriers and relays fall silent as one".to_owned()
+            let listened_to = WATCHED.map(Dimension::name).join(", ");
+            format!("only the values of {listened_to} fall silent as one")
         }
         Unheard::NeverHeard => "nothing was ever reported from inside it".to_owned(),
         Unheard::TenantSilent => "the whole tenant sends nothing, and that is no cause".to_owned(),
@@ -236,6 +237,9 @@ mod tests {
         };
         let expected = "  silence of site=lyon: it is not listened to: 1.5 reports a minute are expected, fewer than 4";
         assert_eq!(silence_line(&scope, &Heard::Unwatched(few)), expected);
+        let expected = "it is not listened to: only the values of site, building, segment, connection, isp, carrier, relay fall silent as one";
+        let of_headset = silence_line(&scope, &Heard::Unwatched(Unheard::OtherDimension));
+        assert!(of_headset.ends_with(expected), "{of_headset}");
         let json = serde_json::json!({"unwatched": {"too_few": {"expected": 1.5, "needed": 4.0}}});
         assert_eq!(serde_json::to_value(Heard::Unwatched(few)).expect("json"), json);
     }

@@ -106,10 +106,16 @@ fn costs(incident: &Incident) -> Vec<String> {
         text.push_str(&format!("; {ends} call-ends poor"));
     }
     if let Some(devices) = incident.devices {
-        text.push_str(&format!(", of {devices} devices or more"));
+        text.push_str(&format!(
+            ", of {devices} {} or more",
+            if devices == 1 { "device" } else { "devices" }
+        ));
     }
     if let Some(users) = incident.users {
-        text.push_str(&format!(", {users} people or more"));
+        text.push_str(&format!(
+            ", {users} {} or more",
+            if users == 1 { "person" } else { "people" }
+        ));
     }
     if let Some(rate) = incident.burn_rate {
         text.push_str(&format!("; the error budget goes {rate} times as fast as it may"));

@@ -313,7 +313,11 @@ impl Tenant {
         says_effect(incident, (n, k, e), device::DISPERSION);
         incident.excess_poor_minutes = round(excess_minutes(counts.poor_ms, (n, k, e)), 10.0);
         incident.poor_call_ends = Some(whole(k));
-        incident.evidence = vec![line("inside", (n, k, e))];
+        // What was before stays.
+        let since = [line("inside", (n, k, e))];
+        incident
+            .evidence
+            .splice(..incident.evidence.len().min(since.len()), since);
         incident.metric = self.metric(0, n, counts.kinds.map(real));
         incident.exemplar_calls = device.exemplars().to_vec();
         incident.poor_minutes_an_hour = Some(cost_of_device(device, incident.onset.from, now));

@@ -173,7 +173,7 @@ pub struct Readiness {
     /// Sites of which calls are known and that no calendar names, in words, where there is any calendar: five at most, those with the most
     /// call-ends, and how many more.
     pub without_calendar: Vec<String>,
-    /// What the last quiet days have taught of the thresholds, by channel, of silences and of single devices.
+    /// What the last quiet days have taught of the thresholds, by channel, of levels, of silences and of single devices.
     pub calibration: BTreeMap<&'static str, Calibrated>,
     /// The same of the causes that a scan names, by channel: `raised` is 1 where they need more.
     pub named: BTreeMap<&'static str, Calibrated>,
