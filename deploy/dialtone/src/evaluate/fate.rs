@@ -152,8 +152,8 @@ pub struct CauseFate {
     pub is_outage: bool,
     /// Reports a minute from there, in the hour before the onset.
     pub reports_per_minute: f64,
-    /// Of an outage: minutes until whoever knew that rate would have the evidence that a false-alarm budget asks of one among so many cells.
-    /// That a window must close first is not counted.
+    /// Of what is cut off: minutes until whoever knew that rate would have the evidence that a false-alarm budget asks of one among so many
+    /// cells. That a window must close first is not counted. Null where calls fail or drop and their reports still come.
     pub outage_achievable_min: Option<f64>,
     /// Was the guilty change named first, or, where it is announced work, the incident said to have begun in it? Null
     /// where no change was guilty, where nobody had announced the work, or where the cause was missed.

@@ -152,8 +152,8 @@ pub struct Totals {
     pub outages_small: usize,
     /// From the onset of the others to OPEN, missed as infinite.
     pub outage_delay_median_min: Option<f64>,
-    /// The same for whoever knew the rate of the reports that are missing: see `outage_achievable_min` of a cause. That a window must close
-    /// first is left out.
+    /// The same of those that are cut off, for whoever knew the rate of the reports that are missing: see `outage_achievable_min` of a cause.
+    /// That a window must close first is left out.
     pub outage_achievable_median_min: Option<f64>,
     /// 95 % intervals of the figures above, by name; one within another by both (`leads.half_rate.first_median_min`); of
     /// `false_per_null_day`, `false_per_day` and `false_per_history_day` one-sided bounds. An end that is null is open: few values have no
@@ -271,10 +271,9 @@ impl Totals {
         let is_large = |cause: &&&CauseFate| cause.reports_per_minute >= SMALL_OUTAGE;
         let (large, small): (Vec<&&CauseFate>, Vec<&&CauseFate>) = outages.partition(is_large);
         (self.outages, self.outages_small) = (large.len() + small.len(), small.len());
-        let achievable = |cause: &CauseFate| cause.outage_achievable_min.unwrap_or(f64::INFINITY);
         let delays = sorted(large.iter().map(|cause| cause.delay()));
         self.outage_delay_median_min = self.quantile("outage_delay_median_min", &delays, 0.5);
-        let achievable = sorted(large.iter().map(|cause| achievable(cause)));
+        let achievable = sorted(large.iter().filter_map(|cause| cause.outage_achievable_min));
         self.outage_achievable_median_min = self.quantile("outage_achievable_median_min", &achievable, 0.5);
     }
 
@@ -774,18 +773,22 @@ pub(super) mod tests {
             named_min: Some(5.0),
             ..outage(Some(3.0))
         };
-        let causes = vec![first, outage(None), small, cause(Some(10.0), None, 0.4)];
+        let never_set_up = CauseFate {
+            outage_achievable_min: None,
+            ..outage(Some(10.0))
+        };
+        let causes = vec![first, outage(None), never_set_up, small, cause(Some(10.0), None, 0.4)];
         let totals = Totals::of(&[run(causes, 0)]);
-        assert_eq!((totals.outages, totals.outages_small), (3, 1));
-        assert_eq!(totals.outage_delay_median_min, Some(3.0), "the lower of 3 and never");
-        assert_eq!(totals.outage_achievable_median_min, Some(2.0));
+        assert_eq!((totals.outages, totals.outages_small), (4, 1));
+        assert_eq!(totals.outage_delay_median_min, Some(10.0), "of 3, 10 and never");
+        assert_eq!(totals.outage_achievable_median_min, Some(2.0), "of 2 and 2: reports still come where no call is set up");
         assert_eq!(
             (totals.delay_median_min, totals.named_median_min),
-            (Some(9.0), Some(9.0))
+            (Some(10.0), Some(10.0))
         );
         assert_eq!(
             (totals.owner_right_share, totals.owner_right_at_first_page_share),
-            (Some(1.0), Some(2.0 / 3.0))
+            (Some(1.0), Some(3.0 / 4.0))
         );
     }
 }

@@ -57,11 +57,15 @@ pub struct Warnings {
 }
 
 impl Warnings {
+    /// How likely the next one comes true: the share that did, of these and of those that are believed.
+    pub(super) fn share(self) -> f64 {
+        let count = |n: u64| real(i64::try_from(n).unwrap_or(i64::MAX));
+        (count(self.came_true) + SURE * BELIEVED) / (count(self.given) + BELIEVED)
+    }
+
     /// The probability from which on one is given: with a share s of those before it that came true, 1 − 0.1 (s / 0.8)².
     fn needed(self) -> f64 {
-        let count = |n: u64| real(i64::try_from(n).unwrap_or(i64::MAX));
-        let share = (count(self.came_true) + SURE * BELIEVED) / (count(self.given) + BELIEVED);
-        (1.0 - (1.0 - ASKED) * (share / SURE).powi(2)).max(ASKED)
+        (1.0 - (1.0 - ASKED) * (self.share() / SURE).powi(2)).max(ASKED)
     }
 }
 
@@ -269,6 +273,8 @@ mod tests {
     /// None of five came true: s = (0 + 4) / (5 + 5) = 0.4, and 1 − 0.1 · 0.25 = 0.975 is asked for.
     #[test]
     fn warnings_that_did_not_come_true_make_the_next_one_rarer() {
+        let share = |given, came_true| Warnings { given, came_true }.share();
+        assert!((share(0, 0) - 0.8).abs() < 1e-9 && (share(5, 0) - 0.4).abs() < 1e-9);
         let needed = |given, came_true| Warnings { given, came_true }.needed();
         assert!((needed(0, 0) - 0.9).abs() < 1e-9);
         assert!((needed(5, 0) - 0.975).abs() < 1e-9);

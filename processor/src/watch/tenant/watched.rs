@@ -333,8 +333,10 @@ impl Tenant {
         incident.warned = incident.warned.or(Some(now));
         incident.crosses_by = Some(forecast.crosses_by);
         let title = format!(
-            "early warning: {} is expected to cross its line within the hour (80 %), as it climbs by {}",
-            incident.scope, forecast.crosses_by
+            "early warning: {} is expected to cross its line within the hour ({:.0} %, as such warnings came true), as it climbs by {}",
+            incident.scope,
+            100.0 * self.warned.share(),
+            forecast.crosses_by
         );
         let told = told(&incident, AlertReason::Updated, title);
         let mut watched = Watched::new(incident, conditions.to_vec(), channel, (since, until));
