@@ -311,7 +311,8 @@ pub struct Incident {
     /// The team that was told then.
     #[serde(default)]
     pub escalated_to: Option<Text>,
-    /// How often incidents about the same scope were closed in the 30 days before it opened.
+    /// How often incidents about the same scope were closed in the 30 days before it opened: neither lost reports, nor what another one explains, nor what
+    /// was said to be wrong. Of lost reports themselves nothing is counted.
     #[serde(default)]
     pub earlier: Option<i64>,
     /// The last of them.

@@ -22,6 +22,8 @@ struct Found {
     third: Option<EventTime>,
     /// People said that the named cause is wrong.
     is_wrong: bool,
+    /// Is it a trouble of its own, which somebody found first? What is none explains its complaints all the same.
+    counts: bool,
     complaints: BTreeSet<Text>,
 }
 
@@ -35,7 +37,9 @@ pub struct Firsts {
 /// How much of a week's trouble was found before people complained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Ownership {
-    /// Incidents that opened in the week, each a trouble of its own: neither explained by another nor lost reports.
+    /// Incidents that opened in the week, whatever they turned out to be.
+    pub opened: usize,
+    /// Of them, those that are a trouble of their own: neither explained by another nor lost reports.
     pub incidents: usize,
     /// Of them and not said to be wrong, those that opened before anybody complained, or that nobody complained of.
     pub before_first: usize,
@@ -54,15 +58,11 @@ pub struct Ownership {
 }
 
 impl Firsts {
-    /// How an incident stands, and the complaints that it explains. What is no trouble of its own, or no longer, does not count; one that absorbed
-    /// another explains that one's complaints, and is to be noted before it.
+    /// How an incident stands, and the complaints that it explains. What is no trouble of its own, or no longer, does not count; its complaints stay
+    /// explained, though nobody notes it any more: those of what was absorbed, however often the other one is noted.
     pub fn note(&mut self, incident: &Incident, complaints: &BTreeMap<Text, EventTime>) {
         let Some(opened) = incident.opened else { return };
         let known = self.incidents.remove(&incident.id).map(|found| found.complaints);
-        if !is_own_trouble(incident) {
-            self.explain_absorbed(incident, complaints);
-            return;
-        }
         let same = known.filter(|known| known.iter().eq(complaints.keys()));
         let are_new = same.is_none() && !complaints.is_empty();
         let found = Found {
@@ -70,6 +70,7 @@ impl Firsts {
             first: incident.first_complaint,
             third: incident.third_complaint,
             is_wrong: incident.verdict == Some(Verdict::Wrong),
+            counts: is_own_trouble(incident),
             complaints: same.unwrap_or_else(|| complaints.keys().cloned().collect()),
         };
         self.incidents.insert(incident.id.clone(), found);
@@ -80,18 +81,6 @@ impl Firsts {
             }
         }
         if are_new {
-            self.bound_complaints(MOST_COMPLAINTS);
-        }
-    }
-
-    /// Complaints of an absorbed incident are explained by the one that absorbed it.
-    fn explain_absorbed(&mut self, incident: &Incident, complaints: &BTreeMap<Text, EventTime>) {
-        let Some(by) = &incident.absorbed_by else { return };
-        let Some(found) = self.incidents.get_mut(by) else {
-            return;
-        };
-        found.complaints.extend(complaints.keys().cloned());
-        if !complaints.is_empty() {
             self.bound_complaints(MOST_COMPLAINTS);
         }
     }
@@ -123,7 +112,9 @@ impl Firsts {
     /// The last week.
     pub fn week(&self, now: EventTime) -> Ownership {
         let recent = self.incidents.values().filter(|found| now.since(found.opened) < WEEK);
-        let (wrong, found): (Vec<&Found>, Vec<&Found>) = recent.partition(|found| found.is_wrong);
+        let recent: Vec<&Found> = recent.collect();
+        let own = recent.iter().copied().filter(|found| found.counts);
+        let (wrong, found): (Vec<&Found>, Vec<&Found>) = own.partition(|found| found.is_wrong);
         let before = |complaint: fn(&Found) -> Option<EventTime>| {
             let is_before = |found: &&&Found| complaint(found).is_none_or(|at| found.opened < at);
             found.iter().filter(is_before).count()
@@ -133,9 +124,10 @@ impl Firsts {
         let share = before_first as f64 / found.len().max(1) as f64;
         let complaints = self.complaints.values().sum::<i64>();
         // One complaint may be about several incidents, and is one all the same. What was said to be wrong is a trouble, too.
-        let explained: BTreeSet<&Text> = found.iter().chain(&wrong).flat_map(|found| &found.complaints).collect();
+        let explained: BTreeSet<&Text> = recent.iter().flat_map(|found| &found.complaints).collect();
         let explained = i64::try_from(explained.len()).unwrap_or(i64::MAX);
         Ownership {
+            opened: recent.len(),
             incidents: found.len() + wrong.len(),
             before_first,
             before_third: before(|found| found.third),
@@ -239,22 +231,27 @@ mod tests {
     }
 
     /// One opened before its only complaint and one after its own, of three complaints. The first turns out to be the other's: of one that is left none was
-    /// found first, and it explains both.
+    /// found first, and two are explained, also when only the other one is noted any more. That one turns out to be a third one's, which opened after the
+    /// last complaint: all are explained.
     #[test]
     fn what_another_incident_explains_is_taken_out() {
         let mut firsts = Firsts::default();
         [5, 10, 15].into_iter().for_each(|minute| firsts.complain(at(minute)));
-        let (by, mut part) = (incident("i-1", 20, &[10]), incident("i-2", 0, &[5]));
-        let mut week = |part: &Incident| {
-            firsts.note(&by, &numbered(10..11));
-            firsts.note(part, &numbered(5..6));
+        let (mut by, mut part) = (incident("i-1", 20, &[10]), incident("i-2", 0, &[5]));
+        let third = incident("i-3", 30, &[15]);
+        let mut week = |noted: &[(&Incident, i64)]| {
+            let noted = noted.iter();
+            noted.for_each(|(incident, complaint)| firsts.note(incident, &numbered(std::iter::once(*complaint))));
             let week = firsts.week(at(100));
             (week.incidents, week.found_first_ratio, week.unexplained)
         };
-        assert_eq!(week(&part), (2, Some(0.5), 1));
+        assert_eq!(week(&[(&by, 10), (&part, 5)]), (2, Some(0.5), 1));
         part.absorbed_by = Some(by.id.clone());
-        assert_eq!(week(&part), (1, Some(0.0), 1));
-        assert_eq!(week(&part), (1, Some(0.0), 1), "and so it stays");
+        assert_eq!(week(&[(&by, 10), (&part, 5)]), (1, Some(0.0), 1));
+        assert_eq!(week(&[(&by, 10)]), (1, Some(0.0), 1), "and so it stays");
+        by.absorbed_by = Some(third.id.clone());
+        assert_eq!(week(&[(&third, 15), (&by, 10)]), (1, Some(0.0), 0));
+        assert_eq!(week(&[(&third, 15)]), (1, Some(0.0), 0), "and so it stays");
     }
 
     /// A site's silence is an outage, then lost reports. That of everything is a trouble once somebody complains.
@@ -276,6 +273,23 @@ mod tests {
         assert_eq!(found("telemetry", &berlin, &[5]), None);
         assert_eq!(found("telemetry", &Scope::default(), &[]), None);
         assert_eq!(found("telemetry", &Scope::default(), &[5]), Some(1.0));
+    }
+
+    /// Of two complaints one names the site of which reports are lost.
+    #[test]
+    fn lost_reports_explain_their_complaints_though_they_do_not_count() {
+        let mut firsts = Firsts::default();
+        [5, 10].into_iter().for_each(|minute| firsts.complain(at(minute)));
+        let text = |text: &str| Text::new(text).expect("a text");
+        let lost = Incident {
+            metric: text("telemetry"),
+            scope: Scope::new([(Dimension::Site, text("berlin"))]),
+            ..incident("i-1", 0, &[5])
+        };
+        firsts.note(&lost, &numbered(5..6));
+        let week = firsts.week(at(100));
+        assert_eq!((week.opened, week.incidents, week.found_first_ratio), (1, 0, None));
+        assert_eq!((week.complaints, week.unexplained), (2, 1));
     }
 
     /// Nobody complained of two, one of which was said to be wrong; one opened after the first complaint: one of two was found first, not two of three.

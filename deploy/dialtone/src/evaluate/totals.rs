@@ -781,7 +781,11 @@ pub(super) mod tests {
         let totals = Totals::of(&[run(causes, 0)]);
         assert_eq!((totals.outages, totals.outages_small), (4, 1));
         assert_eq!(totals.outage_delay_median_min, Some(10.0), "of 3, 10 and never");
-        assert_eq!(totals.outage_achievable_median_min, Some(2.0), "of 2 and 2: reports still come where no call is set up");
+        assert_eq!(
+            totals.outage_achievable_median_min,
+            Some(2.0),
+            "of 2 and 2: reports still come where no call is set up"
+        );
         assert_eq!(
             (totals.delay_median_min, totals.named_median_min),
             (Some(10.0), Some(10.0))

@@ -109,12 +109,24 @@ mod tests {
         assert_eq!(at("2026-03-03", &[None]), "2026-03-03T06:00:00Z");
     }
 
-    /// Four opened, one of them said to be wrong; of the other three two were found first, one of which nobody complained of.
+    /// Five opened, one of them lost reports and one said to be wrong; of the other three two were found first, one of which nobody complained of.
     #[test]
     fn who_found_it_first_is_told_with_what_nobody_complained_of_and_what_nobody_explains() {
         let mut of = ready(Owners::default());
         assert_eq!(words::found_first(&of), ["no incident opened; 0 complaints"]);
         of.found_first = Ownership {
+            opened: 1,
+            complaints: 2,
+            unexplained: 1,
+            ..Ownership::default()
+        };
+        assert_eq!(
+            words::found_first(&of),
+            ["no incident was a trouble of its own; of 2 complaints 1 belong to no incident"],
+            "lost reports, of which one complained who named their scope"
+        );
+        of.found_first = Ownership {
+            opened: 5,
             incidents: 4,
             before_first: 2,
             before_third: 3,

@@ -318,7 +318,11 @@ pub(super) fn found_first(ready: &Readiness) -> Vec<String> {
             found.complaints,
             found.unexplained
         )],
-        None if found.incidents == 0 => vec![format!("no incident opened; {} complaints", found.complaints)],
+        None if found.opened == 0 => vec![format!("no incident opened; {} complaints", found.complaints)],
+        None if found.incidents == 0 => vec![format!(
+            "no incident was a trouble of its own; of {} complaints {} belong to no incident",
+            found.complaints, found.unexplained
+        )],
         None => vec![format!(
             "of {} complaints {} belong to no incident",
             found.complaints, found.unexplained

@@ -42,6 +42,8 @@ impl Tenant {
         for i in asked {
             if let Some((by, began)) = self.explained_by(i, now, config) {
                 self.cases[i].is_absorbed(by, began, now);
+                // One that had been over, and opened again, was remembered for that.
+                self.past.close(&self.cases[i].incident);
             }
         }
     }
@@ -300,19 +302,48 @@ mod tests {
         );
     }
 
+    /// The second segment has been bad for half an hour, and has its incident; and the same once more, which opened five minutes ago.
+    fn twins() -> (Drive, Case) {
+        let mut drive = Drive::new();
+        drive.until(day(1, 9), |_| calls(0.02, 0.02));
+        drive.until(day(1, 9).plus(30 * time::MINUTE), |_| calls(0.2, 0.02));
+        let mut twin = drive.tenant.cases.first().expect("an incident").clone();
+        let opened = drive.now().plus(-5 * time::MINUTE);
+        (twin.incident.id, twin.incident.opened) = (text("i-twin"), Some(opened));
+        (drive, twin)
+    }
+
+    /// The later one was over four minutes ago, and opened again.
+    #[test]
+    fn what_was_over_once_before_it_was_absorbed_is_no_earlier_time() {
+        let (mut drive, twin) = twins();
+        let now = drive.now();
+        let over = Incident {
+            closed: Some(now.plus(-4 * time::MINUTE)),
+            ..twin.incident.clone()
+        };
+        let next = Incident {
+            id: text("i-next"),
+            opened: Some(now),
+            ..twin.incident.clone()
+        };
+        drive.tenant.past.close(&over);
+        drive.tenant.cases.push(twin);
+        assert_eq!(drive.tenant.past.before(&next).0, 1);
+        drive.tenant.absorb(now, &drive.config);
+        let absorbed = drive.tenant.cases.iter().find(|case| !case.is_open());
+        assert_eq!(absorbed.map(|case| &case.incident.id), Some(&over.id));
+        assert_eq!(drive.tenant.past.before(&next).0, 0);
+    }
+
     /// The same incident twice, with five minutes between them. Said to be another team's, the later one stays.
     #[test]
     fn of_two_that_explain_each_other_the_first_stays_unless_people_have_spoken() {
         for is_given in [false, true] {
-            let mut drive = Drive::new();
-            drive.until(day(1, 9), |_| calls(0.02, 0.02));
-            drive.until(day(1, 9).plus(30 * time::MINUTE), |_| calls(0.2, 0.02));
+            let (mut drive, mut twin) = twins();
             let now = drive.now();
-            let mut twin = drive.tenant.cases.first().expect("an incident").clone();
-            let first = twin.incident.id.clone();
-            let opened = now.plus(-5 * time::MINUTE);
-            (twin.incident.id, twin.incident.opened) = (text("i-twin"), Some(opened));
-            twin.incident.reassigned = is_given.then_some(opened);
+            let first = drive.tenant.cases[0].incident.id.clone();
+            twin.incident.reassigned = twin.incident.opened.filter(|_| is_given);
             drive.tenant.cases.push(twin);
             drive.tenant.absorb(now, &drive.config);
             let stays = if is_given { text("i-twin") } else { first };

@@ -18,6 +18,9 @@ use crate::watch::{
 const MOST: f64 = 0.5;
 /// Who does not say when the call was complains of one of so long before.
 const LATELY: i64 = 2 * time::HOUR;
+/// Who complains so long after a silence of everything is over complains of that still: it takes a while to write it down. Nothing else tells whose that
+/// complaint is, and somebody complains of something in any hour.
+const WRITTEN_DOWN: i64 = 5 * time::MINUTE;
 
 /// The leaves of the poor calls that complaints name, as far as they are among those remembered by name.
 pub(super) type Said = BTreeMap<Text, BTreeSet<u32>>;
@@ -78,13 +81,11 @@ impl Tenant {
         });
     }
 
-    /// Who found the incidents first: those that absorbed others before these.
+    /// Who found the incidents first.
     pub(super) fn note_found(&mut self) {
-        let firsts = &mut self.firsts;
-        let is_absorbed = |case: &&Case| case.incident.absorbed_by.is_some();
-        let (absorbed, own): (Vec<&Case>, Vec<&Case>) = self.cases.iter().partition(is_absorbed);
-        let cases = own.into_iter().chain(absorbed);
-        cases.for_each(|case| firsts.note(&case.incident, &case.complaints));
+        for case in &self.cases {
+            self.firsts.note(&case.incident, &case.complaints);
+        }
     }
 
     /// A complaint is about an incident whose scope has an end of the call that it names. Where that is not known, nothing it says may
@@ -114,13 +115,13 @@ impl Tenant {
         }
     }
 
-    /// A complaint that nothing contradicts is about a silence if something of it agrees, if everything is silent, or if most of the usual calls of where
-    /// it comes from are. Where only reports are lost nobody is cut off; but of everything nobody else is left to tell that.
+    /// A complaint that nothing contradicts is about a silence if something of it agrees, if everything was silent then, or if most of the usual calls of
+    /// where it comes from are. Where only reports are lost nobody is cut off; but of everything nobody else is left to tell that.
     fn is_about_silence(&self, complaint: &Complaint, case: &Case, usual: Option<&BTreeMap<u32, f64>>) -> bool {
         match agrees(complaint, &case.incident.scope) {
             None => false,
             Some(true) => true,
-            Some(false) if case.is_outside() => true,
+            Some(false) if case.is_outside() => was_silent(case, complaint.complained_at),
             Some(false) if is_telemetry(case) => false,
             Some(false) => {
                 usual.is_some_and(|usual| self.is_most_of(complaint, usual, |codes: &Codes| case.covers(codes)))
@@ -177,6 +178,13 @@ impl Tenant {
     }
 }
 
+/// Was a silence going on, or over for a few minutes only? One that began again was over in between.
+fn was_silent(case: &Case, at: EventTime) -> bool {
+    let over = case.recovering_since.or(case.incident.closed);
+    let is_of_either = |(from, to): (EventTime, EventTime)| at <= from.plus(WRITTEN_DOWN) || to <= at;
+    over.is_none_or(|over| at <= over.plus(WRITTEN_DOWN)) && case.was_well.is_none_or(is_of_either)
+}
+
 /// Does something of what a complaint says agree with a scope? None where something contradicts it.
 fn agrees(complaint: &Complaint, scope: &Scope) -> Option<bool> {
     let mut agrees = false;
@@ -192,7 +200,7 @@ fn agrees(complaint: &Complaint, scope: &Scope) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use dialtone_schemas::Leaf;
+    use dialtone_schemas::{Incident, Leaf, incident::Onset};
 
     use super::*;
     use crate::watch::tenant::drive::{Calls, Drive, day, leaf, text};
@@ -330,6 +338,43 @@ mod tests {
         }
         drive.until(nine(21), |_| Vec::new());
         assert_eq!(of_scope(&drive, &Scope::default()), ["berlin", "oslo", "somewhere"]);
+    }
+
+    /// Nobody reports anything from Tuesday nine o'clock until half past; when there have been reports for five minutes it is over. One complains a quarter of
+    /// an hour before that, one five minutes after it and one an hour after it.
+    #[test]
+    fn who_complains_long_after_everything_was_silent_does_not_complain_of_that() {
+        let mut drive = Drive::new();
+        let usual = |_: EventTime| over_two_carriers(day(1, 8));
+        drive.until(day(1, 9), usual);
+        drive.until(day(1, 9).plus(30 * time::MINUTE), |_| Vec::new());
+        drive.until(day(1, 10), usual);
+        let case = drive.tenant.cases.iter().find(|case| case.is_outside());
+        let over = case.and_then(|case| case.recovering_since).expect("told of, and over");
+        for (id, minute) in [("during", -15), ("soon", 5), ("later", 60)] {
+            let at = over.plus(minute * time::MINUTE);
+            drive.tenant.complaint(complaint(id, at, at_site("berlin"), None));
+        }
+        drive.until(over.plus(65 * time::MINUTE), usual);
+        assert_eq!(of_scope(&drive, &Scope::default()), ["during", "soon"]);
+    }
+
+    /// Silent from nine until ten past, and again from forty until fifty past.
+    #[test]
+    fn who_complains_between_two_silences_complains_of_neither() {
+        let nine = |minute: i64| day(1, 9).plus(minute * time::MINUTE);
+        let onset = Onset {
+            from: nine(0),
+            to: nine(0),
+        };
+        let everything = Scope::default();
+        let incident = Incident::opened(text("i-1"), text("acme"), everything, text("noc"), onset, nine(3));
+        let mut case = Case::new(incident, Basis::Volume, Vec::new());
+        assert!(was_silent(&case, nine(39)), "it goes on");
+        case.was_well = Some((nine(10), nine(40)));
+        case.recovering_since = Some(nine(50));
+        let was = [5, 15, 16, 39, 40, 55, 56].map(|minute| was_silent(&case, nine(minute)));
+        assert_eq!(was, [true, true, false, false, true, true, false]);
     }
 
     /// The call that a complaint names is known by its leaf, whatever the complaint says of the place.
