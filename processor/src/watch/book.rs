@@ -54,8 +54,8 @@ pub struct Case {
     pub back: f64,
     /// Since when it has been recovering.
     pub recovering_since: Option<EventTime>,
-    /// When it was well before it opened again, the last time: from then until then.
-    pub was_well: Option<(EventTime, EventTime)>,
+    /// When it was well before it opened again, in order: from then until then, the last time and those that are remembered besides.
+    pub was_well: Vec<(EventTime, EventTime)>,
     /// Poor minutes beyond the expected ones, those included that are forgotten.
     pub excess_minutes: f64,
     /// The last revision that was sent.
@@ -95,7 +95,7 @@ impl Case {
             complaints: BTreeMap::new(),
             back: 0.0,
             recovering_since: None,
-            was_well: None,
+            was_well: Vec::new(),
             excess_minutes: 0.0,
             sent: None,
             called: None,
@@ -184,8 +184,35 @@ impl Case {
 
     /// Had it been over for a while in a window, before it opened again?
     pub fn was_well_in(&self, window: Window) -> bool {
-        let holds = |(from, to): (EventTime, EventTime)| from <= window.start() && window.end() <= to;
-        self.was_well.is_some_and(holds)
+        let holds = |(from, to): &(EventTime, EventTime)| *from <= window.start() && window.end() <= *to;
+        self.was_well.iter().any(holds)
+    }
+
+    /// Did it recover at or after an instant, and open again since?
+    pub fn was_well_after(&self, since: EventTime) -> bool {
+        self.was_well.last().is_some_and(|(from, _)| *from >= since)
+    }
+
+    /// For how long it has not been well since an instant.
+    pub fn bad_for(&self, since: EventTime, now: EventTime) -> i64 {
+        let well = |(from, to): &(EventTime, EventTime)| (*to).min(now).since((*from).max(since)).max(0);
+        now.since(since) - self.was_well.iter().map(well).sum::<i64>()
+    }
+
+    /// Has it opened again, and is that not told yet?
+    pub fn is_again(&self) -> bool {
+        self.is_open() && self.sent.as_ref().is_some_and(|sent| sent.state == State::Closed)
+    }
+
+    /// Since when it has been bad again without what that costs being counted, until it is told that it is: what was before it closed is counted.
+    pub fn uncounted_since(&self) -> Option<EventTime> {
+        let closed = self.sent.as_ref().filter(|_| self.is_again())?.closed?;
+        self.was_well.last().map(|(_, to)| closed.max(*to))
+    }
+
+    /// So many poor minutes beyond the expected are seen since its onset, and so many are new. Where the first ones are forgotten, they stay counted.
+    pub fn costs(&mut self, seen: f64, new: f64, is_remembered: bool) {
+        self.excess_minutes = if is_remembered { seen } else { self.excess_minutes + new };
     }
 
     /// Did it do harm in a window: since its onset, and until quality was back, or since it opened again?
@@ -273,9 +300,13 @@ impl Case {
         }
     }
 
-    /// Quality turned bad again since then, within the time of reopening. Whoever acknowledged it then has not acknowledged this.
-    pub fn reopen(&mut self, began: EventTime) {
-        self.was_well = self.recovering_since.map(|since| (since, began.max(since)));
+    /// Quality turned bad again since then, within the time of reopening. Whoever acknowledged it then has not acknowledged this. Windows are
+    /// remembered for so long, and the times in which it was well.
+    pub fn reopen(&mut self, began: EventTime, memory: i64) {
+        if let Some(since) = self.recovering_since {
+            self.was_well.retain(|(_, to)| began.since(*to) <= memory);
+            self.was_well.push((since, began.max(since)));
+        }
         self.incident.state = self.at_work();
         self.incident.closed = None;
         (self.incident.escalated, self.incident.escalated_to) = (None, None);
@@ -579,11 +610,45 @@ mod tests {
         case.live(at(18), 15 * time::MINUTE);
         assert_eq!(case.incident.closed, Some(at(18)));
         assert_eq!(case.revision(at(18)), Some(AlertReason::Resolved));
-        case.reopen(at(50));
+        case.reopen(at(50), 6 * time::HOUR);
+        assert_eq!((case.is_again(), case.uncounted_since()), (true, Some(at(50))));
         assert_eq!(case.revision(at(60)), Some(AlertReason::Opened));
+        assert_eq!((case.is_again(), case.uncounted_since()), (false, None), "it is told");
         assert_eq!((case.incident.closed, case.incident.revision), (None, 3));
         let was_at_work = |minute| case.was_at_work(Window::of_end(at(minute)));
         assert!(was_at_work(3) && !was_at_work(4) && !was_at_work(50) && was_at_work(51));
+    }
+
+    /// Bad for 30 minutes, well until 90, bad until 120, well until 210. Of 240 minutes 60 and 90 were well, of the last 60 half. A third time ends at 451, 361 minutes
+    /// after the first one; the last one stays, however long ago it was.
+    #[test]
+    fn each_time_it_was_well_is_left_out_as_long_as_it_is_remembered() {
+        let mut case = case();
+        let start = case.incident.updated;
+        let at = |minute: i64| start.plus(minute * time::MINUTE);
+        let turn = |case: &mut Case, well: i64, bad: i64| {
+            case.recovering_since = Some(at(well));
+            case.reopen(at(bad), 6 * time::HOUR);
+        };
+        turn(&mut case, 30, 90);
+        turn(&mut case, 120, 210);
+        let was_at_work = |minute: &i64| case.was_at_work(Window::of_end(at(*minute)));
+        let bad: Vec<i64> = [30, 31, 90, 91, 120, 121, 210, 211]
+            .into_iter()
+            .filter(was_at_work)
+            .collect();
+        assert_eq!(bad, [30, 91, 120, 211]);
+        let minutes = [0, 180].map(|since| case.bad_for(at(since), at(240)) / time::MINUTE);
+        assert_eq!(minutes, [90, 30]);
+        assert!(case.was_well_after(at(120)) && !case.was_well_after(at(121)));
+        turn(&mut case, 400, 451);
+        assert_eq!(case.was_well, [(at(120), at(210)), (at(400), at(451))]);
+        assert!(
+            case.was_well_after(at(120)),
+            "and of what is forgotten the last is later"
+        );
+        turn(&mut case, 1000, 1100);
+        assert_eq!(case.was_well, [(at(1000), at(1100))]);
     }
 
     /// Three revisions were told of while it was watched.

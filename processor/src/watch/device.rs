@@ -133,12 +133,14 @@ impl Device {
         !self.windows.iter().rev().any(is_why)
     }
 
-    /// Everything counted since a window.
-    pub fn counts_since(&self, window: Window) -> Counts {
-        let mut sum = Counts::default();
-        let rows = self.windows.iter().filter(|row| row.window >= window);
-        rows.for_each(|row| sum.add(&row.counts));
-        sum
+    /// At risk, poor and expected in some windows, and everything counted in them.
+    pub fn sums(&self, is_one: impl Fn(Window) -> bool) -> (Sum, Counts) {
+        let (mut sum, mut counts) = (Sum::default(), Counts::default());
+        for row in self.windows.iter().filter(|row| is_one(row.window)) {
+            sum.add(row.sum());
+            counts.add(&row.counts);
+        }
+        (sum, counts)
     }
 
     /// Since when it has been bad: earliest, most likely and latest window. It may have been so before its first poor call, for
@@ -229,8 +231,8 @@ pub struct Touched {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Devices {
     known: BTreeMap<Text, Device>,
-    /// Poor and expected of the devices reported this minute.
-    fresh: BTreeMap<Text, (f64, f64)>,
+    /// Poor, expected and poor milliseconds of the devices reported this minute.
+    fresh: BTreeMap<Text, (f64, f64, i64)>,
     calibration: Calibration<()>,
 }
 
@@ -247,7 +249,11 @@ impl Devices {
             user,
         } = *of;
         let fresh = self.fresh.entry(id.clone()).or_default();
-        *fresh = (fresh.0 + real(counts.k[0]), fresh.1 + expected);
+        *fresh = (
+            fresh.0 + real(counts.k[0]),
+            fresh.1 + expected,
+            fresh.2 + counts.poor_ms,
+        );
         let is_first = !self.known.contains_key(id);
         let device = self.known.entry(id.clone()).or_insert_with(|| Device {
             leaf,
@@ -323,8 +329,8 @@ impl Devices {
         self.known.get(id)
     }
 
-    /// Poor and expected of a device this minute.
-    pub fn fresh(&self, id: &Text) -> (f64, f64) {
+    /// Poor, expected and poor milliseconds of a device this minute.
+    pub fn fresh(&self, id: &Text) -> (f64, f64, i64) {
         self.fresh.get(id).copied().unwrap_or_default()
     }
 
@@ -478,12 +484,12 @@ mod tests {
                 ..Counts::default()
             };
             devices.add(&id, &reported(0, window, &counts, None));
-            assert_eq!(devices.fresh(&id), (real(poor), 0.05));
+            assert_eq!(devices.fresh(&id), (real(poor), 0.05, 30_000 * poor));
             devices.expire(window.end());
-            assert_eq!(devices.fresh(&id), (0.0, 0.0), "the minute is over");
+            assert_eq!(devices.fresh(&id), (0.0, 0.0, 0), "the minute is over");
         }
         let device = devices.get(&id).expect("known");
-        assert_eq!(device.counts_since(Window::of_end(start)).poor_ms, 300_000);
+        assert_eq!(device.sums(|_| true).1.poor_ms, 300_000);
         devices.expire(start.plus(7 * time::HOUR));
         assert!(devices.get(&id).is_none(), "nothing was reported for six hours");
     }

@@ -160,14 +160,18 @@ fn says_nothing(windows: &[Sum], zone: f64, dispersion: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use dialtone_explain::{Candidate, Cause, Condition};
     use dialtone_schemas::{
         Change, Complaint, Dimension, Incident, Leaf, Scope, alert::AlertReason, incident::Severity, time,
     };
 
     use super::*;
-    use crate::watch::tenant::{
-        Told,
-        drive::{Calls, Drive, day, leaf, site, text},
+    use crate::watch::{
+        locate::Began,
+        tenant::{
+            Told,
+            drive::{Calls, Drive, day, leaf, site, text},
+        },
     };
 
     /// Berlin's ten segments with 120 call-ends a minute each, of which these shares are poor on the second and on the others; Lyon is as always.
@@ -421,6 +425,46 @@ mod tests {
             apart.iter().for_each(|window| all.add(*window));
             assert!((all.n - 40.0 * 600.0).abs() < 1e-9, "Lyon's since nine: {all:?}");
             assert_eq!(says_nothing(&apart, 1.25, 1.3), is_berlins, "{all:?}");
+            let opens = |conditions: &[Condition], explained: Option<f64>| {
+                let mut tenant = drive.tenant.clone();
+                let found = located(conditions, onset, explained);
+                let is_opened = tenant.open_rate(drive.now(), 0, found, &drive.config);
+                (is_opened, tenant.cases.len())
+            };
+            let by_near = if is_berlins { (false, 1) } else { (true, 2) };
+            assert_eq!(opens(&conditions, Some(1.0)), by_near);
+            assert_eq!(opens(&conditions, None), (true, 2), "the far ends have no calls of it");
+            assert_eq!(opens(&[], Some(0.4)), (true, 2), "nor has what lies in no dimension");
+        }
+    }
+
+    /// The headset's 48,000 call-ends of forty minutes, of which 5,280 were poor where 960 are usual, as a cause of these conditions.
+    fn located(conditions: &[Condition], began: Window, explained: Option<f64>) -> Located {
+        let best = Candidate {
+            conditions: conditions.to_vec(),
+            n: 48_000.0,
+            k: 5_280.0,
+            e: 960.0,
+            llr: 100.0,
+            score: 100.0,
+        };
+        let cause = Cause {
+            best,
+            aliases: Vec::new(),
+            alternatives: Vec::new(),
+            share: 1.0,
+        };
+        let onset = Began {
+            from: began,
+            best: began,
+            to: began,
+            grows: false,
+        };
+        Located {
+            cause,
+            onset,
+            evidence: 100.0,
+            explained,
         }
     }
 

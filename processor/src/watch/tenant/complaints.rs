@@ -181,8 +181,8 @@ impl Tenant {
 /// Was a silence going on, or over for a few minutes only? One that began again was over in between.
 fn was_silent(case: &Case, at: EventTime) -> bool {
     let over = case.recovering_since.or(case.incident.closed);
-    let is_of_either = |(from, to): (EventTime, EventTime)| at <= from.plus(WRITTEN_DOWN) || to <= at;
-    over.is_none_or(|over| at <= over.plus(WRITTEN_DOWN)) && case.was_well.is_none_or(is_of_either)
+    let is_of_either = |(from, to): &(EventTime, EventTime)| at <= from.plus(WRITTEN_DOWN) || *to <= at;
+    over.is_none_or(|over| at <= over.plus(WRITTEN_DOWN)) && case.was_well.iter().all(is_of_either)
 }
 
 /// Does something of what a complaint says agree with a scope? None where something contradicts it.
@@ -371,7 +371,7 @@ mod tests {
         let incident = Incident::opened(text("i-1"), text("acme"), everything, text("noc"), onset, nine(3));
         let mut case = Case::new(incident, Basis::Volume, Vec::new());
         assert!(was_silent(&case, nine(39)), "it goes on");
-        case.was_well = Some((nine(10), nine(40)));
+        case.was_well = vec![(nine(10), nine(40))];
         case.recovering_since = Some(nine(50));
         let was = [5, 15, 16, 39, 40, 55, 56].map(|minute| was_silent(&case, nine(minute)));
         assert_eq!(was, [true, true, false, false, true, true, false]);

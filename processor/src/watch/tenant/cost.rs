@@ -11,25 +11,45 @@ use crate::watch::{
     baseline::real,
     book::{Basis, Case},
     device::Device,
+    dictionary::Codes,
+    evidence::Sum,
 };
 
 impl Tenant {
-    /// Of the last hour, or of the time since the onset where that is shorter: the poor minutes beyond the expected.
+    /// Of the last hour, or of the time since the onset where that is shorter: the poor minutes beyond the expected, by the minutes in which it was not
+    /// well.
     pub(super) fn cost_of_scope(&self, case: &Case, channel: usize, held: &Held, now: EventTime) -> f64 {
+        let from = last_hour(case.incident.onset.from, now);
+        let is_its = |codes: &Codes| held.leave(case, channel, codes);
+        let (minutes, poor_ms, Sum { n, k, e }) = self.while_bad(case, channel, from, is_its);
+        an_hour(excess_minutes(poor_ms, (n, k, e)), minutes)
+    }
+
+    /// What some calls have shown since a window while an incident was not well: in how many minutes, poor milliseconds, and the sums.
+    pub(super) fn while_bad(
+        &self,
+        case: &Case,
+        channel: usize,
+        from: Window,
+        is_its: impl Fn(&Codes) -> bool,
+    ) -> (f64, i64, Sum) {
         let baseline = self.usual(channel, 1.0);
-        let (mut minutes, mut poor_ms, mut sums) = (0.0, 0, (0.0, 0.0, 0.0));
-        for (window, slice) in self.ring.since(last_hour(case.incident.onset.from, now)) {
+        let (mut minutes, mut poor_ms, mut sum) = (0.0, 0, Sum::default());
+        let bad = self.ring.since(from).filter(|(window, _)| !case.was_well_in(**window));
+        for (window, slice) in bad {
             let hour = baseline.hour(*window);
             minutes += 1.0;
-            let inside = |leaf: &u32| held.leave(case, channel, self.dictionary.codes(*leaf));
+            let inside = |leaf: &u32| is_its(self.dictionary.codes(*leaf));
             for (leaf, counts) in slice.leaves.iter().filter(|(leaf, _)| inside(leaf)) {
                 poor_ms += counts.poor_ms;
-                sums.0 += real(counts.n[channel]);
-                sums.1 += real(counts.k[channel]);
-                sums.2 += baseline.expected(&hour, *leaf, counts.n[channel]);
+                sum.add(Sum {
+                    n: real(counts.n[channel]),
+                    k: real(counts.k[channel]),
+                    e: baseline.expected(&hour, *leaf, counts.n[channel]),
+                });
             }
         }
-        an_hour(excess_minutes(poor_ms, sums), minutes)
+        (minutes, poor_ms, sum)
     }
 
     /// What an open incident adds in the busiest hour of its scope.
@@ -70,13 +90,11 @@ pub(super) struct Peak {
 }
 
 /// The same of one device.
-pub(super) fn cost_of_device(device: &Device, onset: EventTime, now: EventTime) -> f64 {
-    let from = last_hour(onset, now);
-    let minutes = real(now.since(from.start()) / time::MINUTE);
-    an_hour(
-        excess_minutes(device.counts_since(from).poor_ms, device.since(from)),
-        minutes,
-    )
+pub(super) fn cost_of_device(device: &Device, case: &Case, now: EventTime) -> f64 {
+    let from = last_hour(case.incident.onset.from, now);
+    let minutes = real(case.bad_for(from.start(), now) / time::MINUTE);
+    let (Sum { n, k, e }, counts) = device.sums(|window| window >= from && !case.was_well_in(window));
+    an_hour(excess_minutes(counts.poor_ms, (n, k, e)), minutes)
 }
 
 /// The first window of the last hour that is not before the onset.

@@ -20,7 +20,7 @@ use crate::{
         book::{Basis, Case, severity},
         device,
         dictionary::{Codes, covers},
-        evidence::{Counts, KINDS, WATCHED},
+        evidence::{Counts, KINDS, Sum, WATCHED},
     },
 };
 
@@ -141,6 +141,7 @@ impl Tenant {
         let (mut minutes, mut burn) = (0.0, (0.0, 0.0));
         let lately = last_hour(case.incident.onset.from, now);
         let (overrun_from, mut overrun) = (case.tells_overrun_from(), (0.0, 0.0));
+        let (again_from, mut again_ms) = (case.uncounted_since(), 0);
         let own = self.ring.since(onset).filter(|(window, _)| !case.was_well_in(**window));
         for (window, slice) in own {
             minutes += 1.0;
@@ -164,6 +165,9 @@ impl Tenant {
                 }
                 if is_inside {
                     poor_ms += counts.poor_ms;
+                    if again_from.is_some_and(|from| window.start() >= from) {
+                        again_ms += counts.poor_ms;
+                    }
                     (0..4).for_each(|kind| kinds[kind] += real(counts.kinds[kind]));
                     exemplars.extend(slice.exemplars.get(leaf).into_iter().flatten().take(1).cloned());
                 }
@@ -200,11 +204,10 @@ impl Tenant {
         };
         case.sums = inside;
         let a_minute = baseline.dispersion(&case.conditions, inside.2 / f64::max(minutes, 1.0));
-        // What is forgotten stays counted.
-        case.excess_minutes = match is_remembered(now, case.incident.onset.from, 0, config) {
-            true => excess_minutes(poor_ms, inside),
-            false => case.excess_minutes + excess_minutes(fresh_ms, inside),
-        };
+        // Of what is bad again the minutes before that was noticed are new as well.
+        let new_ms = if again_from.is_some() { again_ms } else { fresh_ms };
+        let is_all = is_remembered(now, case.incident.onset.from, 0, config);
+        case.costs(excess_minutes(poor_ms, inside), excess_minutes(new_ms, inside), is_all);
         let incident = &mut case.incident;
         incident.severity = incident.severity.max(severity(
             case.basis,
@@ -240,12 +243,13 @@ impl Tenant {
         config.slo.target(connection.map_or("", Text::as_str))
     }
 
-    /// At risk, poor and expected of those who talked to a case's scope from outside.
+    /// At risk, poor and expected of those who talked to a case's scope from outside while it was not well.
     fn far_ends_of(&self, case: &Case, channel: usize, onset: Window) -> (f64, f64, f64) {
         let baseline = self.usual(channel, 1.0);
         let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
         let (mut n, mut k, mut e) = (0.0, 0.0, 0.0);
-        for (window, slice) in self.ring.since(onset) {
+        let bad = self.ring.since(onset).filter(|(window, _)| !case.was_well_in(**window));
+        for (window, slice) in bad {
             let hour = baseline.hour(*window);
             let into = slice
                 .pairs
@@ -293,8 +297,10 @@ impl Tenant {
             return;
         };
         let onset = Window::of_end(case.incident.onset.from.plus(1));
-        let (n, k, e) = device.since(onset);
-        let (fresh_k, fresh_e) = self.devices.fresh(&id);
+        let (Sum { n, k, e }, counts) = device.sums(|window| window >= onset && !case.was_well_in(window));
+        let (fresh_k, fresh_e, fresh_ms) = self.devices.fresh(&id);
+        let again = case.uncounted_since();
+        let new_ms = again.map_or(fresh_ms, |from| device.sums(|window| window.start() >= from).1.poor_ms);
         if case.is_at_work() {
             case.does(n, k, e);
         }
@@ -304,14 +310,17 @@ impl Tenant {
             case.weigh_overrun(k, e, config.indifference, device::DISPERSION);
         }
         case.sums = (n, k, e);
-        let counts = device.counts_since(onset);
-        let minutes = real(now.since(case.incident.onset.from) / time::MINUTE).max(1.0);
+        let seen_from = case.incident.onset.from.max(now.plus(-device::MEMORY));
+        let minutes = real(case.bad_for(seen_from, now) / time::MINUTE).max(1.0);
+        let is_all = now.since(case.incident.onset.from) <= device::MEMORY;
+        let excess = |poor_ms: i64| excess_minutes(poor_ms, (n, k, e));
+        case.costs(excess(counts.poor_ms), excess(new_ms), is_all);
         let incident = &mut case.incident;
         // One device is never most of anybody's calls.
         let severe = severity(case.basis, n, k, (k - e) / minutes).min(Severity::Major);
         incident.severity = incident.severity.max(severe);
         says_effect(incident, (n, k, e), device::DISPERSION);
-        incident.excess_poor_minutes = round(excess_minutes(counts.poor_ms, (n, k, e)), 10.0);
+        incident.excess_poor_minutes = round(case.excess_minutes, 10.0);
         incident.poor_call_ends = Some(whole(k));
         // What was before stays.
         let since = [line("inside", (n, k, e))];
@@ -320,7 +329,7 @@ impl Tenant {
             .splice(..incident.evidence.len().min(since.len()), since);
         incident.metric = self.metric(0, n, counts.kinds.map(real));
         incident.exemplar_calls = device.exemplars().to_vec();
-        incident.poor_minutes_an_hour = Some(cost_of_device(device, incident.onset.from, now));
+        case.incident.poor_minutes_an_hour = Some(cost_of_device(device, case, now));
     }
 }
 
@@ -394,12 +403,12 @@ mod tests {
     use dialtone_schemas::incident::Onset;
 
     use super::*;
+    use crate::watch::tenant::drive::{Drive, day, leaf, site, text};
 
     /// 64 poor where 16 were expected, with a dispersion of 1.5: 4 times, by exp(1.96 · √(1.5 / 64.5)) = 1.348 either way.
     #[test]
     fn an_effect_is_told_with_its_interval() {
         let scope = dialtone_schemas::Scope::default();
-        let text = |text: &str| Text::new(text).expect("a text");
         let at = EventTime::from_micros(0);
         let mut incident = Incident::opened(
             text("i"),
@@ -415,5 +424,36 @@ mod tests {
             told.map(|effect| effect.map(|effect| (effect * 100.0).round())),
             [Some(297.0), Some(400.0), Some(539.0)]
         );
+    }
+
+    /// A call-end in Lyon talks to Berlin in each minute, and is poor: ten while that was bad, ten while it was well, ten since.
+    #[test]
+    fn who_talked_to_a_scope_while_it_was_well_tells_nothing_of_its_far_ends() {
+        let mut drive = Drive::new();
+        drive.until(day(0, 1), |_| {
+            ["berlin", "lyon"]
+                .map(|name| (leaf(name, "Aural 20"), 60, 0.02))
+                .to_vec()
+        });
+        let (onset, tenant) = (drive.now(), &mut drive.tenant);
+        let at = |minute: i64| onset.plus(minute * time::MINUTE);
+        let near = tenant.dictionary.leaf(&leaf("lyon", "Aural 20"));
+        let far = tenant.dictionary.leaf(&leaf("berlin", "Aural 20"));
+        for minute in 1..=30 {
+            let counts = Counts {
+                n: [1, 0, 0],
+                k: [1, 0, 0],
+                ..Counts::default()
+            };
+            let slice = tenant.ring.slice(Window::of_end(at(minute)));
+            slice.pairs.insert((near, far), counts);
+        }
+        let span = Onset { from: onset, to: onset };
+        let incident = Incident::opened(text("i-1"), text("acme"), site("berlin"), text("lan"), span, onset);
+        let conditions = tenant.dictionary.conditions(&site("berlin")).expect("known");
+        let mut case = Case::new(incident, Basis::Rate(0), conditions);
+        case.was_well = vec![(at(10), at(20))];
+        let (n, k, _) = tenant.far_ends_of(&case, 0, Window::of_end(at(1)));
+        assert!((n - 20.0).abs() < 1e-9 && (k - 20.0).abs() < 1e-9, "{n} and {k}");
     }
 }

@@ -1,6 +1,8 @@
 //! One tenant's watch. The story of a minute: expect, compare, notice, locate, open, live on, warn, watch, tell.
 
 mod absorb;
+#[cfg(test)]
+mod again;
 mod beside;
 mod blame;
 mod complaints;

@@ -19,7 +19,7 @@ use crate::{
         book::{Basis, Case, id_of, severity},
         control::Control,
         detect::Alarm,
-        device::Device,
+        device::{self, Device},
         dictionary::{Codes, covers},
         evidence::{Sum, WATCHED},
         locate::{Began, Located},
@@ -307,7 +307,7 @@ impl Tenant {
             case.incident.closed.is_some_and(is_recent) && !is_for_good && same(case)
         };
         let case = self.cases.iter_mut().find(recent)?;
-        case.reopen(began);
+        case.reopen(began, config.memory.micros().max(device::MEMORY));
         Some(case)
     }
 

@@ -213,9 +213,14 @@ fn a_repair_after_which_the_fault_is_back_is_confirmed_no_more() {
         panic!("the same incident: {:#?}", drive.tenant.cases)
     };
     assert!(case.is_at_work() && case.incident.closed.is_none());
-    assert_ne!(verdict(&drive).repair, Some(Repair::Confirmed));
+    assert_eq!(verdict(&drive).repair, None);
     assert!((odds(&drive, Dimension::Site) - 1.0).abs() < 1e-9);
     assert!((3.7..4.2).contains(&case.incident.effect), "{}", case.incident.effect);
+    drive.until(day(1, 18), |_| two(0.08, 0.02));
+    assert_eq!(verdict(&drive).repair, None, "nor had it no effect");
+    drive.until(day(1, 20), |_| two(0.02, 0.02));
+    assert_eq!(verdict(&drive).repair, None, "something else has ended it");
+    assert!((odds(&drive, Dimension::Site) - 1.0).abs() < 1e-9);
 }
 
 /// An hour of 8 % where 2 % are usual, and then eleven more: as much again in each of them, though six are remembered.
@@ -291,9 +296,8 @@ fn a_confirmed_repair_says_that_the_cause_was_right_and_a_person_has_the_last_wo
     is_near(odds(&drive, Dimension::Site), 0.8);
 }
 
-/// Two sites call over two carriers. A route to the first is changed on Tuesday at nine, and it is broken from then on; at eleven that is
-/// taken back, and it is well again. So many minutes later the second has this share of poor call-ends.
-fn taken_back(later: i64, second: f64) -> Drive {
+/// Two sites call over two carriers, with sixty call-ends a minute each, of which these shares are poor.
+fn by_carrier(first: f64, second: f64) -> Vec<Calls> {
     let sites = ["berlin", "lyon"];
     let over = |carrier: &str, share: f64| {
         let of_site = |site: &&str| Leaf {
@@ -303,18 +307,23 @@ fn taken_back(later: i64, second: f64) -> Drive {
         let calls = sites.iter().map(of_site).map(|leaf| (leaf, 60, share));
         calls.collect::<Vec<Calls>>()
     };
-    let both = |first: f64, second: f64| [over("first", first), over("second", second)].concat();
+    [over("first", first), over("second", second)].concat()
+}
+
+/// A route to the first is changed on Tuesday at nine, and it is broken from then on; at eleven that is
+/// taken back, and it is well again. So many minutes later the second has this share of poor call-ends.
+fn taken_back(later: i64, second: f64) -> Drive {
     let scope = serde_json::json!({"carrier": ["first"]});
     let route = |key: &str, started: dialtone_schemas::EventTime| {
         change(serde_json::json!({"kind": "route", "scope": scope, "started_at": started, key: "CHG-0"}))
     };
     let mut drive = Drive::new();
-    drive.until(day(1, 9), |_| both(0.02, 0.02));
+    drive.until(day(1, 9), |_| by_carrier(0.02, 0.02));
     drive.tenant.change(route("change_id", day(1, 9)));
-    drive.until(day(1, 11), |_| both(0.08, 0.02));
+    drive.until(day(1, 11), |_| by_carrier(0.08, 0.02));
     drive.tenant.change(route("rollback_of", day(1, 11)));
-    drive.until(day(1, 11).plus(later * time::MINUTE), |_| both(0.02, 0.02));
-    drive.until(day(1, 13), |_| both(0.02, second));
+    drive.until(day(1, 11).plus(later * time::MINUTE), |_| by_carrier(0.02, 0.02));
+    drive.until(day(1, 13), |_| by_carrier(0.02, second));
     drive
 }
 
@@ -332,6 +341,21 @@ fn a_fault_that_turns_up_at_another_carrier_soon_after_the_repair_has_moved_and_
     assert_eq!(of(&taken_back(5, 0.08)), (Some(Repair::Moved), [100.0; 2]));
     assert_eq!(of(&taken_back(5, 0.02)), (Some(Repair::Confirmed), [125.0; 2]));
     assert_eq!(of(&taken_back(60, 0.08)), (Some(Repair::Confirmed), [125.0; 2]));
+}
+
+/// Bad again from one o'clock to six, and then well: whether routes are to blame is as open as it was.
+#[test]
+fn a_rollback_after_which_the_fault_is_back_neither_blames_nor_acquits_what_it_took_back() {
+    let mut drive = taken_back(60, 0.02);
+    let stands = |drive: &Drive| {
+        let to_blame = drive.tenant.priors.of(ChangeKind::Route);
+        (verdict(drive).repair, (100.0 * to_blame).round())
+    };
+    assert_eq!(stands(&drive), (Some(Repair::Confirmed), 125.0));
+    for (hour, first) in [(15, 0.08), (18, 0.08), (20, 0.02)] {
+        drive.until(day(1, hour), |_| by_carrier(first, 0.02));
+        assert_eq!(stands(&drive), (None, 100.0), "at {hour}");
+    }
 }
 
 /// Berlin is as always, Ulm has a call in ten minutes, Lyon has said nothing since Tuesday midnight, Oslo is broken since Wednesday at

@@ -1,7 +1,7 @@
 //! What people are told about incidents.
 
 use dialtone_schemas::{
-    Alert, Change, ChangeKind, EventTime, Incident, State, Text,
+    Alert, Change, ChangeKind, EventTime, Incident, Text,
     alert::AlertReason,
     incident::{Onset, Verdict},
     time,
@@ -53,7 +53,7 @@ impl Tenant {
     /// The announced work during which an incident began, or began again, if it touches most of its calls: looked for before it is told
     /// of, and when its scope is another.
     fn work_around(&self, case: &Case, now: EventTime) -> Option<Work> {
-        let is_again = case.is_open() && case.sent.as_ref().is_some_and(|sent| sent.state == State::Closed);
+        let is_again = case.is_again();
         let is_moved = has_moved(case) && case.withheld.is_some();
         if case.sent.is_some() && !is_again && !is_moved {
             return self.work_reported_anew(case);
@@ -525,7 +525,7 @@ mod tests {
         let mut tenant = silenced(tenant());
         tenant.cases[0].incident.state = State::Closed;
         assert_eq!(told(&mut tenant, 20).reason, AlertReason::Resolved);
-        tenant.cases[0].reopen(at(20));
+        tenant.cases[0].reopen(at(20), 6 * time::HOUR);
         assert_eq!(calls(&mut tenant, 40, 300), [(60, None), (90, Some(text("lan-lead")))]);
     }
 
@@ -588,7 +588,7 @@ mod tests {
         let mut again = acknowledged();
         again.cases[0].incident.state = State::Closed;
         told(&mut again, 20);
-        again.cases[0].reopen(at(20));
+        again.cases[0].reopen(at(20), 6 * time::HOUR);
         assert_eq!(stands(told(&mut again, 40)), (true, None, None));
     }
 
@@ -611,7 +611,7 @@ mod tests {
         assert_eq!(calls(&mut tenant, 1, 60), []);
         tenant.cases[0].incident.state = State::Closed;
         tenant.tell(at(60), &config());
-        tenant.cases[0].reopen(at(20));
+        tenant.cases[0].reopen(at(20), 6 * time::HOUR);
         assert_eq!(calls(&mut tenant, 61, 200), [(61, None), (91, Some(text("lan-lead")))]);
     }
 

@@ -542,6 +542,10 @@ impl Tenant {
         else {
             return said;
         };
+        // Quality was back, and then the fault: that was no repair, whatever becomes of it. What had no effect before that had none.
+        if case.was_well_after(since) {
+            return said.filter(|said| *said == Repair::NoEffect);
+        }
         let back = case.recovering_since.filter(|at| *at >= since);
         // What turned bad again was not repaired.
         said = said.filter(|said| *said != Repair::Confirmed || !case.is_at_work());
@@ -580,7 +584,7 @@ impl Tenant {
         !sites(one).is_disjoint(&sites(other))
     }
 
-    /// Is an incident's scope as poor after an instant, for long enough and beyond doubt?
+    /// Is an incident's scope as poor after an instant, for long enough and beyond doubt? When it was well before it opened again says nothing.
     fn goes_on(&self, case: &Case, since: EventTime, config: &WatchConfig) -> bool {
         let Some((last, _)) = self.ring.all().next_back() else {
             return false;
@@ -589,19 +593,11 @@ impl Tenant {
             return false;
         }
         let Basis::Rate(channel) = case.basis else { return true };
-        let sides: Vec<Option<Side>> = self
-            .dictionary
-            .leaves()
-            .iter()
-            .map(|codes| case.covers(codes).then_some(Side::Touched))
-            .collect();
-        let windows = (Window::of_end(since.plus(1)), Window::of_end(EventTime::MAX));
-        let shown = self.shown(&sides, windows, &[]);
-        let Sum { k, e, .. } = self.sums_of(&sides, &shown, None).touched[channel];
-        let minutes = real(last.end().since(since) / time::MINUTE).max(1.0);
+        let from = Window::of_end(since.plus(1));
+        let (minutes, _, Sum { k, e, .. }) = self.while_bad(case, channel, from, |codes| case.covers(codes));
         let dispersion = self
             .evidence(channel, config.indifference)
-            .dispersion(&case.conditions, e / minutes);
+            .dispersion(&case.conditions, e / minutes.max(1.0));
         case.goes_on(k, e, config.indifference, dispersion) >= GOES_ON
     }
 }
