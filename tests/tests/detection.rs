@@ -103,9 +103,8 @@ fn is_told_at_once(run: &Watched) {
         .iter()
         .filter(|incident| !judgement.gaps.contains(incident));
     let found: Vec<&Incident> = found.collect();
-    let [incident] = found.as_slice() else {
-        panic!("one incident: {found:?}")
-    };
+    assert_eq!(found.len(), 1, "{found:?}");
+    let incident = found.first().expect("one incident");
     assert_eq!(
         incident.scope.get(Dimension::Carrier),
         cause.scope.get(Dimension::Carrier)
