@@ -452,9 +452,14 @@ impl Incident {
         }
     }
 
+    /// Is it about lost reports, and not about calls?
+    pub fn is_of_reports(&self) -> bool {
+        self.metric.as_str() == "telemetry"
+    }
+
     /// Is it that nothing is reported any more, from anywhere?
     pub fn is_silence_of_everything(&self) -> bool {
-        self.metric.as_str() == "telemetry" && self.device_id.is_none() && self.scope == Scope::default()
+        self.is_of_reports() && self.device_id.is_none() && self.scope == Scope::default()
     }
 
     /// Does the named cause leave most of what is poor beyond the expected unexplained?

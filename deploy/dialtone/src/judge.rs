@@ -120,7 +120,7 @@ fn is_the_end(incident: &Incident, truth: &Truth) -> bool {
 
 /// Does it say, in its time, that the reports of the site with the collector gap are missing, and not its calls?
 fn tells_of_gap(incident: &Incident, truth: &Truth, calls: &Calls) -> bool {
-    let Some(gap) = truth.gap.as_ref().filter(|_| incident.metric.as_str() == "telemetry") else {
+    let Some(gap) = truth.gap.as_ref().filter(|_| incident.is_of_reports()) else {
         return false;
     };
     let site = Scope::new([(Dimension::Site, gap.site.clone())]);

@@ -88,10 +88,7 @@ impl Device {
 
     /// At risk, poor and expected since a window.
     pub fn since(&self, window: Window) -> (f64, f64, f64) {
-        let mut sum = Sum::default();
-        let rows = self.windows.iter().filter(|row| row.window >= window);
-        rows.for_each(|row| sum.add(row.sum()));
-        (sum.n, sum.k, sum.e)
+        self.summed(|row| row.window >= window)
     }
 
     /// The same by the leaves it called from.
@@ -105,9 +102,13 @@ impl Device {
 
     /// At risk, poor and expected since a window and until an instant. What made it known is no evidence of how it was.
     pub fn before(&self, since: Window, until: EventTime) -> (f64, f64, f64) {
+        self.summed(|row| row.window >= since && row.window.end() <= until && !row.is_first)
+    }
+
+    fn summed(&self, is_one: impl Fn(&Row) -> bool) -> (f64, f64, f64) {
         let mut sum = Sum::default();
-        let is_one = |row: &&Row| row.window >= since && row.window.end() <= until && !row.is_first;
-        self.windows.iter().filter(is_one).for_each(|row| sum.add(row.sum()));
+        let rows = self.windows.iter().filter(|row| is_one(row));
+        rows.for_each(|row| sum.add(row.sum()));
         (sum.n, sum.k, sum.e)
     }
 

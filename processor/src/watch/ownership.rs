@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use dialtone_schemas::{EventTime, Incident, Text, incident::Verdict, time};
 use serde::{Deserialize, Serialize};
 
-use super::tenant::is_of_reports;
-
 /// The share is that of the last week.
 const WEEK: i64 = 7 * time::DAY;
 /// Incidents remembered; beyond, the oldest are forgotten.
@@ -144,7 +142,7 @@ impl Firsts {
 /// from anywhere nobody is left to tell, but for those who complain.
 fn is_own_trouble(incident: &Incident) -> bool {
     let is_complained_of = incident.is_silence_of_everything() && incident.first_complaint.is_some();
-    incident.absorbed_by.is_none() && (is_complained_of || !is_of_reports(incident))
+    incident.absorbed_by.is_none() && (is_complained_of || !incident.is_of_reports())
 }
 
 #[cfg(test)]

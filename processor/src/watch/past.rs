@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use dialtone_schemas::{EventTime, Incident, Scope, Text, incident::Verdict, time};
 use serde::{Deserialize, Serialize};
 
-use super::tenant::is_of_reports;
-
 /// An incident is remembered so long after it was closed.
 const MEMORY: i64 = 30 * time::DAY;
 /// Scopes remembered; beyond, the one that was well for longest is forgotten.
@@ -47,7 +45,7 @@ impl Past {
     /// How many others about the same were closed in the 30 days before an incident opened, and the last of them. Of lost reports none is counted:
     /// they are another trouble than calls that are poor or do not come.
     pub fn before(&self, incident: &Incident) -> (usize, Option<Text>) {
-        if is_of_reports(incident) {
+        if incident.is_of_reports() {
             return (0, None);
         }
         let opened = incident.opened.unwrap_or(incident.updated);
@@ -77,7 +75,7 @@ impl Past {
 /// Was it trouble with the calls of its scope: neither lost reports nor said to be wrong, nor what another incident explains?
 fn is_one(incident: &Incident) -> bool {
     let is_wrong = incident.verdict == Some(Verdict::Wrong);
-    !is_of_reports(incident) && !is_wrong && incident.absorbed_by.is_none()
+    !incident.is_of_reports() && !is_wrong && incident.absorbed_by.is_none()
 }
 
 fn about(incident: &Incident) -> About {

@@ -2,20 +2,12 @@
 
 use dialtone_schemas::{Change, EventTime, Incident, Repair, State, Window, incident::Onset, time};
 
-use super::drive::{Calls, Drive, day, leaf, site, text};
+use super::drive::{Drive, day, leaf, site, text, two};
 use crate::watch::{
     book::{Basis, Case},
     device::Reported,
     evidence::Counts,
 };
-
-/// Berlin and Lyon with sixty call-ends a minute each; this share of Berlin's is poor, and one in fifty of Lyon's.
-fn two(berlin: f64) -> Vec<Calls> {
-    vec![
-        (leaf("berlin", "Aural 20"), 60, berlin),
-        (leaf("lyon", "Aural 20"), 60, 0.02),
-    ]
-}
 
 /// The one incident there is.
 fn one(drive: &Drive) -> &Case {
@@ -30,10 +22,10 @@ fn one(drive: &Drive) -> &Case {
 #[test]
 fn what_turns_bad_again_and_again_shows_what_it_does_while_it_is_bad() {
     let mut drive = Drive::new();
-    drive.until(day(1, 9), |_| two(0.02));
+    drive.until(day(1, 9), |_| two(0.02, 0.02));
     for (half_hours, share) in [(1, 0.2), (3, 0.02), (4, 0.2), (7, 0.02), (8, 0.2)] {
         let end = day(1, 9).plus(30 * half_hours * time::MINUTE);
-        drive.until(end, |_| two(share));
+        drive.until(end, |_| two(share, 0.02));
     }
     let case = one(&drive);
     assert_eq!((case.is_at_work(), case.was_well.len()), (true, 2));
@@ -49,12 +41,12 @@ fn what_opens_again_after_more_than_six_hours_has_cost_something_before_it_was_n
     let mut drive = Drive::new();
     let began = day(1, 19).plus(40 * time::MINUTE);
     for (end, share) in [(day(1, 9), 0.02), (day(1, 11), 0.08), (began, 0.02)] {
-        drive.until(end, |_| two(share));
+        drive.until(end, |_| two(share, 0.02));
     }
     let before = one(&drive).incident.excess_poor_minutes;
     assert_eq!(one(&drive).incident.state, State::Closed);
     while !one(&drive).is_at_work() && drive.now() < began.plus(time::HOUR) {
-        drive.minute(&two(0.08));
+        drive.minute(&two(0.08, 0.02));
     }
     let minutes = drive.now().since(began) / time::MINUTE;
     assert!((3..60).contains(&minutes), "{minutes}");
@@ -69,15 +61,15 @@ fn what_opens_again_after_more_than_six_hours_has_cost_something_before_it_was_n
 fn a_change_made_while_all_was_well_is_judged_by_what_came_back() {
     let mut drive = Drive::new();
     for (hour, share) in [(9, 0.02), (11, 0.08), (12, 0.02)] {
-        drive.until(day(1, hour), |_| two(share));
+        drive.until(day(1, hour), |_| two(share, 0.02));
     }
     let change: Change = serde_json::from_value(serde_json::json!({
         "change_id": "CHG-1", "kind": "config", "scope": {"site": ["berlin"]}, "started_at": drive.now()
     }))
     .expect("a change");
     drive.tenant.change(change.clone());
-    drive.until(day(1, 13), |_| two(0.02));
-    drive.until(day(1, 13).plus(40 * time::MINUTE), |_| two(0.08));
+    drive.until(day(1, 13), |_| two(0.02, 0.02));
+    drive.until(day(1, 13).plus(40 * time::MINUTE), |_| two(0.08, 0.02));
     let verdict = drive.tenant.trials[&change.change_id].last().expect("a verdict");
     assert_eq!(verdict.repairs.as_ref(), Some(&one(&drive).incident.id));
     assert_eq!(verdict.repair, Some(Repair::NoEffect));
@@ -86,7 +78,7 @@ fn a_change_made_while_all_was_well_is_judged_by_what_came_back() {
 /// An incident of a room's phone that has just begun.
 fn of_a_phone() -> (Drive, EventTime) {
     let mut drive = Drive::new();
-    drive.until(day(0, 1), |_| two(0.02));
+    drive.until(day(0, 1), |_| two(0.02, 0.02));
     let now = drive.now();
     let onset = Onset { from: now, to: now };
     let incident = Incident {

@@ -12,7 +12,7 @@ use crate::watch::{
     book::{Basis, Case},
     device::Device,
     dictionary::Codes,
-    evidence::Sum,
+    evidence::{Slice, Sum},
 };
 
 impl Tenant {
@@ -25,6 +25,11 @@ impl Tenant {
         an_hour(excess_minutes(poor_ms, (n, k, e)), minutes)
     }
 
+    /// What is remembered since a window, but for when an incident was well.
+    pub(super) fn bad_since(&self, case: &Case, from: Window) -> impl Iterator<Item = (&Window, &Slice)> {
+        self.ring.since(from).filter(|(window, _)| !case.was_well_in(**window))
+    }
+
     /// What some calls have shown since a window while an incident was not well: in how many minutes, poor milliseconds, and the sums.
     pub(super) fn while_bad(
         &self,
@@ -35,8 +40,7 @@ impl Tenant {
     ) -> (f64, i64, Sum) {
         let baseline = self.usual(channel, 1.0);
         let (mut minutes, mut poor_ms, mut sum) = (0.0, 0, Sum::default());
-        let bad = self.ring.since(from).filter(|(window, _)| !case.was_well_in(**window));
-        for (window, slice) in bad {
+        for (window, slice) in self.bad_since(case, from) {
             let hour = baseline.hour(*window);
             minutes += 1.0;
             let inside = |leaf: &u32| is_its(self.dictionary.codes(*leaf));

@@ -234,14 +234,8 @@ mod tests {
     use crate::watch::{
         device::Reported,
         evidence::Counts,
-        tenant::drive::{Calls, Drive, day, leaf, site, text},
+        tenant::drive::{Drive, day, leaf, site, text, two},
     };
-
-    /// Sixty call-ends a minute in Berlin and in Lyon, of which one in fifty is poor.
-    fn two() -> Vec<Calls> {
-        let of = |site: &str| (leaf(site, "Aural 20"), 60, 0.02);
-        vec![of("berlin"), of("lyon")]
-    }
 
     fn opened(tenant: &Tenant, scope: &Scope, channel: usize, at: EventTime) -> Case {
         let onset = Onset { from: at, to: at };
@@ -275,7 +269,7 @@ mod tests {
     #[test]
     fn what_lies_in_no_dimension_is_told_with_what_was_before_and_whom_it_touches() {
         let mut drive = Drive::new();
-        drive.until(day(1, 9), |_| two());
+        drive.until(day(1, 9), |_| two(0.02, 0.02));
         let (now, tenant) = (drive.now(), &mut drive.tenant);
         call(tenant, ("phone", "ann"), "lyon", now, 1);
         call(tenant, ("laptop", "bob"), "berlin", now, 1);
@@ -301,7 +295,7 @@ mod tests {
     #[test]
     fn one_device_is_told_with_what_it_was_before_and_who_is_poor_on_it() {
         let mut drive = Drive::new();
-        drive.until(day(0, 1), |_| two());
+        drive.until(day(0, 1), |_| two(0.02, 0.02));
         let (onset, tenant) = (drive.now(), &mut drive.tenant);
         let minute = |minute: i64| onset.plus(minute * time::MINUTE);
         call(tenant, ("room", "bob"), "berlin", minute(-41), 1);

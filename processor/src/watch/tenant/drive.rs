@@ -126,6 +126,14 @@ pub(super) fn leaf(site: &str, headset: &str) -> Leaf {
     }
 }
 
+/// Berlin and Lyon with sixty call-ends a minute each, of which these shares are poor.
+pub(super) fn two(berlin: f64, lyon: f64) -> Vec<Calls> {
+    vec![
+        (leaf("berlin", "Aural 20"), 60, berlin),
+        (leaf("lyon", "Aural 20"), 60, lyon),
+    ]
+}
+
 pub(super) fn site(name: &str) -> Scope {
     Scope::new([(dialtone_schemas::Dimension::Site, text(name))])
 }

@@ -142,8 +142,7 @@ impl Tenant {
         let lately = last_hour(case.incident.onset.from, now);
         let (overrun_from, mut overrun) = (case.tells_overrun_from(), (0.0, 0.0));
         let (again_from, mut again_ms) = (case.uncounted_since(), 0);
-        let own = self.ring.since(onset).filter(|(window, _)| !case.was_well_in(**window));
-        for (window, slice) in own {
+        for (window, slice) in self.bad_since(case, onset) {
             minutes += 1.0;
             let hour = baseline.hour(*window);
             for (leaf, counts) in &slice.leaves {
@@ -219,10 +218,7 @@ impl Tenant {
         incident.excess_poor_minutes = round(case.excess_minutes, 10.0);
         incident.poor_call_ends = Some(whole(inside.1));
         incident.burn_rate = (burn.1 > 0.0).then(|| round(burn.0 / burn.1, 10.0));
-        let since = [line(group, inside), line("outside", outside)];
-        incident
-            .evidence
-            .splice(..incident.evidence.len().min(since.len()), since);
+        says_since(incident, [line(group, inside), line("outside", outside)]);
         incident.exemplar_calls = exemplars.into_iter().take(5).collect();
         incident.metric = self.metric(channel, inside.0, kinds);
         says_also(case);
@@ -248,8 +244,7 @@ impl Tenant {
         let baseline = self.usual(channel, 1.0);
         let inside = |leaf: &u32| case.covers(self.dictionary.codes(*leaf));
         let (mut n, mut k, mut e) = (0.0, 0.0, 0.0);
-        let bad = self.ring.since(onset).filter(|(window, _)| !case.was_well_in(**window));
-        for (window, slice) in bad {
+        for (window, slice) in self.bad_since(case, onset) {
             let hour = baseline.hour(*window);
             let into = slice
                 .pairs
@@ -322,11 +317,7 @@ impl Tenant {
         says_effect(incident, (n, k, e), device::DISPERSION);
         incident.excess_poor_minutes = round(case.excess_minutes, 10.0);
         incident.poor_call_ends = Some(whole(k));
-        // What was before stays.
-        let since = [line("inside", (n, k, e))];
-        incident
-            .evidence
-            .splice(..incident.evidence.len().min(since.len()), since);
+        says_since(incident, [line("inside", (n, k, e))]);
         incident.metric = self.metric(0, n, counts.kinds.map(real));
         incident.exemplar_calls = device.exemplars().to_vec();
         case.incident.poor_minutes_an_hour = Some(cost_of_device(device, case, now));
@@ -369,6 +360,12 @@ pub(super) fn says_also(case: &mut Case) {
         case.incident.evidence.retain(|other| other.group != line.group);
         case.incident.evidence.push(line);
     }
+}
+
+/// The first lines of the evidence: what was seen since the onset. What was before stays.
+fn says_since<const N: usize>(incident: &mut Incident, since: [Line; N]) {
+    let told = incident.evidence.len().min(N);
+    incident.evidence.splice(..told, since);
 }
 
 pub(super) fn line(group: &str, (n, k, e): (f64, f64, f64)) -> Line {

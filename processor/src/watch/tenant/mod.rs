@@ -36,7 +36,6 @@ mod watched;
 
 pub use explain::Explained;
 pub use silent::Outside;
-pub(super) use silent::is_of_reports;
 pub use warn::Warnings;
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};

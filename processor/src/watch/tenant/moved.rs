@@ -138,19 +138,12 @@ mod tests {
 
     use super::super::{
         Told,
-        drive::{Calls, Drive, day, leaf, site, text},
+        drive::{Drive, day, leaf, site, text, two},
     };
 
     const USUAL: [(u16, i64); 5] = [(4, 30), (5, 15), (6, 9), (7, 4), (8, 2)];
     /// One level worse.
     const MOVED: [(u16, i64); 4] = [(5, 30), (6, 15), (7, 9), (8, 6)];
-
-    fn two(berlin: f64) -> Vec<Calls> {
-        vec![
-            (leaf("berlin", "Aural 20"), 60, berlin),
-            (leaf("lyon", "Aural 20"), 60, 0.02),
-        ]
-    }
 
     fn jitter_of(drive: &mut Drive, berlin: &[(u16, i64)]) {
         let sites = [("berlin", berlin), ("lyon", &USUAL)];
@@ -161,9 +154,9 @@ mod tests {
     fn moved_at_nine(poor: f64) -> (Drive, Told) {
         let mut drive = Drive::new();
         jitter_of(&mut drive, &USUAL);
-        drive.until(day(1, 9), |_| two(0.02));
+        drive.until(day(1, 9), |_| two(0.02, 0.02));
         jitter_of(&mut drive, &MOVED);
-        let told = drive.until(day(1, 10), |_| two(poor));
+        let told = drive.until(day(1, 10), |_| two(poor, 0.02));
         (drive, told)
     }
 
@@ -176,7 +169,7 @@ mod tests {
         assert_eq!((first.incident.state, first.page), (State::Watch, false));
         assert_eq!((&first.incident.scope, first.incident.opened), (&site("berlin"), None));
         assert!(told.alerts.iter().all(|alert| alert.incident.opened.is_none()));
-        let told = drive.until(day(1, 11), |_| two(0.06));
+        let told = drive.until(day(1, 11), |_| two(0.06, 0.02));
         let called = told.alerts.iter().find(|alert| alert.page).expect("somebody is called");
         assert_eq!(
             (&called.incident.id, &called.incident.scope),
@@ -194,8 +187,8 @@ mod tests {
         };
         let (_, with) = moved_at_nine(0.06);
         let mut drive = Drive::new();
-        drive.until(day(1, 9), |_| two(0.02));
-        let without = drive.until(day(1, 10), |_| two(0.06));
+        drive.until(day(1, 9), |_| two(0.02, 0.02));
+        let without = drive.until(day(1, 10), |_| two(0.06, 0.02));
         let (with, without) = (opened(&with).since(day(1, 9)), opened(&without).since(day(1, 9)));
         assert!(2 * with <= without, "{with} with levels, {without} without");
     }
@@ -204,7 +197,7 @@ mod tests {
     #[test]
     fn what_has_moved_for_good_and_harms_nobody_is_watched_once_and_let_go() {
         let (mut drive, mut told) = moved_at_nine(0.02);
-        told.alerts.extend(drive.until(day(1, 16), |_| two(0.02)).alerts);
+        told.alerts.extend(drive.until(day(1, 16), |_| two(0.02, 0.02)).alerts);
         let states: Vec<State> = told.alerts.iter().map(|alert| alert.incident.state).collect();
         assert_eq!(states, [State::Watch, State::Closed], "{:?}", told.alerts);
         let watched = told.alerts[1].at.since(told.alerts[0].at);
@@ -242,9 +235,9 @@ mod tests {
     fn levels_that_get_better_are_not_watched() {
         let mut drive = Drive::new();
         jitter_of(&mut drive, &MOVED);
-        drive.until(day(1, 9), |_| two(0.02));
+        drive.until(day(1, 9), |_| two(0.02, 0.02));
         jitter_of(&mut drive, &USUAL);
-        let told = drive.until(day(1, 11), |_| two(0.02));
+        let told = drive.until(day(1, 11), |_| two(0.02, 0.02));
         assert!(told.alerts.is_empty(), "{:?}", told.alerts);
     }
 }

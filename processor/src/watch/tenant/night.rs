@@ -86,12 +86,7 @@ mod tests {
 
     use dialtone_schemas::{Incident, incident::Onset};
 
-    use super::super::drive::{Calls, Drive, day, leaf, site, text};
-
-    fn two() -> Vec<Calls> {
-        let of = |site: &str| (leaf(site, "Aural 20"), 60, 0.02);
-        vec![of("berlin"), of("lyon")]
-    }
+    use super::super::drive::{Drive, day, site, text, two};
 
     /// What is expected of levels in a day, and of the one incident of the week, after a Monday and a quiet Tuesday on which the jitter of all
     /// call-ends lies here.
@@ -99,7 +94,7 @@ mod tests {
         let mut drive = Drive::new();
         drive.config.false_alarms_per_day = 0.2;
         drive.jitter = ["berlin", "lyon"].map(|site| (text(site), jitter.to_vec())).into();
-        drive.until(day(2, 0), |_| two());
+        drive.until(day(2, 0), |_| two(0.02, 0.02));
         let now = drive.now();
         let onset = Onset { from: now, to: now };
         let incident = Incident::opened(text("i-1"), text("acme"), site("berlin"), text("lan"), onset, now);

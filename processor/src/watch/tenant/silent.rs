@@ -1,6 +1,6 @@
 //! A scope that has fallen silent: are there no calls, or only no reports? Those who talk to it from elsewhere tell.
 
-use dialtone_schemas::{EventTime, Incident, Text, Window, incident::Severity, time};
+use dialtone_schemas::{EventTime, Text, Window, incident::Severity, time};
 
 use super::Tenant;
 use crate::watch::{
@@ -188,12 +188,7 @@ pub(super) fn silent(case: &mut Case, silence: &Silence, began: Window) {
 
 /// Are only the reports missing?
 pub(super) fn is_telemetry(case: &Case) -> bool {
-    is_of_reports(&case.incident)
-}
-
-/// The same by what is told.
-pub(in crate::watch) fn is_of_reports(incident: &Incident) -> bool {
-    incident.metric.as_str() == TELEMETRY
+    case.incident.is_of_reports()
 }
 
 fn metric(name: &str) -> Text {
@@ -251,7 +246,7 @@ mod tests {
         let scope = Scope::new([(Dimension::Site, text("berlin"))]);
         let conditions = tenant.dictionary.conditions(&scope).expect("known");
         let onset = Onset { from: at(0), to: at(0) };
-        let incident = Incident::opened(text("i-1"), text("acme"), scope, text("lan"), onset, at(3));
+        let incident = dialtone_schemas::Incident::opened(text("i-1"), text("acme"), scope, text("lan"), onset, at(3));
         let mut case = Case::new(incident, Basis::Volume, conditions);
         case.incident.metric = metric(taken_for);
         case.silent = Some((at(0), None));

@@ -231,7 +231,7 @@ mod tests {
     use dialtone_schemas::{Dimension, EventTime, Window, time};
 
     use super::{
-        super::drive::{Calls, Drive, day, leaf, site, summary},
+        super::drive::{Drive, day, leaf, site, summary, two},
         Desk,
     };
     use crate::watch::{
@@ -239,13 +239,6 @@ mod tests {
         evidence::Bins,
         history::{Day, Days},
     };
-
-    fn two(berlin: f64, lyon: f64) -> Vec<Calls> {
-        vec![
-            (leaf("berlin", "Aural 20"), 60, berlin),
-            (leaf("lyon", "Aural 20"), 60, lyon),
-        ]
-    }
 
     /// The share of a site's call-ends that is expected to be poor now.
     fn expected(drive: &Drive, name: &str) -> f64 {

@@ -11,7 +11,7 @@ use dialtone_schemas::{
 
 use super::{
     Told,
-    drive::{Calls, Drive, at, day, leaf, site, text},
+    drive::{Calls, Drive, at, day, leaf, site, text, two},
     readiness::Standing,
     watched::Forecast,
 };
@@ -19,14 +19,6 @@ use crate::watch::{
     evidence::Counts,
     volume::{Heard, Quiet, Unheard},
 };
-
-/// Berlin and Lyon with sixty call-ends a minute each, of which these shares are poor.
-fn two(berlin: f64, lyon: f64) -> Vec<Calls> {
-    vec![
-        (leaf("berlin", "Aural 20"), 60, berlin),
-        (leaf("lyon", "Aural 20"), 60, lyon),
-    ]
-}
 
 fn change(rest: serde_json::Value) -> Change {
     let mut change = serde_json::json!({"change_id": "CHG-1", "kind": "config", "scope": {"site": ["berlin"]}});

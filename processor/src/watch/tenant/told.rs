@@ -7,10 +7,7 @@ use dialtone_schemas::{
     time,
 };
 
-use super::{
-    Tenant,
-    silent::{is_of_reports, is_telemetry},
-};
+use super::{Tenant, silent::is_telemetry};
 use crate::{
     config::WatchConfig,
     watch::{
@@ -122,7 +119,7 @@ fn owner(case: &Case, config: &WatchConfig) -> Owner {
 fn remember(case: &mut Case, past: &Past) {
     let incident = &case.incident;
     let is_known = |sent: &Incident| {
-        let is_as_lost = is_of_reports(sent) == is_of_reports(incident);
+        let is_as_lost = sent.is_of_reports() == incident.is_of_reports();
         is_as_lost && sent.scope == incident.scope && sent.device_id == incident.device_id
     };
     if !case.sent.as_ref().is_some_and(is_known) {
@@ -704,8 +701,8 @@ mod tests {
         assert_eq!(tenant.tell(at(5), &config()), []);
     }
 
-    #[test]
-    fn the_third_time_says_so() {
+    /// An incident of which two before it were over long ago.
+    fn third() -> Tenant {
         let mut tenant = Tenant::new(text("acme"));
         for id in ["i-1", "i-2"] {
             let mut past = case(id, 0).incident;
@@ -713,6 +710,12 @@ mod tests {
             tenant.past.close(&past);
         }
         tenant.cases.push(case("i-3", 60));
+        tenant
+    }
+
+    #[test]
+    fn the_third_time_says_so() {
+        let mut tenant = third();
         let alert = told(&mut tenant, 60);
         assert_eq!(
             (alert.incident.earlier, alert.incident.earlier_id),
@@ -743,13 +746,7 @@ mod tests {
     /// An outage that came for the third time turns out to be lost reports, and is an outage after all.
     #[test]
     fn lost_reports_are_not_the_third_outage() {
-        let mut tenant = Tenant::new(text("acme"));
-        for id in ["i-1", "i-2"] {
-            let mut past = case(id, 0).incident;
-            past.closed = Some(at(10));
-            tenant.past.close(&past);
-        }
-        tenant.cases.push(case("i-3", 60));
+        let mut tenant = third();
         let mut earlier = |metric: &str, minute: i64| {
             tenant.cases[0].incident.metric = text(metric);
             told(&mut tenant, minute).incident.earlier
