@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use dialtone_explain::{
-    Candidate, Cause, Condition, Explained, Indifference, Onset, Pair, Row, Sets, Settings, Step, Table, beyond,
-    causes, everything, far_ends, onset,
+    Cause, Condition, Explained, Indifference, Onset, Pair, Row, Sets, Settings, Step, Table, causes, far_ends, onset,
 };
 use dialtone_schemas::{Dimension, Window, time};
 
@@ -22,6 +21,8 @@ use super::{
     shift::Shifts,
 };
 
+mod outside;
+
 /// No indifference is wider than this.
 const WIDEST: f64 = 2.5;
 
@@ -31,14 +32,8 @@ const FAR_MARGIN: f64 = 3.0;
 /// Causes that explain less than this of what is poor beyond the expected leave most of it outside the dimensions.
 const MOST: f64 = 0.5;
 
-/// Everything must say so many nats more than any one scope, over the dispersion: that no dimension tells is the odder story.
-const OUTSIDE_MARGIN: f64 = 3.0;
-
 /// So often the window of evidence follows the onset of the first cause.
 const ROUNDS: usize = 3;
-
-/// Minutes that everything's evidence is that of, at most.
-const LATELY: f64 = 120.0;
 
 /// Who is cut off reports less than this share of what it did in so long before.
 const SILENT: f64 = 0.3;
@@ -85,6 +80,15 @@ pub struct Evidence<'a> {
     pub every: f64,
     /// Is its mirror image meant, which was as much too poor as what was seen was too good?
     pub is_mirrored: bool,
+}
+
+/// What is asked of a cause beside its evidence.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Poor call-ends beyond the expected ones, so many at least.
+    pub excess: f64,
+    /// Evidence of what lies in no dimension.
+    pub outside: f64,
 }
 
 /// Since when a scope has been bad, by the first bad window.
@@ -210,8 +214,9 @@ impl Evidence<'_> {
             step.at_risk += seen.n;
             step.poor += seen.k;
             step.expected += seen.e;
-            // Levels have no mirror image.
-            let Some(bins) = slice.bins.get(leaf).filter(|_| !self.is_mirrored) else {
+            // Levels have no mirror image, and do not know the hour: those of everything move with it by more than chance.
+            let has_levels = !self.is_mirrored && !conditions.is_empty();
+            let Some(bins) = slice.bins.get(leaf).filter(|_| has_levels) else {
                 continue;
             };
             let rank = self.levels.ranked(codes);
@@ -236,14 +241,13 @@ impl Evidence<'_> {
     }
 
     /// The causes of what `alarm` noticed. The window of evidence follows the onset of the first cause until that stays, `ROUNDS` times at most:
-    /// where several things are broken the alarm's own scope may seem to have begun long before any of them. A cause has so many poor call-ends
-    /// beyond the expected ones at least.
-    pub fn locate(&self, alarm: &[Condition], min_excess: f64) -> Vec<Located> {
+    /// where several things are broken the alarm's own scope may seem to have begun long before any of them.
+    pub fn locate(&self, alarm: &[Condition], asked: Asked) -> Vec<Located> {
         let Some(noticed) = self.onset(alarm) else {
             return Vec::new();
         };
         let (zones, sets) = (zones(self.drift, self.least), self.judged.sets());
-        let settings = settings(self.drift, (&zones, &sets), min_excess);
+        let settings = settings(self.drift, (&zones, &sets), asked.excess);
         let look = |since: Window| self.causes_since(since, &settings);
         let first = |found: &Causes| Some(self.onset(&found.causes.first()?.best.conditions)?.best);
         let (since, found) = settled(noticed.best, look, first);
@@ -252,60 +256,37 @@ impl Evidence<'_> {
         if let Some(far) = self.far_cause(since, &control, &settings, by_near) {
             return vec![far];
         }
-        let (explained, everywhere) = (found.explained(), found.everywhere());
+        if let Some(everything) = self.everything(&settings, asked.outside) {
+            return everything;
+        }
+        let explained = found.explained();
         let outside = (explained < MOST)
             .then(|| self.outside(&found, since, &settings))
             .flatten();
-        let located = found.causes.into_iter().filter_map(|cause| {
+        let mut located = self.told(&found.causes, &control, (found.everywhere(), explained));
+        located.extend(outside);
+        located
+    }
+
+    /// Causes with their onsets and what they say against the hours before and what is poor everywhere; together they explain a share.
+    fn told(&self, causes: &[Cause], control: &Control, (everywhere, explained): (f64, f64)) -> Vec<Located> {
+        let told = |cause: &Cause| {
             let onset = self.onset(&cause.best.conditions)?;
-            let evidence = self.against_control(&cause.best.conditions, onset.best, &control, everywhere);
             Some(Located {
-                cause,
+                cause: cause.clone(),
                 onset,
-                evidence,
+                evidence: self.against_control(&cause.best.conditions, onset.best, control, everywhere),
                 explained: Some(explained),
             })
-        });
-        located.chain(outside).collect()
+        };
+        causes.iter().filter_map(told).collect()
     }
 
     /// The most evidence of any cause with a scope that would be named, had this been noticed.
-    pub fn most_named(&self, noticed: &[Condition], min_excess: f64) -> f64 {
-        let located = self.locate(noticed, min_excess).into_iter();
+    pub fn most_named(&self, noticed: &[Condition], asked: Asked) -> f64 {
+        let located = self.locate(noticed, asked).into_iter();
         let named = located.filter(|found| !found.is_outside());
         named.map(|found| found.evidence).fold(0.0, f64::max)
-    }
-
-    /// What the causes leave over, as one of no dimension: poor call-ends everywhere, as far as all of them together are more than
-    /// they drift by themselves, and say more than those of any one scope. Of a longer time counts what `LATELY` says at its pace: a day that
-    /// is a little worse than the one before gathers evidence for hours, and nothing has broken.
-    fn outside(&self, found: &Causes, since: Window, settings: &Settings<'_>) -> Option<Located> {
-        let all = everything(&found.left_over, settings);
-        if all.margin < OUTSIDE_MARGIN * self.drift.fine() {
-            return None;
-        }
-        let minutes = real(i64::try_from(self.ring.since(since).count()).unwrap_or(i64::MAX)).max(1.0);
-        let evidence = beyond(all.k, all.e * self.zone(&[])) / self.drift.fine() * (LATELY / minutes).min(1.0);
-        let best = Candidate {
-            conditions: Vec::new(),
-            n: all.n,
-            k: all.k,
-            e: all.e,
-            llr: evidence,
-            score: evidence,
-        };
-        let cause = Cause {
-            best,
-            aliases: Vec::new(),
-            alternatives: Vec::new(),
-            share: 1.0,
-        };
-        Some(Located {
-            cause,
-            onset: self.onset(&[])?,
-            evidence,
-            explained: Some(found.explained()),
-        })
     }
 
     /// The causes, and what they leave over.
@@ -329,14 +310,10 @@ impl Evidence<'_> {
         };
         // What open incidents do to the far ends of their calls is known already.
         self.at_work().for_each(|case| take(&mut table, &case.conditions));
-        let sums = |table: &Table| {
-            let rows = table.rows().iter();
-            rows.fold((0.0, 0.0), |(k, e), row| (k + row.k, e + row.e))
-        };
-        let (all_k, expected) = sums(&table);
+        let all = summed(&table);
         let Explained { causes, left_over } = causes(&table, settings, |table, cause| take(table, &cause.conditions));
-        let (left_k, left_e) = sums(&left_over);
-        let rest = left_k - left_e;
+        let left = summed(&left_over);
+        let rest = left.k - left.e;
         let is_inside = |leaf: u32| {
             let codes = self.dictionary.codes(leaf);
             causes.iter().any(|cause| covers(&cause.best.conditions, codes))
@@ -346,11 +323,11 @@ impl Evidence<'_> {
         Causes {
             causes,
             left_over,
-            expected,
+            all: Sum { k: left.k, ..all },
             inside,
-            by_causes: all_k - expected - rest,
+            by_causes: all.k - all.e - rest,
             rest,
-            variance: self.dispersion_of_all(expected) * expected,
+            variance: self.dispersion_of_all(all.e) * all.e,
         }
     }
 
@@ -604,8 +581,9 @@ struct Causes {
     causes: Vec<Cause>,
     /// The calls, with what the causes do expected.
     left_over: Table,
-    /// Poor call-ends expected of all, and those of them in the causes.
-    expected: f64,
+    /// All calls as if nothing were known of the causes, without what they do to the far ends of theirs.
+    all: Sum,
+    /// Poor call-ends expected in the causes.
     inside: f64,
     /// Poor call-ends beyond the expected: by the causes, and the others.
     by_causes: f64,
@@ -623,7 +601,7 @@ impl Causes {
     /// The same for each that was expected outside the causes: as much is taken to be in the causes too, without being their doing. Where
     /// less than half lies outside, that tells little of the rest: as if it were half.
     fn everywhere(&self) -> f64 {
-        self.left() / (self.expected - self.inside).max(self.expected / 2.0).max(1.0)
+        self.left() / (self.all.e - self.inside).max(self.all.e / 2.0).max(1.0)
     }
 
     /// Of the poor call-ends beyond the expected, the share that the causes explain.
@@ -662,6 +640,16 @@ pub(super) fn settings<'a>(
         sets: Some(sets),
         ..Settings::default()
     }
+}
+
+/// All rows of a table together.
+fn summed(table: &Table) -> Sum {
+    let rows = table.rows().iter();
+    rows.fold(Sum::default(), |sum, row| Sum {
+        n: sum.n + row.n,
+        k: sum.k + row.k,
+        e: sum.e + row.e,
+    })
 }
 
 /// What is found since a window; the window follows the onset of what is found first until that stays, `ROUNDS` times at most.
@@ -709,7 +697,10 @@ mod tests {
         let found = |causes: (f64, f64), rest: (f64, f64), variance| Causes {
             causes: Vec::new(),
             left_over: Table::new(0),
-            expected: causes.1 + rest.1,
+            all: Sum {
+                e: causes.1 + rest.1,
+                ..Sum::default()
+            },
             inside: causes.1,
             by_causes: causes.0,
             rest: rest.0,

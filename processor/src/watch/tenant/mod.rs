@@ -60,7 +60,7 @@ use super::{
     judgements::JudgedCauses,
     levels::{Levels, METRICS},
     local::Clocks,
-    locate::Evidence,
+    locate::{Asked, Evidence},
     ownership::Firsts,
     past::Past,
     reference::References,
@@ -467,6 +467,14 @@ impl Tenant {
     /// Evidence a cell needs to be noticed.
     pub fn noticed_from(&self, config: &WatchConfig) -> f64 {
         self.threshold(self.cells().max(FEW_CELLS), Spends::Rates, config)
+    }
+
+    /// What is asked of a cause: an alarm has paid for the number of cells, but not for everything.
+    fn asked(&self, config: &WatchConfig) -> Asked {
+        Asked {
+            excess: config.min_excess,
+            outside: self.noticed_from(config),
+        }
     }
 
     /// Evidence a silence needs to be noticed.

@@ -131,7 +131,7 @@ impl Tenant {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one. It has not paid for everything.
         let threshold = self.named_from(channel, config);
         let evidence = self.evidence(channel, config.indifference);
-        let located = evidence.locate(noticed, config.min_excess);
+        let located = evidence.locate(noticed, self.asked(config));
         let everywhere = self.noticed_from(config);
         let is_sure = |found: &Located| found.evidence >= if found.is_outside() { everywhere } else { threshold };
         self.open_located(now, channel, located.into_iter().filter(is_sure), config)

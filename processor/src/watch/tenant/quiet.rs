@@ -56,7 +56,7 @@ impl Tenant {
                 is_mirrored,
                 ..evidence
             };
-            Some(image.most_named(&noticed, config.min_excess))
+            Some(image.most_named(&noticed, self.asked(config)))
         };
         let images = [false, true].into_iter().filter_map(of_image);
         images.fold(0.0, f64::max)
