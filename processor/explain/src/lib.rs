@@ -36,7 +36,7 @@ pub use far::{Pair, far_ends};
 pub use history::{Observation, against_history};
 pub use indifference::Indifference;
 pub use levels::Levels;
-pub use onset::{Onset, Step, onset};
+pub use onset::{Onset, Step, onset, onset_at_once};
 pub use rank::ranked;
 pub use rival::{Held, Part, Quadrants};
 pub use scan::{Candidate, Settings, scan};

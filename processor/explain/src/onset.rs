@@ -99,6 +99,13 @@ pub fn onset(series: &[Step], dispersion: f64) -> Option<Onset> {
     Some(before_birth(series, found))
 }
 
+/// The onset of what broke at once, by the poor call-ends and, near to where they put it, by the levels.
+pub fn onset_at_once(series: &[Step], dispersion: f64) -> Option<Onset> {
+    let poor = steps(series, dispersion.max(1.0));
+    let hint = interval(series, &poor, 0..series.len())?;
+    Some(before_birth(series, step(series, &poor, hint).unwrap_or(hint)))
+}
+
 /// The onset of a step by the poor call-ends and the levels, from where the poor ones alone put it. What lies at the end of the levels' reach is
 /// looked for from there; levels that get better and better however far one goes tell nothing of a step.
 fn step(series: &[Step], poor: &[f64], hint: Onset) -> Option<Onset> {

@@ -1,5 +1,7 @@
 //! The scan over the lattice: every conjunction of a few conditions that holds enough excess.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -15,6 +17,8 @@ use crate::{
 
 /// Cells that all rows are summed into at once, at most: as many as a processor has at hand.
 const MOST_SUMS: usize = 1 << 16;
+/// So many of the best have their parents looked at, whatever these are worth.
+const CHILDREN: usize = 3;
 /// To look a row up takes so many times as long as to pass over it.
 const LOOK_UP: usize = 4;
 
@@ -91,12 +95,15 @@ pub struct Candidate {
 /// still be among the best by that are summed: first, where they are many, by whole numbers and all at once, then each by its
 /// own rows. What is kept does not depend on the order in which cells are looked at.
 pub fn scan(table: &Table, settings: &Settings<'_>) -> Vec<Candidate> {
-    let mut scan = Scan::new(table, settings);
-    let deepest = settings.max_depth.min(table.attributes());
-    scan.climb(deepest);
-    // Smaller scopes first: they are often the best, and what follows must be as good.
-    (1..=deepest).for_each(|depth| scan.all_of(depth));
-    scan.best.found
+    Scan::through(table, settings).best.found
+}
+
+/// The same, and after them the parents of the best few that are not among them. Where most of what is poor is expected of one kind of calls in a
+/// scope, the whole stands out by its rate much less than its other calls do, and yet the same may have struck all of them.
+pub(crate) fn scan_with_parents(table: &Table, settings: &Settings<'_>) -> Vec<Candidate> {
+    let mut scan = Scan::through(table, settings);
+    let parents = scan.parents();
+    scan.best.found.into_iter().chain(parents).collect()
 }
 
 /// The cells of one set of attributes that could be among the best.
@@ -150,6 +157,34 @@ impl<'a> Scan<'a> {
             occupied: FxHashMap::default(),
             best: Best::new(settings.keep),
         }
+    }
+
+    /// All that is kept.
+    fn through(table: &'a Table, settings: &'a Settings<'a>) -> Self {
+        let mut scan = Self::new(table, settings);
+        let deepest = settings.max_depth.min(table.attributes());
+        scan.climb(deepest);
+        // Smaller scopes first: they are often the best, and what follows must be as good.
+        (1..=deepest).for_each(|depth| scan.all_of(depth));
+        scan
+    }
+
+    /// What has fewer conditions of the best few, and is not kept.
+    fn parents(&mut self) -> Vec<Candidate> {
+        let found = &self.best.found;
+        let few = found.iter().take(CHILDREN).flat_map(|child| parts(&child.conditions));
+        let is_kept = |conditions: &Vec<Condition>| found.iter().any(|kept| kept.conditions == *conditions);
+        let missing: BTreeSet<Vec<Condition>> = few.filter(|part| !is_kept(part)).collect();
+        missing.into_iter().filter_map(|part| self.whole(&part)).collect()
+    }
+
+    /// A scope with its sums, if it holds enough.
+    fn whole(&mut self, conditions: &[Condition]) -> Option<Candidate> {
+        let attributes: Vec<usize> = conditions.iter().map(|condition| condition.attribute).collect();
+        let row = self.table.covered(conditions).next()?;
+        let sum = self.sum(&attributes, row);
+        let cells = self.occupied(&attributes);
+        (sum.k - sum.e >= self.settings.min_excess).then(|| self.candidate(&attributes, row, &sum, cells))
     }
 
     /// All scopes of so many conditions.
@@ -373,6 +408,15 @@ impl<'a> Scan<'a> {
             score,
         }
     }
+}
+
+/// The scopes with some of these conditions, but not all.
+fn parts(conditions: &[Condition]) -> impl Iterator<Item = Vec<Condition>> {
+    let all = (1_u32 << conditions.len()) - 1;
+    (1..all).map(move |part| {
+        let chosen = conditions.iter().enumerate().filter(|(at, _)| part >> at & 1 == 1);
+        chosen.map(|(_, condition)| *condition).collect()
+    })
 }
 
 /// Best first; equal scores in the order of their conditions.

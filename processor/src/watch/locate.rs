@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use dialtone_explain::{
     Cause, Condition, Explained, Indifference, Onset, Pair, Row, Sets, Settings, Step, Table, causes, far_ends, onset,
+    onset_at_once,
 };
 use dialtone_schemas::{Dimension, Window, time};
 
@@ -214,9 +215,8 @@ impl Evidence<'_> {
             step.at_risk += seen.n;
             step.poor += seen.k;
             step.expected += seen.e;
-            // Levels have no mirror image, and do not know the hour: those of everything move with it by more than chance.
-            let has_levels = !self.is_mirrored && !conditions.is_empty();
-            let Some(bins) = slice.bins.get(leaf).filter(|_| has_levels) else {
+            // Levels have no mirror image.
+            let Some(bins) = slice.bins.get(leaf).filter(|_| !self.is_mirrored) else {
                 continue;
             };
             let rank = self.levels.ranked(codes);
@@ -236,6 +236,8 @@ impl Evidence<'_> {
     /// Since when a scope has been bad.
     pub fn onset(&self, conditions: &[Condition]) -> Option<Began> {
         let (windows, steps): (Vec<Window>, Vec<Step>) = self.series(conditions).into_iter().unzip();
+        // The levels of everything move with the hour, as a ramp does.
+        let onset = if conditions.is_empty() { onset_at_once } else { onset };
         let found = onset(&steps, self.dispersion_of_steps(conditions, &steps))?;
         Some(began(&windows, &found))
     }
