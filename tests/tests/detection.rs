@@ -87,7 +87,11 @@ fn every_other_scenario_has_its_causes_named_and_nothing_else() {
         .flat_map(|fate| &fate.causes)
         .filter(|cause| cause.is_outage);
     let delays: Vec<f64> = outages.filter_map(|cause| cause.delay_min).collect();
-    assert_eq!(delays.len(), 2, "a site that is cut off, and a carrier that answers nothing");
+    assert_eq!(
+        delays.len(),
+        2,
+        "a site that is cut off, and a carrier that answers nothing"
+    );
     assert!(delays.iter().all(|minutes| *minutes <= 8.0), "{delays:?}");
 }
 

@@ -606,6 +606,12 @@ impl Causes {
         self.left() / (self.all.e - self.inside).max(self.all.e / 2.0).max(1.0)
     }
 
+    /// The share of them that the causes explain beyond what everything does, of which so much is poor besides for each expected one.
+    fn explained_beyond(&self, everywhere: f64) -> f64 {
+        let beyond = (self.by_causes - everywhere * self.inside).max(0.0);
+        (beyond / (self.all.k - self.all.e).max(1.0)).min(1.0)
+    }
+
     /// Of the poor call-ends beyond the expected, the share that the causes explain.
     fn explained(&self) -> f64 {
         let all = self.by_causes.max(0.0) + self.left();
@@ -700,8 +706,9 @@ mod tests {
             causes: Vec::new(),
             left_over: Table::new(0),
             all: Sum {
+                n: 0.0,
+                k: causes.0 + causes.1 + rest.0 + rest.1,
                 e: causes.1 + rest.1,
-                ..Sum::default()
             },
             inside: causes.1,
             by_causes: causes.0,
@@ -713,5 +720,9 @@ mod tests {
         assert!((found((60.0, 100.0), (40.0, 1000.0), 100.0).explained() - 0.725).abs() < 1e-9);
         assert!((found((40.0, 100.0), (15.0, 100.0), 100.0).explained() - 1.0).abs() < 1e-9);
         assert!(found((5.0, 1.0), (95.0, 100.0), 4.0).explained() < 0.1);
+        // 160 beyond 200 expected are 0.8 for each: of the 100 expected in the cause that would be 80, more than its 60.
+        assert!(found((60.0, 100.0), (100.0, 100.0), 100.0).explained_beyond(0.8) < 1e-9);
+        // Beyond 0.4 for each the cause has 20 of the 100.
+        assert!((found((60.0, 100.0), (40.0, 100.0), 100.0).explained_beyond(0.4) - 0.2).abs() < 1e-9);
     }
 }

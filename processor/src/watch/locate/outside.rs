@@ -3,7 +3,7 @@
 use dialtone_explain::{Candidate, Cause, Settings, beyond, everything};
 use dialtone_schemas::Window;
 
-use super::{Began, Causes, Evidence, Located, summed};
+use super::{Began, Causes, Evidence, Located, MOST, summed};
 use crate::watch::{baseline::real, evidence::Sum};
 
 /// Everything must say so many nats more than any one scope, over the dispersion: that no dimension tells is the odder story.
@@ -25,19 +25,16 @@ impl Evidence<'_> {
             return None;
         }
         let found = self.causes_since(onset.best, settings);
-        let (all, explained) = (found.all, found.explained());
         let by_causes: f64 = found.causes.iter().map(|cause| cause.best.score).sum();
-        let evidence = self.lately(onset.best, all);
-        if evidence < enough || evidence < by_causes + OUTSIDE_MARGIN {
+        let evidence = self.lately(onset.best, found.all);
+        let everywhere = (found.all.k / found.all.e.max(1.0) - 1.0).max(0.0);
+        let explained = found.explained_beyond(everywhere);
+        if evidence < enough || evidence < by_causes + OUTSIDE_MARGIN || explained >= MOST {
             return None;
         }
-        let everywhere = (all.k / all.e.max(1.0) - 1.0).max(0.0);
         let beside = self.told(&found.causes, &control, (everywhere, explained));
-        Some(
-            std::iter::once(in_no_dimension(all, evidence, onset, explained))
-                .chain(beside)
-                .collect(),
-        )
+        let everything = in_no_dimension(found.all, evidence, onset, explained);
+        Some(std::iter::once(everything).chain(beside).collect())
     }
 
     /// What the causes leave over, as one of no dimension: poor call-ends everywhere, as far as all of them together are more than
