@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "the table of what was named is read by people")]
 
 use dialtone::evaluate::{Fate, Totals, Watched};
-use dialtone_schemas::time;
+use dialtone_schemas::{Incident, time};
 use dialtone_tests::watch_over_all;
 
 /// Chance of the demo scenario, four times: each has three weeks before it that are simulated and studied. The constants of the statistics were chosen looking at other seeds (DESIGN.md §9).
@@ -64,7 +64,7 @@ fn the_demos_two_causes_are_named_on_four_seeds_and_hardly_anything_else() {
 
 #[test]
 fn every_other_scenario_has_its_causes_named_and_nothing_else() {
-    let watched = watch(&FAULTS.map(|name| (name, 101)).collect::<Vec<_>>());
+    let watched = watch(&FAULTS.map(|name| (name, 101)));
     assert_eq!(unclean(&watched), Vec::<String>::new());
     let fates: Vec<Fate> = watched.iter().map(Fate::of).collect();
     let totals = Totals::of(&fates);
