@@ -19,7 +19,7 @@ use dialtone_processor::{
         judgements::JudgedCauses,
         levels::Levels,
         local::Clocks,
-        locate::{Evidence, Located},
+        locate::{Asked, Evidence, Located},
         shift::Shifts,
     },
 };
@@ -177,7 +177,11 @@ impl Known {
         let Some(noticed) = self.noticed(&evidence) else {
             return Vec::new();
         };
-        let located = evidence.locate(&noticed, config.min_excess);
+        let asked = Asked {
+            excess: config.min_excess,
+            outside: enough + CELLS.ln(),
+        };
+        let located = evidence.locate(&noticed, asked);
         located
             .into_iter()
             .filter(|found| found.evidence >= of(found))

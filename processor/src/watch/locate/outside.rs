@@ -13,7 +13,7 @@ const OUTSIDE_MARGIN: f64 = 3.0;
 const LATELY: f64 = 120.0;
 
 impl Evidence<'_> {
-    /// Something is broken in no dimension, where everything says more since its own onset than the causes that are found since then do together. With
+    /// Something is broken in no dimension, where everything says more since its own onset than any one scope, and than the causes that are found since then do together. With
     /// an onset of their own each scope's is later: the hours before it hold the trouble already, and a control that has learnt it takes it for
     /// normal. After it the causes, by what they say beyond everything.
     pub(super) fn everything(&self, settings: &Settings<'_>, enough: f64) -> Option<Vec<Located>> {
@@ -21,7 +21,8 @@ impl Evidence<'_> {
         let control = self.control(onset.best);
         // What the far ends of calls are charged with can only take from it.
         let (table, _) = self.table(onset.best, &control);
-        if self.lately(onset.best, summed(&table)) < enough {
+        let is_enough = self.lately(onset.best, summed(&table)) >= enough;
+        if !is_enough || everything(&table, settings).margin < OUTSIDE_MARGIN * self.drift.fine() {
             return None;
         }
         let found = self.causes_since(onset.best, settings);
