@@ -312,9 +312,9 @@ impl Evidence<'_> {
         };
         // What open incidents do to the far ends of their calls is known already.
         self.at_work().for_each(|case| take(&mut table, &case.conditions));
-        let all = summed(&table);
+        let all = summed(table.rows());
         let Explained { causes, left_over } = causes(&table, settings, |table, cause| take(table, &cause.conditions));
-        let left = summed(&left_over);
+        let left = summed(left_over.rows());
         let rest = left.k - left.e;
         let is_inside = |leaf: u32| {
             let codes = self.dictionary.codes(leaf);
@@ -322,10 +322,13 @@ impl Evidence<'_> {
         };
         let inside = rows.iter().filter(|(leaf, _)| is_inside(**leaf));
         let inside: f64 = inside.map(|(_, row)| table.rows()[*row].e).sum();
+        let apart = rows.iter().filter(|(leaf, _)| !is_inside(**leaf));
+        let apart = summed(apart.map(|(_, row)| &left_over.rows()[*row]));
         Causes {
             causes,
             left_over,
             all: Sum { k: left.k, ..all },
+            apart,
             inside,
             by_causes: all.k - all.e - rest,
             rest,
@@ -585,6 +588,8 @@ struct Causes {
     left_over: Table,
     /// All calls as if nothing were known of the causes, without what they do to the far ends of theirs.
     all: Sum,
+    /// Those of them that lie in no cause.
+    apart: Sum,
     /// Poor call-ends expected in the causes.
     inside: f64,
     /// Poor call-ends beyond the expected: by the causes, and the others.
@@ -650,10 +655,9 @@ pub(super) fn settings<'a>(
     }
 }
 
-/// All rows of a table together.
-fn summed(table: &Table) -> Sum {
-    let rows = table.rows().iter();
-    rows.fold(Sum::default(), |sum, row| Sum {
+/// Rows of a table together.
+fn summed<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Sum {
+    rows.into_iter().fold(Sum::default(), |sum, row| Sum {
         n: sum.n + row.n,
         k: sum.k + row.k,
         e: sum.e + row.e,
@@ -710,6 +714,7 @@ mod tests {
                 k: causes.0 + causes.1 + rest.0 + rest.1,
                 e: causes.1 + rest.1,
             },
+            apart: Sum::default(),
             inside: causes.1,
             by_causes: causes.0,
             rest: rest.0,

@@ -13,7 +13,7 @@ const OUTSIDE_MARGIN: f64 = 3.0;
 const LATELY: f64 = 120.0;
 
 impl Evidence<'_> {
-    /// Something is broken in no dimension, where everything says more since its own onset than any one scope, and than the causes that are found since then do together. With
+    /// Something is broken in no dimension, where everything says more since its own onset than any one scope, and than the causes that are found since then do together, and what lies in none of these is worse as well. With
     /// an onset of their own each scope's is later: the hours before it hold the trouble already, and a control that has learnt it takes it for
     /// normal. After it the causes, by what they say beyond everything.
     pub(super) fn everything(&self, settings: &Settings<'_>, enough: f64) -> Option<Vec<Located>> {
@@ -21,16 +21,18 @@ impl Evidence<'_> {
         let control = self.control(onset.best);
         // What the far ends of calls are charged with can only take from it.
         let (table, _) = self.table(onset.best, &control);
-        let is_enough = self.lately(onset.best, summed(&table)) >= enough;
+        let is_enough = self.lately(onset.best, summed(table.rows())) >= enough;
         if !is_enough || everything(&table, settings).margin < OUTSIDE_MARGIN * self.drift.fine() {
             return None;
         }
         let found = self.causes_since(onset.best, settings);
         let by_causes: f64 = found.causes.iter().map(|cause| cause.best.score).sum();
         let evidence = self.lately(onset.best, found.all);
+        let is_worse = |sum: Sum, than: f64| self.of_all(sum) >= than + OUTSIDE_MARGIN;
         let everywhere = (found.all.k / found.all.e.max(1.0) - 1.0).max(0.0);
         let explained = found.explained_beyond(everywhere);
-        if evidence < enough || evidence < by_causes + OUTSIDE_MARGIN || explained >= MOST {
+        let is_everything = is_worse(found.all, by_causes) && is_worse(found.apart, 0.0) && explained < MOST;
+        if evidence < enough || !is_everything {
             return None;
         }
         let beside = self.told(&found.causes, &control, (everywhere, explained));
@@ -58,7 +60,12 @@ impl Evidence<'_> {
     /// before gathers evidence for hours, and nothing has broken.
     fn lately(&self, since: Window, all: Sum) -> f64 {
         let minutes = real(i64::try_from(self.ring.since(since).count()).unwrap_or(i64::MAX)).max(1.0);
-        beyond(all.k, all.e * self.zone(&[])) / self.drift.fine() * (LATELY / minutes).min(1.0)
+        self.of_all(all) * (LATELY / minutes).min(1.0)
+    }
+
+    /// What call-ends of no scope say beyond what everything drifts by itself, in nats over the dispersion.
+    fn of_all(&self, sum: Sum) -> f64 {
+        beyond(sum.k, sum.e * self.zone(&[])) / self.drift.fine()
     }
 }
 

@@ -124,13 +124,12 @@ impl Tenant {
         if let Some(same) = moved.iter().position(|found| overlap(found).jaccard >= SAME_SCOPE) {
             return moved.into_iter().nth(same).map(Second::Same);
         }
-        // Everything follows what explains half of it, and no scope becomes everything.
+        // Everything follows what explains half of it, and no scope becomes everything. Beside everything a scope must say enough.
+        let is_named = |found: &Located| found.evidence >= self.named_from(evidence.channel, config);
+        let is_beside = located.iter().any(Located::is_outside);
         let may_follow = |found: &Located| match (case.is_outside(), found.is_outside()) {
-            (true, _) => {
-                found.evidence >= self.named_from(evidence.channel, config)
-                    && found.explained.is_none_or(|share| share >= 0.5)
-            }
-            (false, is_everything) => !is_everything,
+            (true, _) => is_named(found) && found.explained.is_none_or(|share| share >= 0.5),
+            (false, is_everything) => !is_everything && (!is_beside || is_named(found)),
         };
         let other = moved
             .into_iter()
@@ -170,7 +169,7 @@ mod tests {
     use dialtone_schemas::Scope;
 
     use super::{
-        super::drive::{Drive, day, leaf, site},
+        super::drive::{Calls, Drive, day, leaf, site},
         *,
     };
     use crate::watch::locate::Asked;
@@ -185,22 +184,21 @@ mod tests {
         assert!(is_at(240) && !is_at(241));
     }
 
-    /// What is found for an alarm in Berlin at twenty to ten: six sites with twenty call-ends a minute each are two and a half times as poor since nine
-    /// o'clock, and Berlin since twenty past nine with this share of them.
-    fn found(berlin: f64) -> Vec<Scope> {
+    /// So many call-ends a minute at six sites, and these shares of them poor.
+    fn six(calls: [i64; 6], shares: [f64; 6]) -> Vec<Calls> {
+        let sites = ["berlin", "lyon", "oslo", "ulm", "york", "cork"].into_iter();
+        let of = sites.zip(calls).zip(shares);
+        of.map(|((site, calls), share)| (leaf(site, "Aural 20"), calls, share))
+            .collect()
+    }
+
+    /// What is found for an alarm in Berlin at twenty to ten, with what it says: one call-end in fifty is poor until nine o'clock, then these shares of them, and from twenty past
+    /// nine on those.
+    fn found(calls: [i64; 6], first: [f64; 6], then: [f64; 6]) -> Vec<(Scope, f64)> {
         let mut drive = Drive::new();
-        let six = |berlin: f64, others: f64| {
-            let sites = ["berlin", "lyon", "oslo", "ulm", "york", "cork"];
-            let shares = std::iter::once(berlin).chain(std::iter::repeat(others));
-            sites
-                .iter()
-                .zip(shares)
-                .map(|(site, share)| (leaf(site, "Aural 20"), 20, share))
-                .collect()
-        };
-        drive.until(day(1, 9), |_| six(0.02, 0.02));
-        drive.until(day(1, 9).plus(20 * time::MINUTE), |_| six(0.05, 0.05));
-        drive.until(day(1, 9).plus(40 * time::MINUTE), |_| six(berlin, 0.05));
+        drive.until(day(1, 9), |_| six(calls, [0.02; 6]));
+        drive.until(day(1, 9).plus(20 * time::MINUTE), |_| six(calls, first));
+        drive.until(day(1, 9).plus(40 * time::MINUTE), |_| six(calls, then));
         let tenant = &mut drive.tenant;
         tenant.cases.clear();
         let alarm = tenant.dictionary.conditions(&site("berlin")).expect("known");
@@ -209,9 +207,11 @@ mod tests {
             outside: 15.0,
         };
         let located = tenant.evidence(0, 1.25).locate(&alarm, asked);
-        let told = located.iter().filter(|found| found.evidence >= 12.0);
-        told.map(|found| tenant.dictionary.scope(&found.cause.best.conditions))
-            .collect()
+        let told = |found: &Located| {
+            let scope = tenant.dictionary.scope(&found.cause.best.conditions);
+            (scope, found.evidence)
+        };
+        located.iter().map(told).collect()
     }
 
     /// Everywhere 4,800 call-ends were poor 240 times where 96 are expected: 240 ln(2.5 / 1.25) − (240 − 120) = 46 nats, and more with those that Berlin
@@ -219,7 +219,29 @@ mod tests {
     /// 3.5 times as poor, and Berlin 120 ln(15 / 3.75) − 90 = 76 beyond that.
     #[test]
     fn everything_is_told_and_beside_it_only_what_is_worse_than_that() {
-        assert_eq!(found(0.1), [Scope::default()]);
-        assert_eq!(found(0.3), [Scope::default(), site("berlin")]);
+        let all = [0.05; 6];
+        let with_berlin = |share: f64| found([20; 6], all, [share, 0.05, 0.05, 0.05, 0.05, 0.05]);
+        let says = |scope: &Scope, found: &[(Scope, f64)]| {
+            let one = found.iter().find(|(of, _)| of == scope);
+            one.map_or(0.0, |(_, evidence)| *evidence)
+        };
+        let (a_little, much) = (with_berlin(0.1), with_berlin(0.3));
+        assert!(
+            a_little[0].0 == Scope::default() && a_little[0].1 > 40.0,
+            "{a_little:?}"
+        );
+        assert!(says(&site("berlin"), &a_little) < 12.0, "{a_little:?}");
+        assert!(much[0].0 == Scope::default() && much[0].1 > 100.0, "{much:?}");
+        assert!(says(&site("berlin"), &much) > 40.0, "{much:?}");
+    }
+
+    /// Berlin has a hundred of a hundred and twenty call-ends a minute, and is four times as poor since nine: 320 of 80 in forty minutes say 320 ln 4 − 240 = 204 nats, and all, 336 of
+    /// 96, no more than 336 ln 3.5 − 240 = 181.
+    #[test]
+    fn a_scope_that_holds_most_calls_is_not_everything() {
+        let one = [0.08, 0.02, 0.02, 0.02, 0.02, 0.02];
+        let found = found([100, 4, 4, 4, 4, 4], one, one);
+        let scopes: Vec<Scope> = found.into_iter().map(|(scope, _)| scope).collect();
+        assert_eq!(scopes, [site("berlin")]);
     }
 }
