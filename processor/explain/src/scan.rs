@@ -184,7 +184,8 @@ impl<'a> Scan<'a> {
         let row = self.table.covered(conditions).next()?;
         let sum = self.sum(&attributes, row);
         let cells = self.occupied(&attributes);
-        (sum.k - sum.e >= self.settings.min_excess).then(|| self.candidate(&attributes, row, &sum, cells))
+        self.is_enough(&sum)
+            .then(|| self.candidate(&attributes, row, &sum, cells))
     }
 
     /// All scopes of so many conditions.
@@ -349,13 +350,17 @@ impl<'a> Scan<'a> {
     /// Sums the rows of a cell, and takes it if it is among the best.
     fn take(&mut self, cuboid: &Cuboid, found: Found) {
         let sum = self.sum(&cuboid.attributes, found.row);
-        let is_enough = sum.k - sum.e >= self.settings.min_excess;
         // With fewer cells than there are, its price is too low.
-        if is_enough && self.score(&cuboid.attributes, &sum, cuboid.cells).1 >= self.best.least {
+        if self.is_enough(&sum) && self.score(&cuboid.attributes, &sum, cuboid.cells).1 >= self.best.least {
             let cells = self.occupied(&cuboid.attributes);
             let candidate = self.candidate(&cuboid.attributes, found.row, &sum, cells);
             self.best.take(candidate);
         }
+    }
+
+    /// Are as many poor beyond the expected as are asked for?
+    fn is_enough(&self, sum: &Row) -> bool {
+        sum.k - sum.e >= self.settings.min_excess
     }
 
     /// How many cells of a cuboid hold a row, counted once.

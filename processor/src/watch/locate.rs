@@ -261,27 +261,28 @@ impl Evidence<'_> {
         if let Some(everything) = self.everything(&settings, asked.outside) {
             return everything;
         }
-        let explained = found.explained();
+        let (explained, everywhere) = (found.explained(), found.everywhere());
         let outside = (explained < MOST)
             .then(|| self.outside(&found, since, &settings))
             .flatten();
-        let mut located = self.told(&found.causes, &control, (found.everywhere(), explained));
+        let mut located = self.told(found.causes, &control, (everywhere, explained));
         located.extend(outside);
         located
     }
 
     /// Causes with their onsets and what they say against the hours before and what is poor everywhere; together they explain a share.
-    fn told(&self, causes: &[Cause], control: &Control, (everywhere, explained): (f64, f64)) -> Vec<Located> {
-        let told = |cause: &Cause| {
+    fn told(&self, causes: Vec<Cause>, control: &Control, (everywhere, explained): (f64, f64)) -> Vec<Located> {
+        let told = |cause: Cause| {
             let onset = self.onset(&cause.best.conditions)?;
+            let evidence = self.against_control(&cause.best.conditions, onset.best, control, everywhere);
             Some(Located {
-                cause: cause.clone(),
+                cause,
                 onset,
-                evidence: self.against_control(&cause.best.conditions, onset.best, control, everywhere),
+                evidence,
                 explained: Some(explained),
             })
         };
-        causes.iter().filter_map(told).collect()
+        causes.into_iter().filter_map(told).collect()
     }
 
     /// The most evidence of any cause with a scope that would be named, had this been noticed.
@@ -657,11 +658,11 @@ pub(super) fn settings<'a>(
 
 /// Rows of a table together.
 fn summed<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Sum {
-    rows.into_iter().fold(Sum::default(), |sum, row| Sum {
-        n: sum.n + row.n,
-        k: sum.k + row.k,
-        e: sum.e + row.e,
-    })
+    let mut sum = Sum::default();
+    for &Row { n, k, e, .. } in rows {
+        sum.add(Sum { n, k, e });
+    }
+    sum
 }
 
 /// What is found since a window; the window follows the onset of what is found first until that stays, `ROUNDS` times at most.

@@ -35,7 +35,7 @@ impl Evidence<'_> {
         if evidence < enough || !is_everything {
             return None;
         }
-        let beside = self.told(&found.causes, &control, (everywhere, explained));
+        let beside = self.told(found.causes, &control, (everywhere, explained));
         let everything = in_no_dimension(found.all, evidence, onset, explained);
         Some(std::iter::once(everything).chain(beside).collect())
     }

@@ -88,15 +88,15 @@ impl Tenant {
             cases: &others,
             ..self.evidence(channel, config.indifference)
         };
-        let located = evidence.locate(&case.conditions, self.asked(config));
+        let asked = self.asked(config);
+        let located = evidence.locate(&case.conditions, asked);
         let may_be_outside = !case.is_outside() && located.iter().any(Located::is_outside);
         let second = self.second_of(&case, evidence, located, config);
         // Asked again with what this incident does expected, where it is about nothing else.
         let is_asked = may_be_outside && !matches!(second, Some(Second::Other(_)));
         let with_it = self.evidence(channel, config.indifference);
-        let again = is_asked.then(|| with_it.locate(&[], self.asked(config)));
-        let enough = self.noticed_from(config);
-        let is_sure = |found: &Located| found.is_outside() && found.evidence >= enough;
+        let again = is_asked.then(|| with_it.locate(&[], asked));
+        let is_sure = |found: &Located| found.is_outside() && found.evidence >= asked.outside;
         (second, again.into_iter().flatten().find(is_sure))
     }
 

@@ -131,9 +131,9 @@ impl Tenant {
         // What was noticed has paid for the number of cells; the scope it leads to must pass as one. It has not paid for everything.
         let threshold = self.named_from(channel, config);
         let evidence = self.evidence(channel, config.indifference);
-        let located = evidence.locate(noticed, self.asked(config));
-        let everywhere = self.noticed_from(config);
-        let is_sure = |found: &Located| found.evidence >= if found.is_outside() { everywhere } else { threshold };
+        let asked = self.asked(config);
+        let located = evidence.locate(noticed, asked);
+        let is_sure = |found: &Located| found.evidence >= if found.is_outside() { asked.outside } else { threshold };
         self.open_located(now, channel, located.into_iter().filter(is_sure), config)
     }
 
